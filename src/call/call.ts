@@ -1,0 +1,230 @@
+/**
+ * One call, as interceptors and handlers see it, on either side. A handler of the pipeline
+ * takes it and returns the response: a message for one answer, an AsyncIterable for many.
+ *
+ * Everything that most calls never touch (signal, response headers, listeners) is made on first use.
+ */
+import type { Encoding } from '../contract/codec.js';
+import type { MethodType } from '../contract/method.js';
+import type { Deadline } from './deadline.js';
+import { HeaderMap } from './headers.js';
+import type { RpcError } from './rpc-error.js';
+
+/** Who is at the other end of the connection. */
+export interface Peer {
+  /** `127.0.0.1:50051`, `unix:/run/market.sock`, `memory` */
+  readonly address: string;
+  /** The certificate that the peer proved to own (mutual TLS). */
+  readonly certificate?: PeerCertificate;
+}
+
+export interface PeerCertificate {
+  readonly subject: string;
+  /** DNS, URI and IP names, as in `DNS:market.example, URI:spiffe://...`. */
+  readonly alternativeNames: string;
+  /** SHA-256, hex with colons. */
+  readonly fingerprint: string;
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Time for the whole call: ms, or `"200ms"`. Overrides what the IDL says. */
+  readonly timeout?: number | string;
+  readonly signal?: AbortSignal;
+  readonly headers?: import('./headers.js').HeadersInit;
+}
+
+export interface CallInit {
+  readonly method: MethodType;
+  readonly side: 'client' | 'server';
+  readonly encoding: Encoding;
+  readonly headers?: HeaderMap | (() => HeaderMap);
+  readonly peer?: Peer | (() => Peer);
+  readonly request: unknown;
+  readonly deadline?: Deadline;
+  readonly options?: CallOptions;
+}
+
+const noPeer: Peer = { address: '' };
+const noOptions: CallOptions = {};
+
+export class Call {
+  readonly method: MethodType;
+  readonly side: 'client' | 'server';
+  readonly encoding: Encoding;
+  /**
+   * One message, or an AsyncIterable of messages where the request streams. Between the codec
+   * stage and the wire a single message is its bytes.
+   */
+  request: unknown;
+  deadline: Deadline | undefined;
+  readonly options: CallOptions;
+  /** Attempts begun so far (client). */
+  attempts = 0;
+  /** Whether the handler was started (server). */
+  handlerStarted = false;
+  /** Streaming messages pass through these at the wire; an interceptor may wrap them. */
+  encodeItem: (message: unknown) => Uint8Array;
+  decodeItem: (bytes: Uint8Array) => unknown;
+
+  #headers: HeaderMap | (() => HeaderMap) | undefined;
+  #peer: Peer | (() => Peer);
+  #responseHeaders: HeaderMap | undefined;
+  #responseTrailers: HeaderMap | undefined;
+  #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
+  #headersReceived = false;
+  #aborted: RpcError | undefined;
+  #finished = false;
+  #controller: AbortController | undefined;
+  #onAbort: Set<(reason: RpcError) => void> | undefined;
+  #onFinish: (() => void)[] | undefined;
+
+  constructor(init: CallInit) {
+    this.method = init.method;
+    this.side = init.side;
+    this.encoding = init.encoding;
+    this.request = init.request;
+    this.deadline = init.deadline;
+    this.options = init.options ?? noOptions;
+    this.#headers = init.headers;
+    this.#peer = init.peer ?? noPeer;
+    const { outgoing, incoming } = itemCodecs(init);
+    this.encodeItem = outgoing;
+    this.decodeItem = incoming;
+  }
+
+  /** The caller's headers. */
+  get headers(): HeaderMap {
+    if (typeof this.#headers === 'function') this.#headers = this.#headers();
+    else if (this.#headers === undefined) this.#headers = new HeaderMap();
+    return this.#headers;
+  }
+
+  /** Whether there is any header; answers without making the map. */
+  get hasHeaders(): boolean {
+    if (this.#headers === undefined) return false;
+    return this.headers.size > 0;
+  }
+
+  get peer(): Peer {
+    if (typeof this.#peer === 'function') this.#peer = this.#peer();
+    return this.#peer;
+  }
+
+  set peer(peer: Peer) {
+    this.#peer = peer;
+  }
+
+  /** Sent before the first message of the response (server); received (client). */
+  get responseHeaders(): HeaderMap {
+    this.#responseHeaders ??= new HeaderMap();
+    return this.#responseHeaders;
+  }
+
+  /** Sent with the status (server); complete once the call has ended (client). */
+  get responseTrailers(): HeaderMap {
+    this.#responseTrailers ??= new HeaderMap();
+    return this.#responseTrailers;
+  }
+
+  get hasResponseHeaders(): boolean {
+    return this.#responseHeaders !== undefined && this.#responseHeaders.size > 0;
+  }
+
+  get hasResponseTrailers(): boolean {
+    return this.#responseTrailers !== undefined && this.#responseTrailers.size > 0;
+  }
+
+  /** For transports (client): the response's headers have come. */
+  receiveHeaders(headers: HeaderMap): void {
+    if (this.#headersReceived) return;
+    this.#headersReceived = true;
+    this.#responseHeaders = headers;
+    for (const fn of this.#onResponseHeaders ?? []) fn(headers);
+    this.#onResponseHeaders = undefined;
+  }
+
+  /** For transports (client): the call's trailers have come. */
+  receiveTrailers(trailers: HeaderMap): void {
+    this.#responseTrailers = trailers;
+  }
+
+  /** Calls `fn` with the response's headers when they come, at once if they have (client). */
+  onResponseHeaders(fn: (headers: HeaderMap) => void): void {
+    if (this.#headersReceived) fn(this.responseHeaders);
+    else {
+      this.#onResponseHeaders ??= [];
+      this.#onResponseHeaders.push(fn);
+    }
+  }
+
+  /** Aborted when nobody waits for this call any more. Its reason is an RpcError. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why the call was aborted, if it was. */
+  get aborted(): RpcError | undefined {
+    return this.#aborted;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** Ends the call early. Does nothing once it is finished or aborted. */
+  abort(reason: RpcError): void {
+    if (this.#finished || this.#aborted !== undefined) return;
+    this.#aborted = reason;
+    this.#controller?.abort(reason);
+    const listeners = this.#onAbort;
+    this.#onAbort = undefined;
+    if (listeners !== undefined) for (const fn of listeners) fn(reason);
+  }
+
+  /** Like a listener on `signal`, without the cost of one. Runs at once when already aborted. Returns what removes it. */
+  onAbort(fn: (reason: RpcError) => void): () => void {
+    if (this.#aborted !== undefined) {
+      fn(this.#aborted);
+      return () => {};
+    }
+    if (this.#finished) return () => {};
+    this.#onAbort ??= new Set();
+    const listeners = this.#onAbort;
+    listeners.add(fn);
+    return () => listeners.delete(fn);
+  }
+
+  /** Runs `fn` when the call is over, however it ends; at once if it is. */
+  onFinish(fn: () => void): void {
+    if (this.#finished) fn();
+    else {
+      this.#onFinish ??= [];
+      this.#onFinish.push(fn);
+    }
+  }
+
+  /** The call has its outcome: timers and listeners go. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#onAbort = undefined;
+    const listeners = this.#onFinish;
+    this.#onFinish = undefined;
+    if (listeners !== undefined) for (const fn of listeners) fn();
+  }
+}
+
+function itemCodecs({ method, side, encoding }: CallInit) {
+  const request = method.request;
+  const response = method.response;
+  const [sent, received] = side === 'client' ? [request, response] : [response, request];
+  return {
+    outgoing: (message: unknown) => sent.encode(message, encoding),
+    incoming: (bytes: Uint8Array) => received.decode(bytes, encoding),
+  };
+}

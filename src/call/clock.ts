@@ -1,0 +1,28 @@
+/**
+ * Time as a port. `now` is monotonic: a deadline never moves when the wall clock is set.
+ */
+export interface Clock {
+  /** Milliseconds from an arbitrary start; never falls. */
+  now(): number;
+  /** Runs `fn` once, `ms` from now; returns what cancels it. */
+  setTimer(fn: () => void, ms: number): () => void;
+}
+
+/** setTimeout wraps above this and then fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer(fn, ms) {
+    if (ms <= longestTimer) {
+      const timer = setTimeout(fn, ms);
+      return () => clearTimeout(timer);
+    }
+    let cancel = (): void => {};
+    const timer = setTimeout(() => {
+      cancel = systemClock.setTimer(fn, ms - longestTimer);
+    }, longestTimer);
+    cancel = () => clearTimeout(timer);
+    return () => cancel();
+  },
+};

@@ -1,0 +1,15 @@
+/** The call that the running code serves. One AsyncLocalStorage for the whole runtime: each costs every await. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Call } from './call.js';
+
+const storage = new AsyncLocalStorage<Call>();
+
+/** The server call whose handler is running, if any: what a nested client call inherits from. */
+export function currentCall(): Call | undefined {
+  return storage.getStore();
+}
+
+/** Runs `fn` as part of `call`. A stream's pump is started in here once, so its every step sees the call. */
+export function runInCall<T>(call: Call, fn: () => T): T {
+  return storage.run(call, fn);
+}

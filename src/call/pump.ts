@@ -1,0 +1,49 @@
+/**
+ * The sending end of a stream: pulls messages from what the user gave and writes each, waiting
+ * when the wire is full. When the call is aborted it stops at once, even while the user's
+ * iterator is still thinking, and tells that iterator so.
+ */
+import type { Call } from './call.js';
+
+export type Source<T> = AsyncIterable<T> | Iterable<T>;
+
+/**
+ * Resolves when the source is exhausted; rejects with what the source threw, or with the
+ * abort's reason. `write` may return a promise to wait for.
+ */
+export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promise<void> | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const iterator = open(source);
+    let stopped = false;
+    const removeListener = call.onAbort((reason) => {
+      stopped = true;
+      // Not awaited: a generator that is suspended inside answers only when it gets on.
+      void Promise.resolve(iterator.return?.()).catch(() => {});
+      reject(reason);
+    });
+    const run = async (): Promise<void> => {
+      while (!stopped) {
+        const { done, value } = await iterator.next();
+        if (stopped) return;
+        if (done === true) break;
+        const full = write(value);
+        if (full !== undefined) await full;
+      }
+    };
+    run().then(
+      () => {
+        removeListener();
+        resolve();
+      },
+      (error: unknown) => {
+        removeListener();
+        if (!stopped) void Promise.resolve(iterator.return?.()).catch(() => {});
+        reject(error);
+      },
+    );
+  });
+}
+
+function open<T>(source: Source<T>): AsyncIterator<T> | Iterator<T> {
+  return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+}

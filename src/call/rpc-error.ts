@@ -1,0 +1,110 @@
+/**
+ * The one error that crosses a wire. Its code is gRPC's, its details are google.rpc's, and it
+ * says whether the handler ran, because a retry may rest on nothing less.
+ */
+import { ErrorInfo } from '../../gen/google/rpc/error_details.js';
+import type { Code } from '../contract/code.js';
+
+/**
+ * Whether the handler of the failed call ran: `not-executed` is proof that it did not,
+ * `executed` that it was started, `unknown` is neither.
+ */
+export type Disposition = 'not-executed' | 'executed' | 'unknown';
+
+/** A google.protobuf.Any: the full name of a message, and its bytes. */
+export interface ErrorDetail {
+  /** `google.rpc.ErrorInfo` */
+  readonly type: string;
+  readonly value: Uint8Array;
+}
+
+export interface RpcErrorOptions {
+  /** For programs: UPPER_SNAKE, at most 63 characters (AIP-193). The code's name by default. */
+  readonly reason?: string;
+  /** Who gives the reason its meaning; `hawser` by default. */
+  readonly domain?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Further google.rpc messages; an ErrorInfo among them takes the place of reason, domain and metadata. */
+  readonly details?: readonly ErrorDetail[];
+  readonly disposition?: Disposition;
+  readonly cause?: unknown;
+}
+
+const errorInfoType = 'google.rpc.ErrorInfo';
+const brand = Symbol.for('hawser.rpc-error');
+
+/**
+ * @example
+ * throw new RpcError('NOT_FOUND', `no sale of ${fish} yet`, { reason: 'NO_SALE', metadata: { fish } });
+ */
+export class RpcError extends Error {
+  readonly code: Code;
+  readonly disposition: Disposition;
+  readonly #reason: string | undefined;
+  readonly #domain: string;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #given: readonly ErrorDetail[];
+  #details: readonly ErrorDetail[] | undefined;
+  #info: ErrorInfo | undefined;
+
+  constructor(code: Code, message: string, options: RpcErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'RpcError';
+    Object.defineProperty(this, 'name', { enumerable: false });
+    Object.defineProperty(this, brand, { value: true });
+    this.code = code;
+    this.disposition = options.disposition ?? 'unknown';
+    this.#reason = options.reason;
+    this.#domain = options.domain ?? 'hawser';
+    this.#metadata = options.metadata ?? {};
+    this.#given = options.details ?? [];
+  }
+
+  /** The google.rpc details; an ErrorInfo is always among them. */
+  get details(): readonly ErrorDetail[] {
+    if (this.#details === undefined) {
+      this.#details = this.#given.some((detail) => detail.type === errorInfoType)
+        ? this.#given
+        : [{ type: errorInfoType, value: ErrorInfo.encode(this.info).finish() }, ...this.#given];
+    }
+    return this.#details;
+  }
+
+  get info(): ErrorInfo {
+    if (this.#info === undefined) {
+      this.#info =
+        this.find(errorInfoType, ErrorInfo) ??
+        ErrorInfo.create({ reason: this.#reason ?? this.code, domain: this.#domain, metadata: { ...this.#metadata } });
+    }
+    return this.#info;
+  }
+
+  /** For programs: `IDEMPOTENCY_KEY_REUSED`. */
+  get reason(): string {
+    return this.info.reason;
+  }
+
+  /** The first detail of a type, decoded; undefined when there is none or it does not decode. */
+  find<T>(type: string, message: { decode(bytes: Uint8Array): T }): T | undefined {
+    const detail = this.#given.find((one) => one.type === type);
+    if (detail === undefined) return undefined;
+    try {
+      return message.decode(detail.value);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The same error with another word on whether the handler ran. */
+  withDisposition(disposition: Disposition): RpcError {
+    if (disposition === this.disposition) return this;
+    const copy = new RpcError(this.code, this.message, { details: this.details, disposition, cause: this.cause });
+    if (this.stack !== undefined) copy.stack = this.stack;
+    return copy;
+  }
+}
+
+/** Whether a value is an RpcError, of this copy of the package or another. */
+export function isRpcError(value: unknown): value is RpcError {
+  return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+}

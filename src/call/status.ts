@@ -1,0 +1,102 @@
+/**
+ * An error on its way over a wire: the status that gRPC sends, and what either side makes of
+ * it. One place, so that both wires and the memory transport agree to the letter.
+ */
+import { Status } from '../../gen/google/rpc/status.js';
+import { type Code, codeNumber, codeOf } from '../contract/code.js';
+import type { Encoding } from '../contract/codec.js';
+import { declaredTypeName, type MethodError } from '../contract/declared-error.js';
+import type { MethodType } from '../contract/method.js';
+import type { HeaderMap } from './headers.js';
+import { type Disposition, type ErrorDetail, isRpcError, RpcError } from './rpc-error.js';
+
+export const dispositionHeader = 'hawser-disposition';
+export const detailsHeader = 'grpc-status-details-bin';
+
+const typeUrlPrefix = 'type.googleapis.com/';
+
+/** The code of a declared error: the call was understood, and refused for a reason the IDL names. */
+const declaredCode: Code = 'FAILED_PRECONDITION';
+
+/** The declaration in `method` that a thrown value belongs to, if any. */
+export function declarationOf(method: MethodType, error: unknown): MethodError | undefined {
+  const name = declaredTypeName(error);
+  if (name === undefined) return undefined;
+  return method.errors.find((one) => one.type.typeName === name);
+}
+
+/** A declared error as an RpcError: its fields are a detail of its own type. */
+export function statusOfDeclared(error: Error, { type }: MethodError, encoding: Encoding): RpcError {
+  return new RpcError(declaredCode, error.message, {
+    reason: 'DECLARED_ERROR',
+    metadata: { type: type.typeName },
+    details: [{ type: type.typeName, value: type.codec.encode(error, encoding) }],
+    disposition: 'executed',
+    cause: error,
+  });
+}
+
+/** The declared error inside an RpcError that was received, as its class; undefined when it holds none. */
+export function declaredIn(method: MethodType, error: RpcError, encoding: Encoding): Error | undefined {
+  for (const { type } of method.errors) {
+    const detail = error.details.find((one) => one.type === type.typeName);
+    if (detail !== undefined) return type.codec.decode(detail.value, encoding);
+  }
+  return undefined;
+}
+
+/** The google.rpc.Status of an error, encoded. */
+export function encodeStatus(error: RpcError): Uint8Array {
+  return Status.encode(
+    Status.create({
+      code: codeNumber(error.code),
+      message: error.message,
+      details: error.details.map(({ type, value }) => ({ typeUrl: typeUrlPrefix + type, value: Buffer.from(value) })),
+    }),
+  ).finish();
+}
+
+/** What a wire told of a failed call. */
+export interface ReceivedStatus {
+  readonly code: number;
+  readonly message: string;
+  /** `grpc-status-details-bin` */
+  readonly details?: Uint8Array | undefined;
+  /** `hawser-disposition` */
+  readonly disposition?: string | undefined;
+}
+
+/** An RpcError out of what a wire told. Details that do not decode are left out: the code and message still hold. */
+export function errorOfStatus(status: ReceivedStatus): RpcError {
+  return new RpcError(codeOf(status.code), status.message, {
+    details: decodeDetails(status.details),
+    disposition: dispositionOf(status.disposition),
+  });
+}
+
+function decodeDetails(bytes: Uint8Array | undefined): readonly ErrorDetail[] {
+  if (bytes === undefined) return [];
+  try {
+    return Status.decode(bytes).details.map(({ typeUrl, value }) => ({
+      type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1),
+      value,
+    }));
+  } catch {
+    return [];
+  }
+}
+
+function dispositionOf(header: string | undefined): Disposition {
+  return header === 'not-executed' || header === 'executed' ? header : 'unknown';
+}
+
+/** The status trailers of a failed call, for wires that have headers. */
+export function setStatusHeaders(trailers: HeaderMap, error: RpcError): void {
+  trailers.set(detailsHeader, encodeStatus(error));
+  if (error.disposition !== 'unknown') trailers.set(dispositionHeader, error.disposition);
+}
+
+/** An RpcError for any failure on the client's own side. */
+export function clientError(error: unknown, code: Code, message: string, disposition: Disposition): RpcError {
+  return isRpcError(error) ? error : new RpcError(code, message, { cause: error, disposition });
+}

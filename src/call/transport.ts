@@ -1,0 +1,56 @@
+/**
+ * The ports between the call path and a wire. A transport moves one attempt of one call and
+ * nothing else: no policy, no message types. It sees the bytes of single messages, and passes
+ * streamed ones through `call.encodeItem` and `call.decodeItem`.
+ *
+ * Every transport keeps to this:
+ * - A client handler settles promptly when the call is aborted, with the abort's reason, and
+ *   cancels the attempt at the peer exactly once.
+ * - A stream delivers what arrived before an error, then the error; after a local abort it drops
+ *   what was not read.
+ * - Failures are RpcErrors with a disposition; a declared error of the peer is the details of one.
+ */
+import type { Encoding } from '../contract/codec.js';
+import type { MethodType } from '../contract/method.js';
+import type { ServiceType } from '../contract/service.js';
+import type { Clock } from './clock.js';
+import type { Handler } from './interceptor.js';
+import type { Logger } from './logger.js';
+
+/** A way to one server. Connects on first use. */
+export interface ClientTransport {
+  readonly encoding: Encoding;
+  /** For messages to people. */
+  readonly address: string;
+  /** The innermost handler of a method: sends one attempt, resolves to its response's bytes or stream. */
+  bind(method: MethodType): Handler;
+  /** Lets calls in flight end within `graceMs`, then aborts them. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A method as a server offers it. */
+export interface Route {
+  readonly method: MethodType;
+  /**
+   * From the bytes of the request to the bytes of the response, all interceptors included.
+   * Rejects with an RpcError or a declared error, nothing else; both are safe to show the peer.
+   */
+  readonly handle: Handler;
+}
+
+/** What a listener serves from. */
+export interface Dispatcher {
+  readonly services: readonly ServiceType[];
+  /** By path: `/market.v1.TradeHistory/GetLastSale`. */
+  find(path: string): Route | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A bound address that serves. */
+export interface Listener {
+  /** `127.0.0.1:50051`, `unix:/run/market.sock` */
+  readonly address: string;
+  /** Stops accepting, lets calls in flight end within `graceMs`, then aborts them. */
+  close(graceMs: number): Promise<void>;
+}

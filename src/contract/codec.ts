@@ -1,0 +1,21 @@
+/**
+ * How a message becomes bytes. A protobuf message has one encoding; a Thrift value has one
+ * per protocol, so the caller says which. Encoding is separate from sending: a request is
+ * encoded once and may then be sent several times.
+ */
+export type Encoding = 'proto' | 'binary' | 'compact';
+
+export interface Codec<T> {
+  /** Full name in the IDL, for messages to people: `market.v1.Trade`, `list<market.v1.Trade>`. */
+  readonly typeName: string;
+  /** Throws a TypeError or RangeError that names the field, when `value` is not a T. */
+  encode(value: T, encoding: Encoding): Uint8Array;
+  /**
+   * Reads exactly `bytes`; throws on anything malformed. A bytes field of the result may be a
+   * view into `bytes`, so the caller must not reuse that memory.
+   */
+  decode(bytes: Uint8Array, encoding: Encoding): T;
+  /** Plain JSON for people and tools (ProtoJSON for proto). */
+  toJSON(value: T): unknown;
+  fromJSON(json: unknown): T;
+}

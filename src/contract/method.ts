@@ -1,0 +1,72 @@
+/**
+ * What generated code says of one method. The type parameters carry the message types to
+ * clients and handlers; at run time it is frozen data.
+ */
+import type { Codec } from './codec.js';
+import type { MethodError } from './declared-error.js';
+import type { Policy } from './policy.js';
+import type { ServiceType } from './service.js';
+
+export type MethodKind = 'unary' | 'oneway' | 'server' | 'client' | 'bidi';
+
+declare const init: unique symbol;
+
+/** What generated code writes down of a method; `defineService` adds the rest. */
+export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req> {
+  /** As in the IDL: `GetLastSale`. */
+  readonly name: string;
+  readonly kind: Kind;
+  readonly request: Codec<Req>;
+  readonly response: Codec<Res>;
+  readonly errors?: readonly MethodError[];
+  readonly policy?: Policy;
+  /** What a caller may pass: `Req`, with fields that have a default left out. Type level only. */
+  readonly [init]?: Init;
+}
+
+export interface MethodType<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req>
+  extends MethodSpec<Req, Res, Kind, Init> {
+  readonly service: ServiceType;
+  /** The name in TypeScript: `getLastSale`. */
+  readonly localName: string;
+  readonly errors: readonly MethodError[];
+  readonly policy: Policy;
+  /** `/market.v1.TradeHistory/GetLastSale` */
+  readonly path: string;
+}
+
+type Spec<Req, Res, Kind extends MethodKind, Init> = Omit<MethodSpec<Req, Res, Kind, Init>, 'kind'>;
+
+export function unary<Req, Res, Init = Req>(spec: Spec<Req, Res, 'unary', Init>): MethodSpec<Req, Res, 'unary', Init> {
+  return { ...spec, kind: 'unary' };
+}
+
+export function oneway<Req, Init = Req>(spec: Spec<Req, void, 'oneway', Init>): MethodSpec<Req, void, 'oneway', Init> {
+  return { ...spec, kind: 'oneway' };
+}
+
+export function serverStream<Req, Res, Init = Req>(
+  spec: Spec<Req, Res, 'server', Init>,
+): MethodSpec<Req, Res, 'server', Init> {
+  return { ...spec, kind: 'server' };
+}
+
+export function clientStream<Req, Res, Init = Req>(
+  spec: Spec<Req, Res, 'client', Init>,
+): MethodSpec<Req, Res, 'client', Init> {
+  return { ...spec, kind: 'client' };
+}
+
+export function bidi<Req, Res, Init = Req>(spec: Spec<Req, Res, 'bidi', Init>): MethodSpec<Req, Res, 'bidi', Init> {
+  return { ...spec, kind: 'bidi' };
+}
+
+/** Whether the caller sends a sequence of messages rather than one. */
+export function streamsRequest(kind: MethodKind): boolean {
+  return kind === 'client' || kind === 'bidi';
+}
+
+/** Whether the answer is a sequence of messages rather than one. */
+export function streamsResponse(kind: MethodKind): boolean {
+  return kind === 'server' || kind === 'bidi';
+}
