@@ -4,10 +4,11 @@
  *
  * Everything that most calls never touch (signal, response headers, listeners) is made on first use.
  */
+import { randomUUID } from 'node:crypto';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { Deadline } from './deadline.js';
-import { HeaderMap } from './headers.js';
+import { HeaderMap, type HeadersInit } from './headers.js';
 import type { RpcError } from './rpc-error.js';
 
 /** Who is at the other end of the connection. */
@@ -31,7 +32,7 @@ export interface CallOptions {
   /** Time for the whole call: ms, or `"200ms"`. Overrides what the IDL says. */
   readonly timeout?: number | string;
   readonly signal?: AbortSignal;
-  readonly headers?: import('./headers.js').HeadersInit;
+  readonly headers?: HeadersInit;
 }
 
 export interface CallInit {
@@ -44,6 +45,9 @@ export interface CallInit {
   readonly deadline?: Deadline;
   readonly options?: CallOptions;
 }
+
+export const correlationHeader = 'x-correlation-id';
+const legalCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
 const noPeer: Peer = { address: '' };
 const noOptions: CallOptions = {};
@@ -63,16 +67,13 @@ export class Call {
   attempts = 0;
   /** Whether the handler was started (server). */
   handlerStarted = false;
-  /** Streaming messages pass through these at the wire; an interceptor may wrap them. */
-  encodeItem: (message: unknown) => Uint8Array;
-  decodeItem: (bytes: Uint8Array) => unknown;
-
   #headers: HeaderMap | (() => HeaderMap) | undefined;
   #peer: Peer | (() => Peer);
   #responseHeaders: HeaderMap | undefined;
   #responseTrailers: HeaderMap | undefined;
   #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
   #headersReceived = false;
+  #correlationId: string | undefined;
   #aborted: RpcError | undefined;
   #finished = false;
   #controller: AbortController | undefined;
@@ -88,9 +89,27 @@ export class Call {
     this.options = init.options ?? noOptions;
     this.#headers = init.headers;
     this.#peer = init.peer ?? noPeer;
-    const { outgoing, incoming } = itemCodecs(init);
-    this.encodeItem = outgoing;
-    this.decodeItem = incoming;
+  }
+
+  /** One message of a stream as it goes to the wire. An interceptor may wrap it, by assignment. */
+  encodeItem(message: unknown): Uint8Array {
+    const codec = this.side === 'client' ? this.method.request : this.method.response;
+    return codec.encode(message, this.encoding);
+  }
+
+  /** One message of a stream as it comes from the wire. An interceptor may wrap it, by assignment. */
+  decodeItem(bytes: Uint8Array): unknown {
+    const codec = this.side === 'client' ? this.method.response : this.method.request;
+    return codec.decode(bytes, this.encoding);
+  }
+
+  /** One id through the whole call tree, in every log line: the caller's, or a new one. */
+  get correlationId(): string {
+    if (this.#correlationId === undefined) {
+      const given = this.#headers === undefined ? undefined : this.headers.get(correlationHeader);
+      this.#correlationId = given !== undefined && legalCorrelationId.test(given) ? given : randomUUID();
+    }
+    return this.#correlationId;
   }
 
   /** The caller's headers. */
@@ -217,14 +236,4 @@ export class Call {
     this.#onFinish = undefined;
     if (listeners !== undefined) for (const fn of listeners) fn();
   }
-}
-
-function itemCodecs({ method, side, encoding }: CallInit) {
-  const request = method.request;
-  const response = method.response;
-  const [sent, received] = side === 'client' ? [request, response] : [response, request];
-  return {
-    outgoing: (message: unknown) => sent.encode(message, encoding),
-    incoming: (bytes: Uint8Array) => received.decode(bytes, encoding),
-  };
 }

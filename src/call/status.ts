@@ -96,6 +96,21 @@ export function setStatusHeaders(trailers: HeaderMap, error: RpcError): void {
   if (error.disposition !== 'unknown') trailers.set(dispositionHeader, error.disposition);
 }
 
+const downstream = new WeakSet<object>();
+
+/** Marks an error that a client call of ours ended with. */
+export function markDownstream(error: unknown): void {
+  if (typeof error === 'object' && error !== null) downstream.add(error);
+}
+
+/**
+ * Whether an error comes from a call to another service. A handler that lets one escape does not
+ * forward it: its code and disposition speak of that service, not of this one.
+ */
+export function isDownstream(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && downstream.has(error);
+}
+
 /** An RpcError for any failure on the client's own side. */
 export function clientError(error: unknown, code: Code, message: string, disposition: Disposition): RpcError {
   return isRpcError(error) ? error : new RpcError(code, message, { cause: error, disposition });

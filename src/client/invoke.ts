@@ -1,0 +1,212 @@
+/**
+ * The outermost layer of a client: makes a Call, runs its pipeline, and gives the caller
+ * something to await or iterate. Everything attached to the call goes when it ends.
+ */
+import { Call, type CallOptions, type Peer } from '../call/call.js';
+import { currentCall } from '../call/current.js';
+import { HeaderMap } from '../call/headers.js';
+import type { Handler } from '../call/interceptor.js';
+import { RpcError } from '../call/rpc-error.js';
+import { markDownstream } from '../call/status.js';
+import type { Encoding } from '../contract/codec.js';
+import type { MethodType } from '../contract/method.js';
+import type { CallInfo, StreamCall, UnaryCall } from './types.js';
+
+/** One method of a client, ready to be called. */
+export interface Bound {
+  readonly method: MethodType;
+  readonly handler: Handler;
+  readonly encoding: Encoding;
+  /** Sent with every call. */
+  readonly headers: HeaderMap | undefined;
+}
+
+export function invokeUnary(bound: Bound, request: unknown, options: CallOptions | undefined): UnaryCall<unknown> {
+  const call = begin(bound, request, options);
+  return new Unary(call, settle(call, bound.handler));
+}
+
+export function invokeStream(bound: Bound, request: unknown, options: CallOptions | undefined): StreamCall<unknown> {
+  const call = begin(bound, request, options);
+  return new Stream(call, bound.handler(call));
+}
+
+function begin({ method, encoding, headers }: Bound, request: unknown, options: CallOptions | undefined): Call {
+  const given = options?.headers;
+  const call = new Call({
+    method,
+    side: 'client',
+    encoding,
+    request,
+    ...(options === undefined ? {} : { options }),
+    ...(headers === undefined && given === undefined ? {} : { headers: merged(headers, given) }),
+  });
+  const signal = options?.signal;
+  if (signal !== undefined) follow(call, signal);
+  const parent = currentCall();
+  if (parent !== undefined && !parent.finished) {
+    const remove = parent.onAbort(() =>
+      call.abort(new RpcError('CANCELLED', 'the call that this one serves was cancelled')),
+    );
+    call.onFinish(remove);
+  }
+  return call;
+}
+
+function merged(base: HeaderMap | undefined, given: CallOptions['headers']): HeaderMap {
+  const headers = new HeaderMap(base);
+  if (given !== undefined) {
+    const own = new HeaderMap(given);
+    for (const [name] of own) headers.delete(name);
+    for (const [name, value] of own) headers.append(name, value);
+  }
+  return headers;
+}
+
+/** By hand, not by AbortSignal.any: that retains signals on Node 20 (nodejs/node#54614). */
+function follow(call: Call, signal: AbortSignal): void {
+  const abort = (): void => call.abort(new RpcError('CANCELLED', 'the caller cancelled', { cause: signal.reason }));
+  if (signal.aborted) abort();
+  else {
+    signal.addEventListener('abort', abort, { once: true });
+    call.onFinish(() => signal.removeEventListener('abort', abort));
+  }
+}
+
+async function settle(call: Call, handler: Handler): Promise<unknown> {
+  try {
+    if (call.aborted !== undefined) throw call.aborted.withDisposition('not-executed');
+    return await handler(call);
+  } catch (error) {
+    markDownstream(error);
+    throw error;
+  } finally {
+    call.finish();
+  }
+}
+
+/** A promise that can be asked for more. Not a subclass of Promise: `then` is all that await needs. */
+class Unary implements UnaryCall<unknown> {
+  readonly [Symbol.toStringTag] = 'UnaryCall';
+  readonly #call: Call;
+  readonly #result: Promise<unknown>;
+
+  constructor(call: Call, result: Promise<unknown>) {
+    this.#call = call;
+    this.#result = result;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: a call is awaited for its response
+  then<A = unknown, B = never>(
+    onFulfilled?: ((value: unknown) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result.then(onFulfilled, onRejected);
+  }
+
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<unknown | B> {
+    return this.#result.catch(onRejected);
+  }
+
+  finally(onFinally?: (() => void) | null): Promise<unknown> {
+    return this.#result.finally(onFinally);
+  }
+
+  get headers(): Promise<HeaderMap> {
+    return headersOf(this.#call);
+  }
+
+  get trailers(): Promise<HeaderMap> {
+    return trailersOf(this.#call);
+  }
+
+  get peer(): Peer {
+    return this.#call.peer;
+  }
+
+  get attempts(): number {
+    return this.#call.attempts;
+  }
+}
+
+class Stream implements StreamCall<unknown>, CallInfo {
+  readonly #call: Call;
+  #opening: Promise<AsyncIterator<unknown>> | undefined;
+  #iterator: AsyncIterator<unknown> | undefined;
+  #iterated = false;
+
+  constructor(call: Call, response: Promise<unknown>) {
+    this.#call = call;
+    this.#opening = response.then((stream) => {
+      this.#opening = undefined;
+      this.#iterator = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+      return this.#iterator;
+    });
+    // The error is for the one who iterates; a stream that nobody reads must not end the process.
+    this.#opening.catch(() => call.finish());
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    try {
+      const iterator = this.#iterator ?? (await this.#opening);
+      if (iterator === undefined || this.#call.finished) return await this.#afterEnd(iterator);
+      const result = await iterator.next();
+      if (result.done === true) this.#call.finish();
+      return result;
+    } catch (error) {
+      this.#call.finish();
+      markDownstream(error);
+      throw error;
+    }
+  }
+
+  /** Ends the call, and cancels it at the server if it was still going. */
+  async return(): Promise<IteratorResult<unknown>> {
+    if (!this.#call.finished) {
+      this.#call.abort(new RpcError('CANCELLED', 'the caller stopped reading'));
+      this.#call.finish();
+    }
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    if (this.#iterated) {
+      throw new TypeError(`the stream of ${this.#call.method.path} is read already; a stream has one reader`);
+    }
+    this.#iterated = true;
+    return this;
+  }
+
+  get headers(): Promise<HeaderMap> {
+    return headersOf(this.#call);
+  }
+
+  get trailers(): Promise<HeaderMap> {
+    return trailersOf(this.#call);
+  }
+
+  get peer(): Peer {
+    return this.#call.peer;
+  }
+
+  get attempts(): number {
+    return this.#call.attempts;
+  }
+
+  /** What is left once the call has ended: the error that ended it, once, then nothing. */
+  #afterEnd(iterator: AsyncIterator<unknown> | undefined): Promise<IteratorResult<unknown>> {
+    const aborted = this.#call.aborted !== undefined;
+    return aborted || iterator === undefined ? Promise.resolve({ done: true, value: undefined }) : iterator.next();
+  }
+}
+
+function headersOf(call: Call): Promise<HeaderMap> {
+  return new Promise((resolve) => {
+    call.onResponseHeaders(resolve);
+    call.onFinish(() => resolve(call.responseHeaders));
+  });
+}
+
+function trailersOf(call: Call): Promise<HeaderMap> {
+  return new Promise((resolve) => call.onFinish(() => resolve(call.responseTrailers)));
+}

@@ -1,0 +1,29 @@
+/** `hawser`: servers, clients and what they share. */
+export type { Call, CallOptions, Peer, PeerCertificate } from './call/call.js';
+export { type Clock, systemClock } from './call/clock.js';
+export { currentCall } from './call/current.js';
+export type { Deadline } from './call/deadline.js';
+export { HeaderMap, type HeadersInit, type HeaderValue } from './call/headers.js';
+export type { ClientStage, Handler, Interceptor, Placement, ServerStage } from './call/interceptor.js';
+export { type Logger, silentLogger, stderrLogger } from './call/logger.js';
+export { type Disposition, type ErrorDetail, isRpcError, RpcError, type RpcErrorOptions } from './call/rpc-error.js';
+export type { ClientTransport } from './call/transport.js';
+export { type ClientOptions, createClient } from './client/create-client.js';
+export type { CallInfo, Client, StreamCall, UnaryCall } from './client/types.js';
+export type { Code } from './contract/code.js';
+export type { Codec, Encoding } from './contract/codec.js';
+export { DeclaredError } from './contract/declared-error.js';
+export type { Duration } from './contract/duration.js';
+export type { MethodKind, MethodType } from './contract/method.js';
+export type { Policy } from './contract/policy.js';
+export type { ServiceType } from './contract/service.js';
+export {
+  createServer,
+  type ListenAddress,
+  type ListenOptions,
+  type Server,
+  type ServerOptions,
+} from './server/create-server.js';
+export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
+export { MemoryNetwork } from './transports/memory/network.js';
+export type { ClientTls, ServerTls } from './transports/tls.js';

@@ -1,0 +1,104 @@
+/**
+ * Messages on one side, bytes on the other. Single messages are encoded once a call, outside the
+ * retries; streamed ones pass through the call's own hooks at the wire, so no layer sits between.
+ */
+import type { Call } from '../call/call.js';
+import type { Interceptor } from '../call/interceptor.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { declaredIn } from '../call/status.js';
+import { declaredTypeName } from '../contract/declared-error.js';
+import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
+
+/** Client, stage `encode`: a declared error of the peer comes out as its class. */
+export const clientCodec: Interceptor = (method, next) => {
+  const manyRequests = streamsRequest(method.kind);
+  const manyResponses = streamsResponse(method.kind);
+  const answers = method.kind !== 'oneway';
+  return async (call) => {
+    if (manyRequests) call.encodeItem = (message) => encodeRequest(method, message, call);
+    else call.request = encodeRequest(method, call.request, call);
+    if (manyResponses) call.decodeItem = (bytes) => decodeResponse(method, bytes, call);
+    let response: unknown;
+    try {
+      response = await next(call);
+    } catch (error) {
+      throw received(method, error, call);
+    }
+    if (!answers) return undefined;
+    if (!manyResponses) return decodeResponse(method, response as Uint8Array, call);
+    return method.errors.length === 0 ? response : withDeclaredErrors(method, response as AsyncIterable<unknown>, call);
+  };
+};
+
+/** Server, stage `decode`. */
+export const serverCodec: Interceptor = (method, next) => {
+  const manyRequests = streamsRequest(method.kind);
+  const manyResponses = streamsResponse(method.kind);
+  const answers = method.kind !== 'oneway';
+  return async (call) => {
+    if (manyRequests) call.decodeItem = (bytes) => decodeRequest(method, bytes, call);
+    else call.request = decodeRequest(method, call.request as Uint8Array, call);
+    const response = await next(call);
+    return answers && !manyResponses ? method.response.encode(response, call.encoding) : response;
+  };
+};
+
+/** Throws the codec's TypeError: a message of the wrong shape is a mistake in the caller's program. */
+function encodeRequest(method: MethodType, message: unknown, call: Call): Uint8Array {
+  if (typeof message !== 'object' || message === null) {
+    throw new TypeError(
+      `the request of ${method.path} must be a ${method.request.typeName} object, not ${message === null ? 'null' : typeof message}`,
+    );
+  }
+  return method.request.encode(message, call.encoding);
+}
+
+function decodeRequest(method: MethodType, bytes: Uint8Array, call: Call): unknown {
+  try {
+    return method.request.decode(bytes, call.encoding);
+  } catch (error) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      `the request of ${method.path} is not a valid ${method.request.typeName}: ${sentence(error)}`,
+      { reason: 'REQUEST_MALFORMED', disposition: call.handlerStarted ? 'executed' : 'not-executed', cause: error },
+    );
+  }
+}
+
+function decodeResponse(method: MethodType, bytes: Uint8Array, call: Call): unknown {
+  try {
+    return method.response.decode(bytes, call.encoding);
+  } catch (error) {
+    if (declaredTypeName(error) !== undefined) throw error;
+    throw new RpcError(
+      'INTERNAL',
+      `the response of ${method.path} is not a valid ${method.response.typeName}: ${sentence(error)}`,
+      { reason: 'RESPONSE_MALFORMED', disposition: 'executed', cause: error },
+    );
+  }
+}
+
+function received(method: MethodType, error: unknown, call: Call): unknown {
+  if (method.errors.length === 0 || !isRpcError(error)) return error;
+  try {
+    return declaredIn(method, error, call.encoding) ?? error;
+  } catch {
+    return error; // the detail does not decode; the code and the message still say what happened
+  }
+}
+
+async function* withDeclaredErrors(
+  method: MethodType,
+  stream: AsyncIterable<unknown>,
+  call: Call,
+): AsyncGenerator<unknown> {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw received(method, error, call);
+  }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

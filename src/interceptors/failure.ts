@@ -1,0 +1,81 @@
+/**
+ * What a caller may learn of a failure. A declared error and an RpcError of the handler's own go
+ * out as they are; anything else stays here, in the log, and the caller gets INTERNAL with the
+ * id to find it by. An error of a service further down is never forwarded: it is no word on ours.
+ */
+import { RequestInfo } from '../../gen/google/rpc/error_details.js';
+import type { Call } from '../call/call.js';
+import type { Interceptor } from '../call/interceptor.js';
+import type { Logger } from '../call/logger.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { declarationOf, isDownstream } from '../call/status.js';
+import type { Code } from '../contract/code.js';
+import { streamsResponse } from '../contract/method.js';
+
+/** Server, stage `transport`: after this only an RpcError or a declared error leaves. */
+export function failure(logger: Logger): Interceptor {
+  return (method, next) => {
+    const many = streamsResponse(method.kind);
+    return async (call) => {
+      try {
+        const response = await next(call);
+        return many ? new GuardedStream(response as AsyncIterable<unknown>, call, logger) : response;
+      } catch (error) {
+        throw safe(call, error, logger);
+      }
+    };
+  };
+}
+
+function safe(call: Call, error: unknown, logger: Logger): unknown {
+  if (declarationOf(call.method, error) !== undefined) return error;
+  const disposition = call.handlerStarted ? 'executed' : 'not-executed';
+  if (isRpcError(error) && !isDownstream(error)) return error.withDisposition(disposition);
+  const correlationId = call.correlationId;
+  logger.error(
+    { err: error, method: call.method.path, correlationId, peer: call.peer.address },
+    isDownstream(error) ? 'a call made by the handler failed' : 'the handler failed',
+  );
+  const code = isRpcError(error) ? downstreamCode(error.code) : 'INTERNAL';
+  const what = isRpcError(error) ? 'a service that this one depends on failed' : 'the server failed';
+  return new RpcError(code, `${what}; the server's log has it under correlation id ${correlationId}`, {
+    reason: isRpcError(error) ? 'DEPENDENCY_FAILED' : 'HANDLER_FAILED',
+    details: [
+      {
+        type: 'google.rpc.RequestInfo',
+        value: RequestInfo.encode(RequestInfo.create({ requestId: correlationId })).finish(),
+      },
+    ],
+    disposition,
+  });
+}
+
+/** Only what the caller can act on in the same way keeps its code. */
+function downstreamCode(code: Code): Code {
+  return code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED' || code === 'CANCELLED' ? code : 'INTERNAL';
+}
+
+/** The handler's stream, with what it throws made safe. */
+class GuardedStream implements AsyncIterableIterator<unknown> {
+  readonly #iterator: AsyncIterator<unknown>;
+  readonly #fail: (error: unknown) => never;
+
+  constructor(stream: AsyncIterable<unknown>, call: Call, logger: Logger) {
+    this.#iterator = stream[Symbol.asyncIterator]();
+    this.#fail = (error) => {
+      throw safe(call, error, logger);
+    };
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#iterator.next().catch(this.#fail);
+  }
+
+  return(): Promise<IteratorResult<unknown>> {
+    return this.#iterator.return?.() ?? Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,170 @@
+/** One server: services and handlers on one side, gRPC, Thrift and memory listeners on the other. */
+import { type Clock, systemClock } from '../call/clock.js';
+import {
+  compose,
+  type Handler,
+  type Interceptor,
+  type Placement,
+  place,
+  type ServerStage,
+  type Staged,
+  serverStages,
+} from '../call/interceptor.js';
+import { type Logger, stderrLogger } from '../call/logger.js';
+import type { Dispatcher, Listener, Route } from '../call/transport.js';
+import { milliseconds } from '../contract/duration.js';
+import type { MethodType } from '../contract/method.js';
+import type { ServiceType } from '../contract/service.js';
+import { serverCodec } from '../interceptors/codec.js';
+import { serverDeadline } from '../interceptors/deadline.js';
+import { failure } from '../interceptors/failure.js';
+import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
+import type { MemoryNetwork } from '../transports/memory/network.js';
+import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
+import type { ServerTls } from '../transports/tls.js';
+import { bindHandlers, type Handlers } from './handlers.js';
+
+export interface ServerOptions {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly grpc?: GrpcServerOptions;
+  readonly thrift?: ThriftServerOptions;
+}
+
+/** An address to serve on: `host:port` (port 0: any free one), `unix:/path`; with TLS as an object. */
+export type ListenAddress = string | { readonly address: string; readonly tls?: ServerTls };
+
+export interface ListenOptions {
+  readonly grpc?: ListenAddress;
+  readonly thrift?: ListenAddress;
+  readonly memory?: MemoryNetwork;
+}
+
+/** The bound addresses, ports filled in; each can be handed to `createClient`. */
+export type Listening<O extends ListenOptions> = {
+  readonly [K in keyof O]: K extends 'memory' ? MemoryNetwork : string;
+};
+
+export interface Server {
+  /** Adds a service. Throws a TypeError when a method has no handler, or the service is there already. */
+  add<S extends ServiceType>(service: S, handlers: Handlers<S>): Server;
+  /** Adds an interceptor to every method; without a place it stands after decoding, where it sees messages. */
+  use(interceptor: Interceptor, placement?: Placement<ServerStage>): Server;
+  /** May be called once. Throws an Error when an address cannot be bound; nothing then stays bound. */
+  listen<O extends ListenOptions>(options: O): Promise<Listening<O>>;
+  /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
+  close(options?: { readonly grace?: number | string }): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * @example
+ * const server = createServer();
+ * server.add(TradeHistory, { getLastSale: async ({ fish }) => sales.get(fish) ?? fail(fish) });
+ * const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
+ */
+export function createServer(options: ServerOptions = {}): Server {
+  return new HawserServer(options);
+}
+
+class HawserServer implements Server {
+  readonly #options: ServerOptions;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #services = new Map<ServiceType, Map<string, Handler>>();
+  readonly #interceptors: Staged[] = [];
+  readonly #listeners: Listener[] = [];
+  #listening = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? stderrLogger;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  add<S extends ServiceType>(service: S, handlers: Handlers<S>): this {
+    this.#assertOpen('add a service');
+    for (const other of this.#services.keys()) {
+      if (other.name === service.name) throw new TypeError(`the service ${service.name} is added already`);
+    }
+    this.#services.set(service, bindHandlers(service, handlers));
+    return this;
+  }
+
+  use(interceptor: Interceptor, placement: Placement<ServerStage> = { after: 'decode' }): this {
+    this.#assertOpen('add an interceptor');
+    this.#interceptors.push(place(serverStages, interceptor, placement));
+    return this;
+  }
+
+  async listen<O extends ListenOptions>(options: O): Promise<Listening<O>> {
+    this.#assertOpen('listen');
+    const { grpc, thrift, memory } = options;
+    if (grpc === undefined && thrift === undefined && memory === undefined) {
+      throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
+    }
+    this.#listening = true;
+    const bound: { grpc?: string; thrift?: string; memory?: MemoryNetwork } = {};
+    try {
+      if (memory !== undefined) {
+        this.#listeners.push(memory.listen(this.#dispatcher()));
+        bound.memory = memory;
+      }
+      if (grpc !== undefined) {
+        const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...where(grpc) });
+        this.#listeners.push(listener);
+        bound.grpc = listener.address;
+      }
+      if (thrift !== undefined) {
+        const listener = await listenThrift(this.#dispatcher('thrift'), { ...this.#options.thrift, ...where(thrift) });
+        this.#listeners.push(listener);
+        bound.thrift = listener.address;
+      }
+    } catch (error) {
+      await this.close({ grace: 0 });
+      throw error;
+    }
+    return bound as Listening<O>;
+  }
+
+  close({ grace = 10_000 }: { readonly grace?: number | string } = {}): Promise<void> {
+    const ms = milliseconds(grace, 'grace');
+    this.#closing ??= Promise.all(this.#listeners.map((listener) => listener.close(ms))).then(() => {});
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#closing !== undefined) throw new Error(`cannot ${what}: the server is closed; make a new one`);
+    if (this.#listening) throw new Error(`cannot ${what}: the server listens already; do it before listen()`);
+  }
+
+  #dispatcher(idl?: 'proto' | 'thrift'): Dispatcher {
+    const stages: Staged[] = [
+      { stage: 'transport', side: 0, interceptor: failure(this.#logger) },
+      { stage: 'deadline', side: 0, interceptor: serverDeadline(this.#clock) },
+      { stage: 'decode', side: 0, interceptor: serverCodec },
+      ...this.#interceptors,
+    ];
+    const routes = new Map<string, Route>();
+    const services: ServiceType[] = [];
+    for (const [service, handlers] of this.#services) {
+      if (idl !== undefined && service.idl !== idl) continue;
+      services.push(service);
+      for (const method of Object.values<MethodType>(service.methods)) {
+        const innermost = handlers.get(method.localName);
+        if (innermost !== undefined)
+          routes.set(method.path, { method, handle: compose(serverStages, method, stages, innermost) });
+      }
+    }
+    return { services, find: (path) => routes.get(path), logger: this.#logger, clock: this.#clock };
+  }
+}
+
+function where(address: ListenAddress): { address: string; tls?: ServerTls } {
+  return typeof address === 'string' ? { address } : address;
+}

@@ -1,0 +1,77 @@
+/** What a service's implementation looks like, by the kind of each method; and how it is called. */
+import type { Call } from '../call/call.js';
+import type { Handler } from '../call/interceptor.js';
+import { type MethodType, streamsResponse } from '../contract/method.js';
+import type { ServiceType } from '../contract/service.js';
+
+/** What a handler gets beside the request. */
+export type ServerCall = Pick<
+  Call,
+  'method' | 'deadline' | 'signal' | 'headers' | 'peer' | 'responseHeaders' | 'responseTrailers' | 'correlationId'
+>;
+
+type Many<T> = AsyncIterable<T> | Iterable<T>;
+
+/** The handler of one method. A request or a response that streams is an AsyncIterable. */
+export type HandlerOf<M> =
+  M extends MethodType<infer Req, infer Res, infer Kind, infer _Init>
+    ? Kind extends 'unary'
+      ? (request: Req, call: ServerCall) => Promise<Res> | Res
+      : Kind extends 'oneway'
+        ? (request: Req, call: ServerCall) => Promise<void> | void
+        : Kind extends 'server'
+          ? (request: Req, call: ServerCall) => Many<Res>
+          : Kind extends 'client'
+            ? (requests: AsyncIterable<Req>, call: ServerCall) => Promise<Res> | Res
+            : (requests: AsyncIterable<Req>, call: ServerCall) => Many<Res>
+    : never;
+
+/** An implementation: an object or an instance of a class with a function for each method. */
+export type Handlers<S extends ServiceType> = { readonly [K in keyof S['methods']]: HandlerOf<S['methods'][K]> };
+
+type AnyHandler = (request: unknown, call: ServerCall) => unknown;
+
+/** The handlers of a service by local name. Throws a TypeError that names every method without one. */
+export function bindHandlers<S extends ServiceType>(service: S, handlers: Handlers<S>): Map<string, Handler> {
+  if (typeof handlers !== 'object' || handlers === null) {
+    throw new TypeError(`the handlers of ${service.name} must be an object with a function for each method`);
+  }
+  const bound = new Map<string, Handler>();
+  const missing: string[] = [];
+  for (const [localName, method] of Object.entries(service.methods as Record<string, MethodType>)) {
+    const handler: unknown = (handlers as Record<string, unknown>)[localName];
+    if (typeof handler === 'function') bound.set(localName, innermost(method, handler.bind(handlers) as AnyHandler));
+    else missing.push(localName);
+  }
+  if (missing.length > 0) {
+    throw new TypeError(`the handlers of ${service.name} lack ${missing.join(', ')}; add a function of that name`);
+  }
+  return bound;
+}
+
+function innermost(method: MethodType, handler: AnyHandler): Handler {
+  if (!streamsResponse(method.kind)) {
+    return async (call) => {
+      call.handlerStarted = true;
+      return handler(call.request, call);
+    };
+  }
+  return async (call) => {
+    call.handlerStarted = true;
+    return asAsync(method, await handler(call.request, call));
+  };
+}
+
+function asAsync(method: MethodType, stream: unknown): AsyncIterable<unknown> {
+  if (typeof stream === 'object' && stream !== null) {
+    if (Symbol.asyncIterator in stream) return stream as AsyncIterable<unknown>;
+    if (Symbol.iterator in stream) return fromIterable(stream as Iterable<unknown>);
+  }
+  throw new TypeError(
+    `the handler of ${method.path} returned ${typeof stream}; a streaming method returns an AsyncIterable, for example as "async *${method.localName}(request, call) { yield ... }"`,
+  );
+}
+
+async function* fromIterable(items: Iterable<unknown>): AsyncGenerator<unknown> {
+  yield* items;
+}
