@@ -1,0 +1,177 @@
+/**
+ * The frame under both readers, and what they share: text, bytes, uuids, depth and the walk over
+ * fields that nobody knows. Every read is checked against the end of the frame, and every
+ * fault is a ThriftProtocolError that says at which byte.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type ThriftLimits, thriftLimits } from './limits.js';
+import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
+
+/** Up to this length, text is checked and put together in JavaScript. */
+const shortText = 24;
+const empty = Buffer.alloc(0);
+
+export abstract class ByteSource {
+  protected bytes: Buffer;
+  protected pos: number;
+  protected end: number;
+  protected depth = 0;
+  protected maxDepth: number;
+  protected maxElements: number;
+
+  constructor(frame: Uint8Array = empty, offset = 0, limits: ThriftLimits = thriftLimits()) {
+    this.bytes = asBuffer(frame);
+    this.pos = offset;
+    this.end = frame.length;
+    this.maxDepth = limits.depth;
+    this.maxElements = limits.elements;
+  }
+
+  /** Where the next read begins, in bytes from the frame's start. */
+  get offset(): number {
+    return this.pos;
+  }
+
+  reset(frame: Uint8Array, offset: number, limits: ThriftLimits): void {
+    this.bytes = asBuffer(frame);
+    this.pos = offset;
+    this.end = frame.length;
+    this.depth = 0;
+    this.maxDepth = limits.depth;
+    this.maxElements = limits.elements;
+  }
+
+  /** Lets go of the frame. */
+  clear(): void {
+    this.bytes = empty;
+    this.pos = 0;
+    this.end = 0;
+  }
+
+  /** Throws unless the frame ends here. */
+  finish(): void {
+    if (this.pos !== this.end) {
+      this.fault(`${this.end - this.pos} bytes follow the end of the value`);
+    }
+  }
+
+  /** A view of `length` bytes; the frame lives as long as it does. */
+  protected view(length: number): Uint8Array {
+    const start = this.take(length);
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length);
+  }
+
+  protected text(length: number): string {
+    const start = this.take(length);
+    const { bytes } = this;
+    if (length <= shortText) {
+      const ascii = shortAscii(bytes, start, length);
+      if (ascii !== undefined) return ascii;
+    }
+    const text = bytes.toString('utf8', start, start + length);
+    // The decoder replaces what is not UTF-8; only text that has the replacement needs the check.
+    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, start + length))) {
+      throw new ThriftProtocolError(
+        ProtocolFault.INVALID_DATA,
+        `the ${length} bytes of the string at byte ${start} are not UTF-8; send them as binary`,
+      );
+    }
+    return text;
+  }
+
+  uuid(): string {
+    const start = this.take(16);
+    const hex = this.bytes.toString('hex', start, start + 16);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  /** Moves past `count` bytes and returns where they began. */
+  protected take(count: number): number {
+    const start = this.pos;
+    if (count > this.end - start) this.short(count);
+    this.pos = start + count;
+    return start;
+  }
+
+  /** Checks a declared size of a string or binary. */
+  protected checkLength(length: number): number {
+    if (length < 0) {
+      throw new ThriftProtocolError(
+        ProtocolFault.NEGATIVE_SIZE,
+        `a length of ${length} at byte ${this.pos} is negative`,
+      );
+    }
+    return length;
+  }
+
+  /** Checks a container's size, given the fewest bytes that one element takes. */
+  protected checkSize(size: number, minimum: number): void {
+    if (size < 0) {
+      throw new ThriftProtocolError(
+        ProtocolFault.NEGATIVE_SIZE,
+        `a container's size of ${size} at byte ${this.pos} is negative`,
+      );
+    }
+    if (size > this.maxElements) {
+      throw new ThriftProtocolError(
+        ProtocolFault.SIZE_LIMIT,
+        `a container of ${size} elements at byte ${this.pos} is over the limit of ${this.maxElements}; see limits.elements`,
+      );
+    }
+    if (size * minimum > this.end - this.pos) {
+      this.fault(
+        `a container of ${size} elements needs at least ${size * minimum} bytes, but ${this.end - this.pos} are left`,
+      );
+    }
+  }
+
+  protected enter(): void {
+    if (++this.depth > this.maxDepth) {
+      throw new ThriftProtocolError(
+        ProtocolFault.DEPTH_LIMIT,
+        `the value at byte ${this.pos} nests deeper than the limit of ${this.maxDepth}; see limits.depth`,
+      );
+    }
+  }
+
+  protected short(count: number): never {
+    this.fault(`${count} bytes are needed, but ${this.end - this.pos} are left`);
+  }
+
+  protected unknownType(type: number): never {
+    this.fault(`there is no type ${type} in this protocol`);
+  }
+
+  protected fault(message: string): never {
+    throw new ThriftProtocolError(ProtocolFault.INVALID_DATA, `at byte ${this.pos}: ${message}`);
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const { fromCharCode } = String;
+
+/** The text of up to 24 bytes, or undefined when one is not ASCII. */
+function shortAscii(bytes: Buffer, start: number, length: number): string | undefined {
+  const end = start + length;
+  let text = '';
+  let at = start;
+  let seen = 0;
+  while (at + 4 <= end) {
+    const a = bytes[at] as number;
+    const b = bytes[at + 1] as number;
+    const c = bytes[at + 2] as number;
+    const d = bytes[at + 3] as number;
+    seen |= a | b | c | d;
+    text += fromCharCode(a, b, c, d);
+    at += 4;
+  }
+  while (at < end) {
+    const a = bytes[at++] as number;
+    seen |= a;
+    text += fromCharCode(a);
+  }
+  return seen > 0x7f ? undefined : text;
+}
