@@ -116,7 +116,7 @@ export class ThriftBinaryWriter extends ByteSink implements ThriftWriter {
   }
 
   list(element: TType, size: number): void {
-    if (size > this.maxElements || size < 0) this.tooLarge(size);
+    if (!(size >= 0 && size <= this.maxElements)) this.badSize(size);
     if (this.pos >= this.end) this.grow(1);
     this.bytes[this.pos++] = element;
     this.word(size);
@@ -127,7 +127,7 @@ export class ThriftBinaryWriter extends ByteSink implements ThriftWriter {
   }
 
   map(key: TType, value: TType, size: number): void {
-    if (size > this.maxElements || size < 0) this.tooLarge(size);
+    if (!(size >= 0 && size <= this.maxElements)) this.badSize(size);
     if (this.pos + 2 > this.end) this.grow(2);
     this.bytes[this.pos++] = key;
     this.bytes[this.pos++] = value;

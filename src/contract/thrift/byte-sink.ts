@@ -82,7 +82,13 @@ export abstract class ByteSink {
     );
   }
 
-  protected tooLarge(size: number): never {
+  /** An array handed in for a Set has no `size`; the like must not become a wrong count on the wire. */
+  protected badSize(size: unknown): never {
+    if (typeof size !== 'number') {
+      throw new TypeError(
+        'the value is not the container that is wanted: a list is an array, a set a Set, a map a Map',
+      );
+    }
     throw new RangeError(
       `a container of ${size} elements is outside 0..${this.maxElements}; split it, or raise limits.elements on both sides`,
     );

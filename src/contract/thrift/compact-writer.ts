@@ -136,7 +136,7 @@ export class ThriftCompactWriter extends ByteSink implements ThriftWriter {
   }
 
   list(element: TType, size: number): void {
-    if (size > this.maxElements || size < 0) this.tooLarge(size);
+    if (!(size >= 0 && size <= this.maxElements)) this.badSize(size);
     if (this.pos >= this.end) this.grow(1);
     const type = compactTypes[element] as number;
     if (size < 15) {
@@ -152,7 +152,7 @@ export class ThriftCompactWriter extends ByteSink implements ThriftWriter {
   }
 
   map(key: TType, value: TType, size: number): void {
-    if (size > this.maxElements || size < 0) this.tooLarge(size);
+    if (!(size >= 0 && size <= this.maxElements)) this.badSize(size);
     this.varint(size);
     if (size === 0) return;
     if (this.pos >= this.end) this.grow(1);
