@@ -69,8 +69,8 @@ export class Call {
   handlerStarted = false;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
   #peer: Peer | (() => Peer);
-  #responseHeaders: HeaderMap | undefined;
-  #responseTrailers: HeaderMap | undefined;
+  #responseHeaders: HeaderMap | (() => HeaderMap) | undefined;
+  #responseTrailers: HeaderMap | (() => HeaderMap) | undefined;
   #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
   #headersReceived = false;
   #correlationId: string | undefined;
@@ -136,35 +136,38 @@ export class Call {
 
   /** Sent before the first message of the response (server); received (client). */
   get responseHeaders(): HeaderMap {
-    this.#responseHeaders ??= new HeaderMap();
+    if (typeof this.#responseHeaders === 'function') this.#responseHeaders = this.#responseHeaders();
+    else this.#responseHeaders ??= new HeaderMap();
     return this.#responseHeaders;
   }
 
   /** Sent with the status (server); complete once the call has ended (client). */
   get responseTrailers(): HeaderMap {
-    this.#responseTrailers ??= new HeaderMap();
+    if (typeof this.#responseTrailers === 'function') this.#responseTrailers = this.#responseTrailers();
+    else this.#responseTrailers ??= new HeaderMap();
     return this.#responseTrailers;
   }
 
   get hasResponseHeaders(): boolean {
-    return this.#responseHeaders !== undefined && this.#responseHeaders.size > 0;
+    return this.#responseHeaders !== undefined && this.responseHeaders.size > 0;
   }
 
   get hasResponseTrailers(): boolean {
-    return this.#responseTrailers !== undefined && this.#responseTrailers.size > 0;
+    return this.#responseTrailers !== undefined && this.responseTrailers.size > 0;
   }
 
-  /** For transports (client): the response's headers have come. */
-  receiveHeaders(headers: HeaderMap): void {
+  /** For transports (client): the response's headers have come; as a function, read when someone looks. */
+  receiveHeaders(headers: HeaderMap | (() => HeaderMap)): void {
     if (this.#headersReceived) return;
     this.#headersReceived = true;
     this.#responseHeaders = headers;
-    for (const fn of this.#onResponseHeaders ?? []) fn(headers);
+    if (this.#onResponseHeaders === undefined) return;
+    for (const fn of this.#onResponseHeaders) fn(this.responseHeaders);
     this.#onResponseHeaders = undefined;
   }
 
-  /** For transports (client): the call's trailers have come. */
-  receiveTrailers(trailers: HeaderMap): void {
+  /** For transports (client): the call's trailers have come; as a function, read when someone looks. */
+  receiveTrailers(trailers: HeaderMap | (() => HeaderMap)): void {
     this.#responseTrailers = trailers;
   }
 

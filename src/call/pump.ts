@@ -1,25 +1,33 @@
 /**
  * The sending end of a stream: pulls messages from what the user gave and writes each, waiting
- * when the wire is full. When the call is aborted it stops at once, even while the user's
- * iterator is still thinking, and tells that iterator so.
+ * when the wire is full. When the call is aborted, or has its outcome before everything was sent,
+ * it stops at once, even while the user's iterator is still thinking, and tells that iterator so.
  */
 import type { Call } from './call.js';
 
 export type Source<T> = AsyncIterable<T> | Iterable<T>;
 
 /**
- * Resolves when the source is exhausted; rejects with what the source threw, or with the
+ * Resolves when the source is exhausted or the call is finished; rejects with what the source threw, or with the
  * abort's reason. `write` may return a promise to wait for.
  */
 export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promise<void> | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const iterator = open(source);
     let stopped = false;
-    const removeListener = call.onAbort((reason) => {
+    const stop = (): void => {
       stopped = true;
       // Not awaited: a generator that is suspended inside answers only when it gets on.
       void Promise.resolve(iterator.return?.()).catch(() => {});
+    };
+    const removeListener = call.onAbort((reason) => {
+      stop();
       reject(reason);
+    });
+    call.onFinish(() => {
+      if (stopped) return;
+      stop();
+      resolve();
     });
     const run = async (): Promise<void> => {
       while (!stopped) {
@@ -32,12 +40,13 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
     };
     run().then(
       () => {
+        stopped = true;
         removeListener();
         resolve();
       },
       (error: unknown) => {
         removeListener();
-        if (!stopped) void Promise.resolve(iterator.return?.()).catch(() => {});
+        if (!stopped) stop();
         reject(error);
       },
     );
