@@ -1,0 +1,126 @@
+/**
+ * From a grpc-js server call to a Call of ours. What most handlers never look at (headers, peer,
+ * certificate) is read on first use.
+ */
+import type { PeerCertificate as TlsCertificate } from 'node:tls';
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import { Call, type Peer, type PeerCertificate } from '../../call/call.js';
+import { Deadline } from '../../call/deadline.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Dispatcher, Route } from '../../call/transport.js';
+import { addHeaders, headersOf } from './metadata.js';
+import { noteOf, type RequestNote } from './request-headers.js';
+
+/** What calls of every kind have in common. */
+export type ServerRpc = Pick<
+  ServerUnaryCall<unknown, unknown>,
+  'metadata' | 'getPeer' | 'getDeadline' | 'getAuthContext'
+>;
+
+/** What one mounted set of services shares. */
+export interface Serving {
+  readonly dispatcher: Dispatcher;
+  /** Calls that have no outcome yet. */
+  readonly calls: Set<Call>;
+  /** The peer's address when the socket has none (unix). */
+  readonly address: () => string;
+  /** Whether the HTTP/2 layer takes notes of request headers. */
+  readonly notes: boolean;
+  /** Bytes of one response message. */
+  readonly maxSendBytes: number;
+}
+
+export interface Accepted {
+  readonly call: Call;
+  readonly acceptsGzip: boolean;
+  /** Why the call is not to run at all. */
+  readonly refusal: RpcError | undefined;
+}
+
+export function accept(serving: Serving, route: Route, rpc: ServerRpc, request: unknown): Accepted {
+  const { method } = route;
+  const { timeout, acceptsGzip } = serving.notes ? noteOf(rpc.metadata) : ownNote(rpc);
+  const { clock } = serving.dispatcher;
+  const call = new Call({
+    method,
+    side: 'server',
+    encoding: 'proto',
+    headers: () => headersOf(rpc.metadata),
+    peer: () => peerOf(serving, rpc),
+    request,
+    ...(timeout === undefined || timeout === Number.POSITIVE_INFINITY
+      ? {}
+      : { deadline: Deadline.after(timeout, clock) }),
+  });
+  return { call, acceptsGzip, refusal: refusalOf(timeout, method.path) };
+}
+
+/** Without notes: what grpc-js made of the deadline, on the wall clock. */
+function ownNote(rpc: ServerRpc): RequestNote {
+  const at = rpc.getDeadline();
+  return { timeout: Number(at) - Date.now(), acceptsGzip: false };
+}
+
+function refusalOf(timeout: number | undefined, path: string): RpcError | undefined {
+  if (timeout === undefined) {
+    return new RpcError('INTERNAL', `the grpc-timeout header of the call to ${path} is malformed`, {
+      reason: 'TIMEOUT_MALFORMED',
+      disposition: 'not-executed',
+    });
+  }
+  if (timeout > 0) return undefined;
+  return new RpcError('DEADLINE_EXCEEDED', `the deadline of the call to ${path} had passed when it arrived`, {
+    disposition: 'not-executed',
+  });
+}
+
+/** The caller went away, or its connection did. */
+export function cancelled(call: Call): RpcError {
+  const late = call.deadline !== undefined && call.deadline.remaining() <= 0;
+  return late
+    ? new RpcError('DEADLINE_EXCEEDED', `the deadline of the call to ${call.method.path} has passed`)
+    : new RpcError('CANCELLED', 'the caller cancelled the call, or its connection was lost');
+}
+
+/** Sends the response's headers, empty or not; only the first time. */
+export function responseHeaders(call: Call, gzip: boolean, fresh: () => Metadata): Metadata {
+  const metadata = call.hasResponseHeaders ? addHeaders(fresh(), call.responseHeaders) : fresh();
+  if (gzip) metadata.set('grpc-encoding', 'gzip');
+  return metadata;
+}
+
+/** The error for a response message above the server's own limit. */
+export function tooLarge(call: Call, bytes: number, limit: number): RpcError {
+  return new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `a response message of ${call.method.path} has ${bytes} bytes, more than this server sends at once (${limit}); raise maxSendBytes or split it`,
+    { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
+  );
+}
+
+function peerOf(serving: Serving, rpc: ServerRpc): Peer {
+  const certificate = certificateOf(rpc);
+  const address = readable(rpc.getPeer()) ?? serving.address();
+  return certificate === undefined ? { address } : { address, certificate };
+}
+
+/** grpc-js writes `::1:50051` and `::ffff:127.0.0.1:50051`. */
+function readable(peer: string): string | undefined {
+  if (peer === 'unknown') return undefined;
+  const colon = peer.lastIndexOf(':');
+  const host = peer.slice(0, colon).replace(/^::ffff:(?=[\d.]+$)/, '');
+  return host.includes(':') ? `[${host}]${peer.slice(colon)}` : `${host}${peer.slice(colon)}`;
+}
+
+function certificateOf(rpc: ServerRpc): PeerCertificate | undefined {
+  const certificate = rpc.getAuthContext().sslPeerCertificate as TlsCertificate | undefined;
+  if (certificate === undefined) return undefined;
+  const subject = Object.entries(certificate.subject).flatMap(([key, value]) =>
+    [value].flat().map((one) => `${key}=${String(one)}`),
+  );
+  return {
+    subject: subject.join(', '),
+    alternativeNames: certificate.subjectaltname ?? '',
+    fingerprint: certificate.fingerprint256,
+  };
+}

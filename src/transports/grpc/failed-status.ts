@@ -1,0 +1,69 @@
+/**
+ * The status of a failed call as a server sends it. Bounded: a status travels in HTTP/2 trailers, and
+ * many clients refuse the whole call when those pass 8 KB (Java, C++ and Python by default), so a long text is cut
+ * and details that do not fit are left out, the ErrorInfo last.
+ */
+import { Metadata, type StatusObject } from '@grpc/grpc-js';
+import type { Call } from '../../call/call.js';
+import type { Logger } from '../../call/logger.js';
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { declarationOf, detailsHeader, dispositionHeader, encodeStatus, statusOfDeclared } from '../../call/status.js';
+import { codeNumber } from '../../contract/code.js';
+import { addHeaders, asBuffer } from './metadata.js';
+
+/** Characters of `grpc-message`, percent-encoded. */
+const longestMessage = 2_000;
+/** Bytes of details, before base64: for any client; for our own, whose Node takes 64 KB of headers. */
+const foreignDetails = 4_000;
+const ownDetails = 32_000;
+
+/** By this name a client says, in `user-agent`, that it is one of ours. */
+export const ownUserAgent = 'hawser';
+
+/** `reason` is what the handler rejected with, or why the call was aborted. */
+export function failedStatus(call: Call, reason: unknown, logger: Logger): StatusObject {
+  const error = asRpcError(call, reason, logger);
+  const message = shortened(error.message);
+  const metadata = trailersOf(call) ?? new Metadata();
+  const room = call.headers.get('user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
+  const details = detailsWithin(error, message, room);
+  if (details !== undefined) metadata.set(detailsHeader, details);
+  if (error.disposition !== 'unknown') metadata.set(dispositionHeader, error.disposition);
+  return { code: codeNumber(error.code), details: message, metadata };
+}
+
+/** The handler's own trailers, if there are any. */
+export function trailersOf(call: Call): Metadata | undefined {
+  return call.hasResponseTrailers ? addHeaders(new Metadata(), call.responseTrailers) : undefined;
+}
+
+function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {
+  const declaration = declarationOf(call.method, reason);
+  if (declaration !== undefined) return statusOfDeclared(reason as Error, declaration, call.encoding);
+  // No one else's word on whether our handler ran: it did, so that is what the caller hears.
+  if (isRpcError(reason)) return call.handlerStarted ? reason.withDisposition('executed') : reason;
+  logger.error({ err: reason, method: call.method.path, peer: call.peer.address }, 'the call failed');
+  return new RpcError('INTERNAL', 'the server failed', { disposition: call.handlerStarted ? 'executed' : 'unknown' });
+}
+
+function detailsWithin(error: RpcError, message: string, room: number): Buffer | undefined {
+  const all = encodeStatus(error);
+  if (all.byteLength <= room) return asBuffer(all);
+  const info = error.details.filter((detail) => detail.type === 'google.rpc.ErrorInfo');
+  const least = encodeStatus(new RpcError(error.code, message, { details: info }));
+  return least.byteLength <= room ? asBuffer(least) : undefined;
+}
+
+/** `encodeURI` (grpc-js) throws for half a surrogate pair, in a place where that ends the process. */
+function shortened(message: string): string {
+  const text = message.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd');
+  if (text.length * 9 <= longestMessage || encodeURI(text).length <= longestMessage) return text;
+  let kept = '';
+  let room = longestMessage - 3;
+  for (const character of text) {
+    room -= encodeURI(character).length;
+    if (room < 0) break;
+    kept += character;
+  }
+  return `${kept}...`;
+}

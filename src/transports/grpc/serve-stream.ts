@@ -1,0 +1,172 @@
+/**
+ * Calls that stream requests, responses or both. Reading and writing each stop while the other end
+ * is slow: a request is read from the wire only while the inbox has room, and the next
+ * response is pulled from the handler only when the last one was taken.
+ */
+import {
+  Metadata,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import type { Call } from '../../call/call.js';
+import { runInCall } from '../../call/current.js';
+import { Inbox } from '../../call/inbox.js';
+import { pump, type Source } from '../../call/pump.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Route } from '../../call/transport.js';
+import { accept, cancelled, responseHeaders, type Serving, tooLarge } from './accept.js';
+import { compressed, type Outgoing } from './compression.js';
+import { failedStatus, trailersOf } from './failed-status.js';
+import { asBuffer } from './metadata.js';
+
+type Reader = ServerReadableStream<Buffer, Outgoing> | ServerDuplexStream<Buffer, Outgoing>;
+type Writer = ServerWritableStream<Buffer, Outgoing> | ServerDuplexStream<Buffer, Outgoing>;
+
+export function serveServerStream(serving: Serving, route: Route): (rpc: Writer & { request: Buffer }) => void {
+  return (rpc) => new ServedStream(serving, route, rpc, rpc.request).run(undefined, rpc, undefined);
+}
+
+export function serveClientStream(
+  serving: Serving,
+  route: Route,
+): (rpc: ServerReadableStream<Buffer, Outgoing>, callback: sendUnaryData<Outgoing>) => void {
+  return (rpc, callback) => new ServedStream(serving, route, rpc, undefined).run(rpc, undefined, callback);
+}
+
+export function serveBidi(serving: Serving, route: Route): (rpc: ServerDuplexStream<Buffer, Outgoing>) => void {
+  return (rpc) => new ServedStream(serving, route, rpc, undefined).run(rpc, rpc, undefined);
+}
+
+class ServedStream {
+  readonly #serving: Serving;
+  readonly #route: Route;
+  readonly #rpc: Reader | Writer;
+  readonly #call: Call;
+  readonly #gzip: boolean;
+  readonly #refusal: RpcError | undefined;
+  #headersSent = false;
+  #ended = false;
+
+  constructor(serving: Serving, route: Route, rpc: Reader | Writer, request: unknown) {
+    const { call, acceptsGzip, refusal } = accept(serving, route, rpc, request);
+    this.#serving = serving;
+    this.#route = route;
+    this.#rpc = rpc;
+    this.#call = call;
+    this.#gzip = acceptsGzip;
+    this.#refusal = refusal;
+  }
+
+  run(reader: Reader | undefined, writer: Writer | undefined, callback: sendUnaryData<Outgoing> | undefined): void {
+    const call = this.#call;
+    const fail = (reason: unknown): void => this.#fail(reason, callback);
+    if (this.#refusal !== undefined) {
+      fail(this.#refusal);
+      return;
+    }
+    this.#serving.calls.add(call);
+    if (reader !== undefined) call.request = requests(call, reader);
+    call.onAbort(fail);
+    // Comes after every call, also a successful one: an abort then finds the call finished.
+    this.#rpc.on('cancelled', () => call.abort(cancelled(call)));
+    runInCall(call, async () => {
+      try {
+        const response = await this.#route.handle(call);
+        if (writer !== undefined) {
+          await this.#respond(response as Source<unknown>, writer);
+          this.#succeed(() => writer.end(trailersOf(call)));
+        } else {
+          const message = await this.#outgoing(response as Uint8Array);
+          this.#succeed(() => callback?.(null, message, trailersOf(call)));
+        }
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  #respond(stream: Source<unknown>, writer: Writer): Promise<void> {
+    const call = this.#call;
+    const sent = pump(call, stream, (item) => {
+      const message = this.#outgoing(call.encodeItem(item));
+      if (message instanceof Promise) return message.then((ready) => this.#write(writer, ready));
+      return this.#write(writer, message);
+    });
+    // A stream that has nothing to say yet is open all the same. Not at once: the handler has
+    // started by now, and may set headers before its first await is over.
+    setImmediate(() => this.#sendHeaders());
+    return sent;
+  }
+
+  #write(writer: Writer, message: Outgoing): Promise<void> | undefined {
+    if (this.#ended) return undefined;
+    this.#sendHeaders();
+    if (writer.write(message)) return undefined;
+    return new Promise((resolve) => writer.once('drain', resolve));
+  }
+
+  #outgoing(message: Uint8Array): Promise<Outgoing> | Outgoing {
+    const { maxSendBytes } = this.#serving;
+    if (message.byteLength > maxSendBytes) throw tooLarge(this.#call, message.byteLength, maxSendBytes);
+    return this.#gzip ? compressed(asBuffer(message)) : asBuffer(message);
+  }
+
+  #sendHeaders(): void {
+    if (this.#headersSent || this.#ended || this.#rpc.cancelled) return;
+    this.#headersSent = true;
+    this.#rpc.sendMetadata(responseHeaders(this.#call, this.#gzip, () => new Metadata()));
+  }
+
+  #succeed(send: () => void): void {
+    if (this.#ended) return;
+    this.#sendHeaders();
+    this.#end();
+    if (!this.#rpc.cancelled) send();
+    this.#call.finish();
+  }
+
+  #fail(reason: unknown, callback: sendUnaryData<Outgoing> | undefined): void {
+    if (this.#ended) return;
+    if (this.#call.hasResponseHeaders) this.#sendHeaders();
+    this.#end();
+    if (!this.#rpc.cancelled) {
+      const status = failedStatus(this.#call, reason, this.#serving.dispatcher.logger);
+      if (callback !== undefined) callback(status);
+      else this.#rpc.emit('error', status);
+    }
+    this.#call.finish();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#serving.calls.delete(this.#call);
+  }
+}
+
+/** The caller's messages, decoded as they come. */
+function requests(call: Call, reader: Reader): Inbox<unknown> {
+  const inbox = new Inbox<unknown>({
+    onDrain: () => reader.resume(),
+    // The handler wants no more; the caller's next messages stay on the wire, and go with the call.
+    onReturn: () => reader.pause(),
+  });
+  reader.on('data', (bytes: Buffer) => {
+    let message: unknown;
+    try {
+      message = call.decodeItem(bytes);
+    } catch (error) {
+      inbox.fail(error);
+      reader.pause();
+      return;
+    }
+    if (!inbox.push(message)) reader.pause();
+  });
+  reader.on('end', () => inbox.end());
+  reader.on('close', () =>
+    inbox.fail(new RpcError('CANCELLED', 'the call ended before the caller had sent everything')),
+  );
+  call.onAbort((reason) => inbox.abort(reason));
+  return inbox;
+}

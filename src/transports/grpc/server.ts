@@ -1,0 +1,152 @@
+/**
+ * A gRPC listener on @grpc/grpc-js. The listening socket is our own and hands connections to
+ * grpc-js, so that a failure to bind is one clear error, every connection is known, and closing
+ * always ends: grpc-js's tryShutdown alone waits for ever on a stream that stays open.
+ */
+import { createServer, type Socket } from 'node:net';
+import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
+import type { Call } from '../../call/call.js';
+import type { Clock } from '../../call/clock.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Dispatcher, Listener } from '../../call/transport.js';
+import { type Duration, milliseconds } from '../../contract/duration.js';
+import type { ServerTls } from '../tls.js';
+import type { Serving } from './accept.js';
+import { positive } from './limits.js';
+import { bind, parseListenAddress } from './listen-address.js';
+import { register } from './mount.js';
+import { takeNotes } from './request-headers.js';
+
+export interface GrpcServerOptions {
+  /** Bytes of one request message, after decompression; 4 MiB by default. */
+  readonly maxReceiveBytes?: number;
+  /** Bytes of one response message; unlimited by default, as a client's own limit holds. */
+  readonly maxSendBytes?: number;
+  /** Compress responses for callers that accept gzip. Compressed requests are understood either way. Off by default. */
+  readonly gzip?: boolean;
+  /** Ping a silent connection after `time`, and drop it when `timeout` (20 s) passes unanswered. Off by default. */
+  readonly keepalive?: { readonly time: Duration; readonly timeout?: Duration };
+  /** Calls at a time on one connection; 10,000 by default. */
+  readonly maxConcurrentStreams?: number;
+  /** Ask clients to reconnect after this long, so that they spread over new servers; give calls `grace` to end. */
+  readonly maxConnectionAge?: { readonly time: Duration; readonly grace?: Duration };
+}
+
+/** ms that the last answers get to leave, once the calls behind them are aborted. */
+const flushMs = 250;
+
+/**
+ * Serves until closed. Throws a TypeError for an address that is none, a RangeError for a limit out of range, an
+ * Error when the address cannot be bound or the certificate cannot be read.
+ */
+export async function listenGrpc(
+  dispatcher: Dispatcher,
+  options: GrpcServerOptions & { readonly address: string; readonly tls?: ServerTls },
+): Promise<Listener> {
+  parseListenAddress(options.address);
+  const server = new Server(channelOptions(options));
+  const calls = new Set<Call>();
+  let address = options.address;
+  const injector = server.createConnectionInjector(credentialsOf(options.tls));
+  const notes = takeNotes(server, options.gzip ?? false);
+  if (options.gzip === true && !notes) {
+    throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');
+  }
+  const serving: Serving = {
+    dispatcher,
+    calls,
+    address: () => address,
+    notes,
+    maxSendBytes: options.maxSendBytes ?? Number.POSITIVE_INFINITY,
+  };
+  register(server, serving);
+  const sockets = new Set<Socket>();
+  const tcp = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', (error) => dispatcher.logger.debug({ err: error }, 'a gRPC connection broke'));
+    injector.injectConnection(socket);
+  });
+  try {
+    address = await bind(tcp, options.address);
+  } catch (error) {
+    server.forceShutdown();
+    throw error;
+  }
+  tcp.on('error', (error) => dispatcher.logger.warn({ err: error, address }, 'cannot accept a gRPC connection'));
+  let closing: Promise<void> | undefined;
+  return {
+    address,
+    close: (graceMs) => {
+      closing ??= close(graceMs);
+      return closing;
+    },
+  };
+
+  async function close(graceMs: number): Promise<void> {
+    const stopped = new Promise<void>((resolve) => tcp.close(() => resolve()));
+    // Tells every client (GOAWAY) to open no more calls here; done when the open ones are.
+    const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    if (!(await within(drained, graceMs, dispatcher.clock))) {
+      for (const call of [...calls]) {
+        call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+      }
+      await within(drained, flushMs);
+    }
+    server.forceShutdown();
+    for (const socket of sockets) socket.destroy();
+    await stopped;
+  }
+}
+
+function channelOptions(options: GrpcServerOptions): ChannelOptions {
+  const { keepalive, maxConnectionAge } = options;
+  return {
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'maxReceiveBytes'),
+    // Checked before grpc-js sees the message, with a sentence that says what to do.
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'maxConcurrentStreams'),
+    ...(keepalive === undefined
+      ? {}
+      : {
+          'grpc.keepalive_time_ms': milliseconds(keepalive.time, 'keepalive.time'),
+          'grpc.keepalive_timeout_ms': milliseconds(keepalive.timeout ?? '20s', 'keepalive.timeout'),
+        }),
+    ...(maxConnectionAge === undefined
+      ? {}
+      : {
+          'grpc.max_connection_age_ms': milliseconds(maxConnectionAge.time, 'maxConnectionAge.time'),
+          'grpc.max_connection_age_grace_ms': milliseconds(maxConnectionAge.grace ?? '30s', 'maxConnectionAge.grace'),
+        }),
+  };
+}
+
+function credentialsOf(tls: ServerTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  if (tls.requireClientCert === true && tls.ca === undefined) {
+    throw new TypeError('tls.requireClientCert needs tls.ca: the authority that signs client certificates');
+  }
+  return ServerCredentials.createSsl(
+    tls.ca === undefined ? null : Buffer.from(tls.ca),
+    [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }],
+    tls.requireClientCert ?? false,
+  );
+}
+
+/** Whether `done` came within `ms`. */
+async function within(done: Promise<void>, ms: number, clock?: Clock): Promise<boolean> {
+  let cancel = (): void => {};
+  const late = new Promise<false>((resolve) => {
+    if (clock !== undefined) cancel = clock.setTimer(() => resolve(false), ms);
+    else {
+      const timer = setTimeout(() => resolve(false), ms);
+      cancel = () => clearTimeout(timer);
+    }
+  });
+  try {
+    return await Promise.race([done.then(() => true as const), late]);
+  } finally {
+    cancel();
+  }
+}

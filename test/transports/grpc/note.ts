@@ -1,0 +1,60 @@
+/** A service with a method of every kind, as in note.proto, with a codec by hand: foreign clients and servers can speak it. */
+import {
+  BinaryReader,
+  BinaryWriter,
+  bidi,
+  clientStream,
+  defineService,
+  protoCodec,
+  serverStream,
+  unary,
+} from 'hawser/proto';
+
+export interface Note {
+  readonly text: string;
+  readonly number: number;
+  readonly payload: Uint8Array;
+}
+
+export function note(text = '', number = 0, payload: Uint8Array = new Uint8Array()): Note {
+  return { text, number, payload };
+}
+
+export const NoteFns = {
+  encode(value: Note, writer = new BinaryWriter()): BinaryWriter {
+    if (value.text !== '') writer.uint32(10).string(value.text);
+    if (value.number !== 0) writer.uint32(16).int32(value.number);
+    if (value.payload.length > 0) writer.uint32(26).bytes(value.payload);
+    return writer;
+  },
+  decode(input: BinaryReader | Uint8Array): Note {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const read = { text: '', number: 0, payload: new Uint8Array() as Uint8Array };
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag === 10) read.text = reader.string();
+      else if (tag === 16) read.number = reader.int32();
+      else if (tag === 26) read.payload = reader.bytes();
+      else reader.skip(tag & 7);
+    }
+    return read;
+  },
+  fromJSON: (json: unknown) => json as Note,
+  toJSON: (value: Note): unknown => value,
+};
+
+export const noteCodec = protoCodec('hawser.test.v1.Note', NoteFns);
+
+const messages = { request: noteCodec, response: noteCodec };
+
+export const Notes = defineService({
+  name: 'hawser.test.v1.Notes',
+  idl: 'proto',
+  fingerprint: '',
+  methods: {
+    echo: unary<Note, Note>({ name: 'Echo', ...messages }),
+    list: serverStream<Note, Note>({ name: 'List', ...messages }),
+    collect: clientStream<Note, Note>({ name: 'Collect', ...messages }),
+    chat: bidi<Note, Note>({ name: 'Chat', ...messages }),
+  },
+});
