@@ -63,12 +63,12 @@ export function declarationName(name: string): string {
 /**
  * Local names for the members of one struct, service or enum, in their order. `convert` makes the
  * TypeScript form; names that would collide keep the IDL's spelling, and one that still collides
- * gets a trailing `_`. `escape` sees each chosen name.
+ * gets a trailing `_`. `harmless` sees each chosen name.
  */
 export function localNames(
   names: readonly string[],
   convert: (name: string) => string,
-  escape: (name: string) => string = memberName,
+  harmless: (name: string) => string = memberName,
 ): string[] {
   const converted = names.map((name) => {
     const result = convert(name);
@@ -78,10 +78,10 @@ export function localNames(
   for (let moved = true; moved; ) {
     moved = false;
     const uses = new Map<string, number>();
-    for (const name of converted) uses.set(escape(name), (uses.get(escape(name)) ?? 0) + 1);
+    for (const name of converted) uses.set(harmless(name), (uses.get(harmless(name)) ?? 0) + 1);
     for (const [index, name] of converted.entries()) {
       const own = names[index] ?? name;
-      if (name !== own && (uses.get(escape(name)) ?? 0) > 1) {
+      if (name !== own && (uses.get(harmless(name)) ?? 0) > 1) {
         converted[index] = own;
         moved = true;
       }
@@ -89,7 +89,7 @@ export function localNames(
   }
   const taken = new Set<string>();
   return converted.map((name) => {
-    let unique = escape(name);
+    let unique = harmless(name);
     while (taken.has(unique)) unique += '_';
     taken.add(unique);
     return unique;
