@@ -2,10 +2,14 @@
  * Timers in the order they are due, those of one instant in the order they were set. A binary heap
  * that can remove from its middle, because most timers of a call (its deadline) are cancelled.
  */
+import type { AsyncResource } from 'node:async_hooks';
+
 export interface Timer {
   readonly due: number;
   readonly sequence: number;
-  readonly fire: () => void;
+  readonly fn: () => void;
+  /** Where it was set, as AsyncLocalStorage sees it: as setTimeout does, the timer runs as part of what set it. */
+  readonly scope: AsyncResource;
   /** Where it was set, when the clock records that. */
   readonly origin: string | undefined;
   /** Its place in the heap; -1 when it has left. */
