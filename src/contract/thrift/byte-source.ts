@@ -6,9 +6,8 @@
 import { isUtf8 } from 'node:buffer';
 import { type ThriftLimits, thriftLimits } from './limits.js';
 import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
+import { longestShortText, shortAscii } from './short-text.js';
 
-/** Up to this length, text is checked and put together in JavaScript. */
-const shortText = 24;
 const empty = Buffer.alloc(0);
 
 export abstract class ByteSource {
@@ -64,7 +63,7 @@ export abstract class ByteSource {
   protected text(length: number): string {
     const start = this.take(length);
     const { bytes } = this;
-    if (length <= shortText) {
+    if (length <= longestShortText) {
       const ascii = shortAscii(bytes, start, length);
       if (ascii !== undefined) return ascii;
     }
@@ -149,29 +148,4 @@ export abstract class ByteSource {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-const { fromCharCode } = String;
-
-/** The text of up to 24 bytes, or undefined when one is not ASCII. */
-function shortAscii(bytes: Buffer, start: number, length: number): string | undefined {
-  const end = start + length;
-  let text = '';
-  let at = start;
-  let seen = 0;
-  while (at + 4 <= end) {
-    const a = bytes[at] as number;
-    const b = bytes[at + 1] as number;
-    const c = bytes[at + 2] as number;
-    const d = bytes[at + 3] as number;
-    seen |= a | b | c | d;
-    text += fromCharCode(a, b, c, d);
-    at += 4;
-  }
-  while (at < end) {
-    const a = bytes[at++] as number;
-    seen |= a;
-    text += fromCharCode(a);
-  }
-  return seen > 0x7f ? undefined : text;
 }
