@@ -1,0 +1,207 @@
+/**
+ * One attempt of one call on the client's side: settles once, whether by an answer, a lost
+ * connection or the caller's own abort. An answer that comes after that is read and dropped.
+ */
+import type { Call, Peer } from '../../call/call.js';
+import { formatTimeout } from '../../call/deadline.js';
+import { HeaderMap } from '../../call/headers.js';
+import { RpcError } from '../../call/rpc-error.js';
+import { ApplicationFault } from '../../contract/thrift/application-exception.js';
+import { TMessageType } from '../../contract/thrift/protocol.js';
+import { decodeError, withoutStatusHeaders } from './application-errors.js';
+import { type Envelope, encodeEnvelope } from './envelope.js';
+import { type Incoming, openMessage } from './incoming.js';
+import type { ConnectionLimits } from './limits.js';
+import type { FrameKind } from './sniff.js';
+import { FrameRefused, WireError } from './wire-error.js';
+
+export interface AttemptTarget {
+  /** As it is sent: `Service:method` where services are multiplexed. */
+  readonly wireName: string;
+  /** As the answer has it. */
+  readonly name: string;
+  readonly oneway: boolean;
+  readonly envelope: Envelope;
+  readonly limits: ConnectionLimits;
+}
+
+export class Attempt {
+  readonly call: Call;
+  readonly target: AttemptTarget;
+  #settled = false;
+  #resolve: (response: Uint8Array | undefined) => void;
+  #reject: (error: RpcError) => void;
+  #removeAbort: (() => void) | undefined;
+  #onSettled: (() => void) | undefined;
+
+  constructor(
+    call: Call,
+    target: AttemptTarget,
+    resolve: (response: Uint8Array | undefined) => void,
+    reject: (error: RpcError) => void,
+  ) {
+    this.call = call;
+    this.target = target;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  get oneway(): boolean {
+    return this.target.oneway;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Settles with the abort's reason when the call is aborted, then runs `onAbort`. `onSettled` runs once, however it ends. */
+  watch(onAbort: () => void, onSettled: () => void): void {
+    this.#onSettled = onSettled;
+    this.#removeAbort = this.call.onAbort((reason) => {
+      if (this.#settled) return;
+      this.fail(reason);
+      onAbort();
+    });
+  }
+
+  begin(peer: Peer): void {
+    this.call.peer = peer;
+  }
+
+  /** Throws a RangeError when the request is over a limit. */
+  encode(sequenceId: number): Buffer {
+    const { wireName, oneway, envelope, limits } = this.target;
+    return encodeEnvelope(
+      envelope,
+      {
+        name: wireName,
+        type: oneway ? TMessageType.ONEWAY : TMessageType.CALL,
+        sequenceId,
+        body: this.call.request as Uint8Array,
+        headers: envelope.layers === 'header' ? requestHeaders(this.call) : undefined,
+      },
+      limits,
+    );
+  }
+
+  succeed(response: Uint8Array | undefined, headers: HeaderMap | undefined): void {
+    if (this.#settled) return;
+    this.#settle(headers);
+    this.#resolve(response);
+  }
+
+  fail(error: RpcError, headers?: HeaderMap): void {
+    if (this.#settled) return;
+    this.#settle(headers);
+    this.#reject(error);
+  }
+
+  #settle(headers: HeaderMap | undefined): void {
+    this.#settled = true;
+    this.#removeAbort?.();
+    this.#onSettled?.();
+    if (headers === undefined) return;
+    // A Thrift reply has one place for both; whoever looks in either finds them.
+    const received = withoutStatusHeaders(headers);
+    this.call.receiveHeaders(received);
+    this.call.receiveTrailers(received);
+  }
+}
+
+/** What is left of the deadline goes out with the call's own headers. */
+function requestHeaders(call: Call): HeaderMap | undefined {
+  if (call.deadline === undefined) return call.hasHeaders ? call.headers : undefined;
+  const headers = new HeaderMap(call.hasHeaders ? call.headers : undefined);
+  headers.set('grpc-timeout', formatTimeout(call.deadline.remaining()));
+  return headers;
+}
+
+export interface ReplyContext {
+  readonly envelope: Envelope;
+  readonly limits: ConnectionLimits;
+}
+
+/**
+ * Settles an attempt with the frame that should be its answer. Returns an error where the frame shows that the
+ * connection cannot be trusted any more; throws a WireError where it cannot be read at all.
+ */
+export function takeReply(
+  attempt: Attempt,
+  sequenceId: number,
+  frame: Buffer,
+  kind: FrameKind | undefined,
+  { envelope, limits }: ReplyContext,
+): Error | undefined {
+  const expected: FrameKind = envelope.layers === 'header' ? 'header' : envelope.protocol;
+  if (kind !== expected) {
+    throw new WireError(
+      `the server answers in ${kind}, and was asked in ${expected}; set ?wire=${kind} in its address`,
+    );
+  }
+  const message = openReply(frame, kind, envelope, limits);
+  const { target } = attempt;
+  if (message.type === TMessageType.EXCEPTION) return takeException(attempt, sequenceId, message);
+  if (message.type !== TMessageType.REPLY) {
+    return breach(attempt, ApplicationFault.INVALID_MESSAGE_TYPE, `a message of type ${message.type} is not an answer`);
+  }
+  if (message.sequenceId !== sequenceId)
+    return breach(attempt, ApplicationFault.BAD_SEQUENCE_ID, wrongId(message, sequenceId));
+  if (message.name !== target.name && message.name !== target.wireName) {
+    return breach(
+      attempt,
+      ApplicationFault.WRONG_METHOD_NAME,
+      `the answer is to ${JSON.stringify(message.name)}, the call was to ${JSON.stringify(target.name)}`,
+    );
+  }
+  attempt.succeed(message.body, message.headers);
+  return undefined;
+}
+
+function openReply(frame: Buffer, kind: FrameKind, { layers, zlib }: Envelope, limits: ConnectionLimits): Incoming {
+  try {
+    return openMessage(frame, kind, layers !== 'unframed', { limits, zlib });
+  } catch (error) {
+    if (error instanceof FrameRefused) throw new WireError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** A server that could not read the question answers with no name and any sequence id: believed, and not asked again. */
+function takeException(attempt: Attempt, sequenceId: number, message: Incoming): Error | undefined {
+  const { name, wireName } = attempt.target;
+  let received: ReturnType<typeof decodeError>;
+  try {
+    received = decodeError(message.body, message.envelope.protocol, message.headers);
+  } catch (error) {
+    throw new WireError(`the server's exception cannot be read: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+  attempt.fail(received.error, message.headers);
+  if (message.sequenceId !== sequenceId) return new WireError(wrongId(message, sequenceId));
+  if (message.name !== name && message.name !== wireName) {
+    return new WireError(`the server answered ${JSON.stringify(message.name)} to a call of ${JSON.stringify(name)}`);
+  }
+  const { type } = received;
+  const confused =
+    type === ApplicationFault.INVALID_MESSAGE_TYPE ||
+    type === ApplicationFault.WRONG_METHOD_NAME ||
+    type === ApplicationFault.BAD_SEQUENCE_ID;
+  return confused ? new WireError(`the server lost track of the connection: ${received.error.message}`) : undefined;
+}
+
+/** The answer is not this call's, so neither are those behind it. */
+function breach(attempt: Attempt, type: ApplicationFault, sentence: string): Error {
+  const name = Object.keys(ApplicationFault)[type] as string;
+  attempt.fail(
+    new RpcError('INTERNAL', `the server broke the protocol: ${sentence}`, {
+      reason: `THRIFT_${name}`,
+      disposition: 'unknown',
+    }),
+  );
+  return new WireError(sentence);
+}
+
+function wrongId(message: Incoming, sequenceId: number): string {
+  return `the answer has the sequence id ${message.sequenceId}, the call had ${sequenceId}`;
+}

@@ -1,0 +1,270 @@
+/**
+ * One connection of a client. Calls are pipelined; each answer is the first outstanding call's or
+ * a breach of the protocol, checked by order, sequence id and name. When the connection dies, every
+ * call on it settles at once.
+ */
+import { connect as connectTcp, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Peer } from '../../call/call.js';
+import type { Clock } from '../../call/clock.js';
+import { type Disposition, RpcError } from '../../call/rpc-error.js';
+import { type Attempt, takeReply } from './attempt.js';
+import type { Endpoint } from './endpoint.js';
+import type { Envelope } from './envelope.js';
+import { FrameReader } from './frame-reader.js';
+import { FrameTimer } from './frame-timer.js';
+import type { ConnectionLimits } from './limits.js';
+import { Outbox } from './outbox.js';
+import { peerOf } from './tls.js';
+import { WireError } from './wire-error.js';
+
+export interface ClientConnectionOptions {
+  readonly endpoint: Endpoint;
+  /** For messages to people. */
+  readonly address: string;
+  readonly tls: ConnectionOptions | undefined;
+  readonly envelope: Envelope;
+  readonly limits: ConnectionLimits;
+  readonly clock: Clock;
+  /** It can take calls. */
+  readonly onReady: () => void;
+  /** It takes no more calls; `error` says why when that was not asked for. */
+  readonly onClosed: (error: Error | undefined) => void;
+  /** An answer was taken, or output left: there may be room for another call. */
+  readonly onRoom: () => void;
+}
+
+interface Outstanding {
+  readonly attempt: Attempt;
+  readonly sequenceId: number;
+  /** The outbox's batch that it left in. */
+  readonly batch: number;
+}
+
+export class ClientConnection {
+  readonly #socket: Socket;
+  readonly #options: ClientConnectionOptions;
+  readonly #reader: FrameReader;
+  readonly #outbox: Outbox;
+  readonly #frameTimer: FrameTimer;
+  /** In the order that they were sent, which is the order of their answers. */
+  #outstanding: Outstanding[] = [];
+  #head = 0;
+  readonly #oneways = new Set<Outstanding>();
+  #sequenceId = 0;
+  #state: 'connecting' | 'ready' | 'closed' = 'connecting';
+  #peer: Peer = { address: '' };
+  #error: Error | undefined;
+
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    const { endpoint, limits, clock, tls, envelope } = options;
+    this.#reader = new FrameReader(limits, envelope.layers === 'unframed' ? 'unframed' : 'framed');
+    this.#frameTimer = new FrameTimer(clock, limits.frameTimeoutMs, () =>
+      this.#fail(
+        new WireError(`an answer was begun and no byte of it came for ${limits.frameTimeoutMs} ms (frameTimeoutMs)`, {
+          code: 'UNAVAILABLE',
+        }),
+      ),
+    );
+    this.#socket = open(endpoint, tls);
+    this.#outbox = new Outbox(this.#socket, options.onRoom);
+    this.#listen(tls === undefined ? 'connect' : 'secureConnect');
+  }
+
+  get ready(): boolean {
+    return this.#state === 'ready';
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get peer(): Peer {
+    return this.#peer;
+  }
+
+  /** Calls whose answer is still to come, wanted or not. */
+  get outstanding(): number {
+    return this.#outstanding.length - this.#head + this.#oneways.size;
+  }
+
+  /** Whether the next answer is one that nobody waits for: how long it takes is anyone's guess. */
+  get stuck(): boolean {
+    return this.#outstanding[this.#head]?.attempt.settled === true;
+  }
+
+  /** Whether nobody waits for any of the answers to come. */
+  get abandoned(): boolean {
+    if (this.outstanding === 0 || this.#oneways.size > 0) return false;
+    for (let i = this.#head; i < this.#outstanding.length; i++) {
+      if (this.#outstanding[i]?.attempt.settled === false) return false;
+    }
+    return true;
+  }
+
+  /** Whether another call may be sent. */
+  get hasRoom(): boolean {
+    const { maxInFlight, outputHighWater } = this.#options.limits;
+    return this.#state === 'ready' && this.outstanding < maxInFlight && this.#outbox.bytes <= outputHighWater;
+  }
+
+  /** Must have room. */
+  send(attempt: Attempt): void {
+    this.#sequenceId = this.#sequenceId === 0x7fff_ffff ? 1 : this.#sequenceId + 1;
+    const sequenceId = this.#sequenceId;
+    let bytes: Buffer;
+    try {
+      bytes = attempt.encode(sequenceId);
+    } catch (error) {
+      attempt.fail(
+        new RpcError('RESOURCE_EXHAUSTED', error instanceof Error ? error.message : String(error), {
+          reason: 'REQUEST_TOO_LARGE',
+          disposition: 'not-executed',
+          cause: error,
+        }),
+      );
+      return;
+    }
+    attempt.begin(this.#peer);
+    if (this.outstanding === 0) this.#socket.ref();
+    const sent: Outstanding = { attempt, sequenceId, batch: this.#outbox.batch };
+    if (!attempt.oneway) {
+      this.#outstanding.push(sent);
+      this.#outbox.put(bytes);
+      return;
+    }
+    this.#oneways.add(sent);
+    this.#outbox.put(bytes, (error) => {
+      // After an error 'close' follows and settles it.
+      if (error || !this.#oneways.delete(sent)) return;
+      attempt.succeed(undefined, undefined);
+      this.#idle();
+      this.#options.onRoom();
+    });
+  }
+
+  /** Gives up the connection, and what is on it with `error`. Where the wire can say so, the server notices at once. */
+  destroy(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    const abandoned = this.outstanding > 0;
+    this.#close(error);
+    if (abandoned && this.#options.tls === undefined) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  #listen(readyEvent: 'connect' | 'secureConnect'): void {
+    const socket = this.#socket;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 60_000);
+    socket.once(readyEvent, () => {
+      if (this.#state !== 'connecting') return;
+      const { endpoint, onReady } = this.#options;
+      this.#state = 'ready';
+      this.#peer = peerOf(socket, 'path' in endpoint ? endpoint.path : undefined);
+      this.#idle();
+      onReady();
+    });
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#options.onRoom());
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.on('end', () => {
+      this.#fail(
+        this.#reader.buffered > 0
+          ? new Error('the server closed the connection in the middle of an answer')
+          : undefined,
+      );
+    });
+    socket.on('close', () => this.#close(this.#error));
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === 'closed') return;
+    this.#frameTimer.progress();
+    this.#reader.push(chunk);
+    try {
+      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+        this.#takeAnswer(frame);
+        if (this.closed) return;
+      }
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new WireError(String(error)));
+      return;
+    }
+    this.#frameTimer.watch(this.#reader.buffered > 0);
+    this.#idle();
+    this.#options.onRoom();
+  }
+
+  #takeAnswer(frame: Buffer): void {
+    const first = this.#outstanding[this.#head];
+    if (first === undefined) throw new WireError('the server sent an answer that nothing was asked for');
+    const { kind } = this.#reader;
+    const breach = takeReply(first.attempt, first.sequenceId, frame, kind, this.#options);
+    this.#shift();
+    if (breach !== undefined) this.#fail(breach);
+  }
+
+  #shift(): void {
+    this.#head++;
+    if (this.#head === this.#outstanding.length) {
+      this.#outstanding = [];
+      this.#head = 0;
+    } else if (this.#head > 256) {
+      this.#outstanding = this.#outstanding.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** A connection that nothing waits on does not keep the process alive. */
+  #idle(): void {
+    if (this.outstanding === 0) this.#socket.unref();
+  }
+
+  #fail(error: Error | undefined): void {
+    this.#close(error);
+    this.#socket.destroy();
+  }
+
+  #close(error: Error | undefined): void {
+    if (this.#state === 'closed') return;
+    const wasConnecting = this.#state === 'connecting';
+    this.#state = 'closed';
+    this.#frameTimer.watch(false);
+    this.#reader.clear();
+    const lost = [...this.#outstanding.slice(this.#head), ...this.#oneways];
+    this.#outstanding = [];
+    this.#head = 0;
+    this.#oneways.clear();
+    for (const { attempt, batch } of lost) {
+      attempt.fail(this.#lost(error, batch < this.#outbox.batch ? 'unknown' : 'not-executed'));
+    }
+    this.#options.onClosed(
+      error ?? (wasConnecting ? new Error('the connection was closed before it was open') : undefined),
+    );
+  }
+
+  #lost(error: Error | undefined, disposition: Disposition): RpcError {
+    if (error instanceof RpcError) return error.withDisposition(disposition);
+    const { address } = this.#options;
+    if (error instanceof WireError) {
+      return new RpcError(error.code, `the connection to ${address} was given up: ${error.message}`, {
+        reason: 'THRIFT_PROTOCOL',
+        disposition,
+        cause: error,
+      });
+    }
+    return new RpcError(
+      'UNAVAILABLE',
+      `the connection to ${address} was lost: ${error?.message ?? 'the server closed it'}`,
+      { reason: 'CONNECTION_LOST', disposition, cause: error },
+    );
+  }
+}
+
+function open(endpoint: Endpoint, tls: ConnectionOptions | undefined): Socket {
+  if (tls === undefined) return connectTcp(endpoint);
+  return connectTls({ ...endpoint, ...tls });
+}

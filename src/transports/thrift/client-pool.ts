@@ -1,0 +1,219 @@
+/**
+ * The connections of a client to one address. Thrift answers in order, so a call behind a slow one
+ * waits for it: a call goes to an idle connection if there is one, else to a new one while there may be
+ * more, and is pipelined behind others only when neither is to be had.
+ */
+import type { Random } from '../../call/random.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Attempt } from './attempt.js';
+import { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
+
+export interface PoolOptions
+  extends Pick<ClientConnectionOptions, 'endpoint' | 'address' | 'tls' | 'envelope' | 'limits' | 'clock'> {
+  readonly maxConnections: number;
+  readonly maxWaiting: number;
+  readonly connectTimeoutMs: number;
+  readonly random: Random;
+}
+
+/** ms until the next try after a first failure to connect; it doubles with each further one. */
+const firstBackoff = 50;
+const longestBackoff = 1_000;
+
+export class ClientPool {
+  readonly #options: PoolOptions;
+  readonly #connections = new Set<ClientConnection>();
+  /** Calls that are on no connection yet, first come first served. */
+  readonly #waiting = new Set<Attempt>();
+  /** Calls that are not settled. */
+  #live = 0;
+  #failures = 0;
+  #nextTry = Number.NEGATIVE_INFINITY;
+  #lastFailure = '';
+  #closing = false;
+  #dispatching = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  submit(attempt: Attempt): void {
+    const refused = this.#refusal();
+    if (refused !== undefined) {
+      attempt.fail(refused);
+      return;
+    }
+    this.#live++;
+    attempt.watch(
+      () => this.#waiting.delete(attempt),
+      () => this.#settled(),
+    );
+    if (attempt.settled) return;
+    this.#waiting.add(attempt);
+    this.#dispatch();
+  }
+
+  /** Lets calls end within `graceMs`, then cancels those that are left, and disconnects. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    if (this.#live > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#options.clock.setTimer(resolve, graceMs);
+        this.#onDrained = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    const closed = new RpcError('CANCELLED', 'the client was closed');
+    for (const attempt of [...this.#waiting]) attempt.fail(closed.withDisposition('not-executed'));
+    this.#waiting.clear();
+    for (const connection of [...this.#connections]) connection.destroy(closed);
+  }
+
+  #refusal(): RpcError | undefined {
+    const { address, maxWaiting } = this.#options;
+    if (this.#closing) return notExecuted('UNAVAILABLE', 'the client is closed', 'CLIENT_CLOSED');
+    if (this.#waiting.size >= maxWaiting) {
+      return notExecuted(
+        'RESOURCE_EXHAUSTED',
+        `${maxWaiting} calls wait for a connection to ${address} already (maxWaiting); raise it or maxConnections, or call less at once`,
+        'TOO_MANY_WAITING',
+      );
+    }
+    if (this.#connections.size > 0) return undefined;
+    const left = this.#nextTry - this.#options.clock.now();
+    if (left <= 0) return undefined;
+    return notExecuted(
+      'UNAVAILABLE',
+      `cannot connect to ${address}: ${this.#lastFailure}; the next try is in ${Math.ceil(left)} ms`,
+      'CONNECT_FAILED',
+    );
+  }
+
+  #settled(): void {
+    this.#live--;
+    if (this.#live === 0) this.#onDrained?.();
+  }
+
+  /** Gives waiting calls to connections, and opens as many as that takes and the limit allows. */
+  #dispatch(): void {
+    // What is done below may close a connection, and that asks for a dispatch again.
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    for (const attempt of this.#waiting) {
+      const connection = this.#idle() ?? this.#busy();
+      if (connection === undefined) break;
+      this.#waiting.delete(attempt);
+      connection.send(attempt);
+    }
+    this.#dispatching = false;
+  }
+
+  /** A connection to pipeline on, unless there is, or can be, a new one to wait for. */
+  #busy(): ClientConnection | undefined {
+    while (this.#grow());
+    return this.#connecting() > 0 ? undefined : this.#leastLoaded();
+  }
+
+  #idle(): ClientConnection | undefined {
+    for (const connection of this.#connections) {
+      if (connection.outstanding === 0 && connection.hasRoom) return connection;
+    }
+    return undefined;
+  }
+
+  #connecting(): number {
+    let count = 0;
+    for (const connection of this.#connections) if (!connection.ready) count++;
+    return count;
+  }
+
+  #leastLoaded(): ClientConnection | undefined {
+    let best: ClientConnection | undefined;
+    for (const connection of this.#connections) {
+      if (!connection.hasRoom) continue;
+      if (best === undefined || load(connection) < load(best)) best = connection;
+    }
+    return best;
+  }
+
+  /** Opens a connection, when one more is wanted and allowed. */
+  #grow(): boolean {
+    const { clock, maxConnections } = this.#options;
+    if (this.#connecting() >= this.#waiting.size || this.#nextTry > clock.now()) return false;
+    if (this.#connections.size >= maxConnections && !this.#dropAbandoned()) return false;
+    this.#connect();
+    return true;
+  }
+
+  /** Makes room by giving up a connection on which only answers that nobody waits for are outstanding. */
+  #dropAbandoned(): boolean {
+    for (const connection of this.#connections) {
+      if (connection.ready && connection.abandoned) {
+        connection.destroy(undefined);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #connect(): void {
+    const { clock, connectTimeoutMs } = this.#options;
+    let wasReady = false;
+    const connection: ClientConnection = new ClientConnection({
+      ...this.#options,
+      onReady: () => {
+        cancel();
+        wasReady = true;
+        this.#failures = 0;
+        this.#nextTry = Number.NEGATIVE_INFINITY;
+        this.#dispatch();
+      },
+      onClosed: (error) => {
+        cancel();
+        this.#connections.delete(connection);
+        if (!wasReady) this.#failedToConnect(error);
+        this.#dispatch();
+      },
+      onRoom: () => {
+        if (this.#waiting.size > 0) this.#dispatch();
+      },
+    });
+    const cancel = clock.setTimer(
+      () => connection.destroy(new Error(`no connection within ${connectTimeoutMs} ms (connectTimeoutMs)`)),
+      connectTimeoutMs,
+    );
+    this.#connections.add(connection);
+  }
+
+  #failedToConnect(error: Error | undefined): void {
+    const { address, clock, random } = this.#options;
+    if (this.#closing && error instanceof RpcError) return;
+    this.#lastFailure = error?.message || (error as NodeJS.ErrnoException | undefined)?.code || 'the server hung up';
+    this.#failures++;
+    const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (this.#failures - 1));
+    this.#nextTry = clock.now() + backoff * (0.8 + 0.4 * random.next());
+    // Others that are open, or may yet be, take the calls.
+    if (this.#connections.size > 0) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    const sentence = `cannot connect to ${address}: ${this.#lastFailure}`;
+    for (const attempt of waiting) attempt.fail(notExecuted('UNAVAILABLE', sentence, 'CONNECT_FAILED', error));
+  }
+}
+
+/** An answer that nobody waits for stands in front of everything behind it, for as long as it likes. */
+function load(connection: ClientConnection): number {
+  return connection.outstanding + (connection.stuck ? 1_000_000 : 0);
+}
+
+function notExecuted(
+  code: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED',
+  message: string,
+  reason: string,
+  cause?: unknown,
+): RpcError {
+  return new RpcError(code, message, { reason, disposition: 'not-executed', cause });
+}

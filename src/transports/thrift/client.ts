@@ -1,0 +1,114 @@
+/** The client's side of Thrift: one attempt of one call over a few connections to one address. */
+import { type Clock, systemClock } from '../../call/clock.js';
+import type { Handler } from '../../call/interceptor.js';
+import type { Logger } from '../../call/logger.js';
+import { type Random, systemRandom } from '../../call/random.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { ClientTransport } from '../../call/transport.js';
+import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
+import type { ClientTls } from '../tls.js';
+import { Attempt, type AttemptTarget } from './attempt.js';
+import { ClientPool } from './client-pool.js';
+import { parseEndpoint } from './endpoint.js';
+import type { Envelope } from './envelope.js';
+import { type ConnectionLimits, resolveLimits } from './limits.js';
+import { clientTlsOptions } from './tls.js';
+
+export interface ThriftClientOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  /** ms for a connection to open, TLS included. 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Connections to one address. Answers come in order, so this is how many slow calls do not hold up others. 4. */
+  readonly maxConnections?: number;
+  /** Calls that may wait for room on a connection. 1,024. */
+  readonly maxWaiting?: number;
+}
+
+export interface ThriftTransportOptions extends ThriftClientOptions {
+  /** `host:port` or `unix:/path` */
+  readonly address: string;
+  /** `header` is THeader around binary. */
+  readonly wire: 'binary' | 'compact' | 'header';
+  /** `framed` by default; THeader is a frame of its own. */
+  readonly framing?: 'framed' | 'unframed';
+  /** The service's name before the `:` of each method (TMultiplexedProtocol). */
+  readonly multiplex?: string;
+  /** THeader only: compress requests with zlib, and take answers that are. */
+  readonly zlib?: boolean;
+  readonly tls?: ClientTls;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** For the jitter of reconnects. */
+  readonly random?: Random;
+}
+
+/** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */
+export function thriftTransport(options: ThriftTransportOptions): ClientTransport {
+  const { address, wire, multiplex, tls, clock = systemClock, random = systemRandom } = options;
+  const envelope = envelopeOf(options);
+  const limits = resolveLimits(options.limits);
+  const endpoint = parseEndpoint(address);
+  const pool = new ClientPool({
+    endpoint,
+    address,
+    tls: tls === undefined ? undefined : clientTlsOptions(tls, endpoint),
+    envelope,
+    limits,
+    clock,
+    random,
+    connectTimeoutMs: atLeastOne('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
+    maxConnections: atLeastOne('maxConnections', options.maxConnections ?? 4),
+    maxWaiting: atLeastOne('maxWaiting', options.maxWaiting ?? 1_024),
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    encoding: wire === 'compact' ? 'compact' : 'binary',
+    address,
+    bind: (method) =>
+      bindMethod(method, pool, {
+        name: method.name,
+        wireName: multiplex === undefined ? method.name : `${multiplex}:${method.name}`,
+        oneway: method.kind === 'oneway',
+        envelope,
+        limits,
+      }),
+    close: (graceMs) => {
+      closing ??= pool.close(graceMs);
+      return closing;
+    },
+  };
+}
+
+function bindMethod(method: MethodType, pool: ClientPool, target: AttemptTarget): Handler {
+  if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
+    return async () => {
+      throw new RpcError(
+        'UNIMPLEMENTED',
+        `${method.path} is a stream, and Thrift has no streaming calls; subscribe to its topic instead`,
+        { disposition: 'not-executed' },
+      );
+    };
+  }
+  return (call) =>
+    new Promise((resolve, reject) => {
+      pool.submit(new Attempt(call, target, resolve, reject));
+    });
+}
+
+function envelopeOf({ wire, framing = 'framed', zlib = false, address }: ThriftTransportOptions): Envelope {
+  if (wire !== 'header') {
+    if (zlib) throw new TypeError(`zlib is a transform of THeader; ${address} needs wire=header for it, not ${wire}`);
+    return { layers: framing, protocol: wire, zlib };
+  }
+  if (framing === 'unframed') {
+    throw new TypeError(`wire=header is a frame of its own; leave framing=unframed out of ${address}`);
+  }
+  return { layers: 'header', protocol: 'binary', zlib };
+}
+
+function atLeastOne(name: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(`${name} is ${value}; it must be a whole number, 1 or more`);
+  }
+  return value;
+}

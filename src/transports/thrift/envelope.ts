@@ -1,0 +1,42 @@
+/**
+ * The layers around a message's body, outermost first: frame or none, THeader or none, message
+ * header. An answer goes out in the layers that its request came in.
+ */
+import type { HeaderMap } from '../../call/headers.js';
+import { writeMessage } from '../../contract/thrift/message.js';
+import type { TMessageType } from '../../contract/thrift/protocol.js';
+import type { ConnectionLimits } from './limits.js';
+import type { ThriftProtocol } from './sniff.js';
+import { encodeHeaderFrame } from './theader.js';
+
+export interface Envelope {
+  readonly layers: 'framed' | 'unframed' | 'header';
+  readonly protocol: ThriftProtocol;
+  /** THeader only. */
+  readonly zlib: boolean;
+}
+
+export interface OutgoingMessage {
+  readonly name: string;
+  readonly type: TMessageType;
+  readonly sequenceId: number;
+  readonly body: Uint8Array;
+  /** THeader only; other wires carry none. */
+  readonly headers: HeaderMap | undefined;
+}
+
+/** The bytes of a message as they go to the socket. Throws a RangeError when they are over a limit. */
+export function encodeEnvelope(envelope: Envelope, message: OutgoingMessage, limits: ConnectionLimits): Buffer {
+  const { layers, protocol, zlib } = envelope;
+  const { name, type, sequenceId, body, headers } = message;
+  const bytes = writeMessage(protocol, name, type, sequenceId, body);
+  if (layers === 'header') return encodeHeaderFrame({ protocol, zlib, sequenceId, headers }, bytes, limits);
+  if (bytes.length > limits.maxFrameBytes) {
+    throw new RangeError(`the message has ${bytes.length} bytes; the limit is ${limits.maxFrameBytes} (maxFrameBytes)`);
+  }
+  if (layers === 'unframed') return bytes;
+  const frame = Buffer.allocUnsafe(4 + bytes.length);
+  frame.writeInt32BE(bytes.length, 0);
+  frame.set(bytes, 4);
+  return frame;
+}

@@ -1,0 +1,48 @@
+/** A message as it came to a server, its layers taken off. */
+import type { HeaderMap } from '../../call/headers.js';
+import { readMessageHeader } from '../../contract/thrift/message.js';
+import { ThriftProtocolError } from '../../contract/thrift/protocol-error.js';
+import type { Envelope } from './envelope.js';
+import type { FrameKind } from './sniff.js';
+import { decodeHeaderFrame, type HeaderOptions } from './theader.js';
+import { WireError } from './wire-error.js';
+
+export interface Incoming {
+  readonly envelope: Envelope;
+  readonly headers: HeaderMap | undefined;
+  /** As on the wire, `Service:method` where services are multiplexed. */
+  readonly name: string;
+  /** A TMessageType, or a number that is none. */
+  readonly type: number;
+  readonly sequenceId: number;
+  /** The args or result struct; a view. */
+  readonly body: Buffer;
+}
+
+const envelopes: Readonly<Record<string, Envelope>> = {
+  'framed binary': { layers: 'framed', protocol: 'binary', zlib: false },
+  'framed compact': { layers: 'framed', protocol: 'compact', zlib: false },
+  'unframed binary': { layers: 'unframed', protocol: 'binary', zlib: false },
+  'unframed compact': { layers: 'unframed', protocol: 'compact', zlib: false },
+};
+
+/** Throws a FrameRefused or a WireError. */
+export function openMessage(frame: Buffer, kind: FrameKind, framed: boolean, options: HeaderOptions): Incoming {
+  if (kind !== 'header') {
+    const envelope = envelopes[`${framed ? 'framed' : 'unframed'} ${kind}`] as Envelope;
+    return opened(frame, envelope, undefined);
+  }
+  const { protocol, zlib, headers, payload } = decodeHeaderFrame(frame, options);
+  return opened(payload, { layers: 'header', protocol, zlib }, headers);
+}
+
+function opened(message: Buffer, envelope: Envelope, headers: HeaderMap | undefined): Incoming {
+  try {
+    const { name, type, seqid, bodyOffset } = readMessageHeader(message, envelope.protocol);
+    return { envelope, headers, name, type, sequenceId: seqid, body: message.subarray(bodyOffset) };
+  } catch (error) {
+    // Without a message header there is nothing that an answer could be matched by.
+    if (error instanceof ThriftProtocolError) throw new WireError(error.message, { cause: error });
+    throw error;
+  }
+}

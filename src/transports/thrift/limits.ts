@@ -1,0 +1,53 @@
+/**
+ * What one Thrift connection may cost, on either side. A peer is believed about a size only
+ * after it has been compared with one of these, and memory grows with what has arrived, never with
+ * what was announced. What stands inside a message is bounded by the codec's own limits.
+ */
+export interface ConnectionLimits {
+  /** Bytes of a frame without its length field, sent or received; also of a payload once decompressed. 16,000,000. */
+  readonly maxFrameBytes: number;
+  /** Bytes of a THeader block. 65,536. The format itself ends at 262,140. */
+  readonly maxHeaderBytes: number;
+  /** Key-value pairs in a THeader block. 128. */
+  readonly maxHeaders: number;
+  /** Calls in flight on one connection: above it a server reads no further, and a client uses another connection or waits. 128. */
+  readonly maxInFlight: number;
+  /** ms without a byte after which a frame that was begun is given up, with its connection. 10,000. */
+  readonly frameTimeoutMs: number;
+  /** Bytes waiting to be sent above which a connection takes on nothing new. 1,048,576. */
+  readonly outputHighWater: number;
+  /** Bytes waiting to be sent at which a server gives up a connection whose peer does not read. 67,108,864. */
+  readonly maxOutputBytes: number;
+  /** ms that calls in flight get after the peer has closed its sending side. 10,000. */
+  readonly halfCloseMs: number;
+}
+
+export const defaultLimits: ConnectionLimits = Object.freeze({
+  maxFrameBytes: 16_000_000,
+  maxHeaderBytes: 65_536,
+  maxHeaders: 128,
+  maxInFlight: 128,
+  frameTimeoutMs: 10_000,
+  outputHighWater: 1_048_576,
+  maxOutputBytes: 67_108_864,
+  halfCloseMs: 10_000,
+});
+
+/** THeader frames end below this length; the format's own limit. */
+const hardMaxFrameBytes = 0x3fff_ffff;
+
+/** Throws a RangeError for a limit that is not a whole number of at least 1, a TypeError for a name that is none. */
+export function resolveLimits(given: Partial<ConnectionLimits> = {}): ConnectionLimits {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(defaultLimits, name)) {
+      throw new TypeError(`there is no limit ${name}; the limits are ${Object.keys(defaultLimits).join(', ')}`);
+    }
+    if (value === undefined) continue;
+    const most = name === 'maxFrameBytes' ? hardMaxFrameBytes : Number.MAX_SAFE_INTEGER;
+    if (!Number.isSafeInteger(value) || value < 1 || value > most) {
+      throw new RangeError(`the limit ${name} is ${value}; it must be a whole number from 1 to ${most}`);
+    }
+  }
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.freeze({ ...defaultLimits, ...Object.fromEntries(set) });
+}

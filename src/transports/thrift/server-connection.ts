@@ -1,0 +1,298 @@
+/**
+ * One connection to a server: reads while there is room, runs calls side by side, answers in
+ * order. It ends when both sides are done, or all at once when the peer is lost or breaks the rules.
+ */
+import type { Socket } from 'node:net';
+import type { Call, Peer } from '../../call/call.js';
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import type { Route } from '../../call/transport.js';
+import { ApplicationFault } from '../../contract/thrift/application-exception.js';
+import { TMessageType } from '../../contract/thrift/protocol.js';
+import { refusal } from './application-errors.js';
+import { FrameReader } from './frame-reader.js';
+import { FrameTimer } from './frame-timer.js';
+import { type Incoming, openMessage } from './incoming.js';
+import { Outbox } from './outbox.js';
+import { ReplyQueue, type ReplySlot } from './reply-queue.js';
+import { answerName, type RouteTable } from './routes.js';
+import {
+  type ExchangeContext,
+  encodeException,
+  encodeFailure,
+  encodeResult,
+  makeCall,
+  run,
+} from './server-exchange.js';
+import { FrameRefused, WireError } from './wire-error.js';
+
+export interface ServerConnectionOptions extends ExchangeContext {
+  readonly routes: RouteTable;
+  readonly unframed: boolean;
+  readonly zlib: boolean;
+}
+
+export class ServerConnection {
+  readonly #socket: Socket;
+  readonly #options: ServerConnectionOptions;
+  readonly #reader: FrameReader;
+  readonly #outbox: Outbox;
+  readonly #replies: ReplyQueue;
+  readonly #frameTimer: FrameTimer;
+  readonly #calls = new Set<Call>();
+  /** Reading stopped because too much is under way. */
+  #blocked = false;
+  /** The peer has closed its sending side. */
+  #peerEnded = false;
+  /** No message will be taken any more. */
+  #inputEnded = false;
+  #draining = false;
+  #ended = false;
+  #cancelHalfClose: (() => void) | undefined;
+
+  constructor(socket: Socket, options: ServerConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#reader = new FrameReader(options.limits, options.unframed ? 'either' : 'framed');
+    this.#outbox = new Outbox(socket, () => this.#roomMade());
+    this.#replies = new ReplyQueue((bytes) => this.#outbox.put(bytes));
+    this.#frameTimer = new FrameTimer(options.dispatcher.clock, options.limits.frameTimeoutMs, () => {
+      this.#breakOff(
+        `a frame was begun and no byte of it came for ${options.limits.frameTimeoutMs} ms (frameTimeoutMs)`,
+      );
+    });
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => this.#roomMade());
+    socket.on('finish', () => socket.destroy());
+    // The reason comes with it; 'close' follows and does the rest.
+    socket.on('error', (error) => this.#log('debug', `the connection failed: ${error.message}`));
+    socket.on('close', () => this.#onClose());
+  }
+
+  /** Answers what is under way, refuses what comes after, then closes. */
+  drain(): void {
+    this.#draining = true;
+    this.#endWhenDone();
+  }
+
+  /** Aborts what is under way, answers it with that, and closes. */
+  abort(reason: RpcError): void {
+    for (const call of [...this.#calls]) call.abort(reason);
+    this.#inputEnded = true;
+    // The aborted calls answer in a few microtasks; a handler that never settles is not waited for.
+    setImmediate(() => this.#socket.destroy());
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#inputEnded) return;
+    this.#frameTimer.progress();
+    this.#reader.push(chunk);
+    this.#takeMessages();
+  }
+
+  #takeMessages(): void {
+    try {
+      for (;;) {
+        if (!this.#hasRoom()) {
+          this.#block();
+          return;
+        }
+        const frame = this.#inputEnded ? undefined : this.#reader.next();
+        if (frame === undefined) break;
+        this.#take(frame);
+      }
+    } catch (error) {
+      if (error instanceof WireError) this.#breakOff(error.message);
+      else this.#giveUp(error);
+      return;
+    }
+    this.#frameTimer.watch(!this.#inputEnded && this.#reader.buffered > 0);
+  }
+
+  #hasRoom(): boolean {
+    const { limits } = this.#options;
+    return (
+      this.#calls.size < limits.maxInFlight &&
+      this.#replies.size < limits.maxInFlight &&
+      this.#outbox.bytes + this.#replies.waitingBytes <= limits.outputHighWater
+    );
+  }
+
+  #block(): void {
+    this.#frameTimer.watch(false);
+    if (this.#blocked) return;
+    this.#blocked = true;
+    this.#socket.pause();
+  }
+
+  #roomMade(): void {
+    if (this.#blocked && this.#hasRoom()) {
+      this.#blocked = false;
+      this.#socket.resume();
+      this.#takeMessages();
+      if (this.#peerEnded && !this.#blocked) this.#endInput();
+    }
+    this.#endWhenDone();
+  }
+
+  #take(frame: Buffer): void {
+    const { kind, framed } = this.#reader;
+    if (kind === undefined || framed === undefined) return;
+    let message: Incoming;
+    try {
+      message = openMessage(frame, kind, framed, this.#options);
+    } catch (error) {
+      if (!(error instanceof FrameRefused)) throw error;
+      this.#refuseFrame(error);
+      return;
+    }
+    if (message.type !== TMessageType.CALL && message.type !== TMessageType.ONEWAY) {
+      const type = ApplicationFault.INVALID_MESSAGE_TYPE;
+      this.#refuse(
+        message,
+        refusal(type, `a server takes messages of type 1 (call) or 4 (oneway), not ${message.type}`),
+        type,
+      );
+    } else if (this.#draining) {
+      this.#refuse(
+        message,
+        new RpcError('UNAVAILABLE', 'the server is shutting down', { disposition: 'not-executed' }),
+      );
+    } else this.#serve(message);
+  }
+
+  #serve(message: Incoming): void {
+    let route: Route;
+    let name: string;
+    let call: Call;
+    try {
+      ({ route, name } = this.#options.routes.find(message.name));
+      call = makeCall(route, message, this.#options);
+    } catch (error) {
+      if (!isRpcError(error)) throw error;
+      this.#refuse(message, error);
+      return;
+    }
+    this.#calls.add(call);
+    const options = this.#options;
+    // Old clients send a oneway call as an ordinary one, and read no answer either way.
+    const silent = message.type === TMessageType.ONEWAY || route.method.kind === 'oneway';
+    const slot = silent ? undefined : this.#replies.reserve();
+    run(
+      call,
+      route,
+      (result) => this.#settle(call, slot, () => encodeResult(result, call, name, message, options)),
+      (error) => this.#settle(call, slot, () => encodeFailure(error, call, name, message, options)),
+    );
+  }
+
+  #settle(call: Call, slot: ReplySlot | undefined, encode: () => Buffer): void {
+    call.finish();
+    this.#calls.delete(call);
+    if (this.#socket.destroyed) return;
+    try {
+      if (slot !== undefined) {
+        this.#replies.fill(slot, encode());
+        this.#boundOutput();
+      }
+      this.#roomMade();
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  /** Answers without a call. A oneway message is answered by nothing, whatever is wrong with it. */
+  #refuse(message: Incoming, error: RpcError, type?: ApplicationFault): void {
+    if (message.type === TMessageType.ONEWAY) {
+      this.#log('warn', `a oneway call of ${JSON.stringify(message.name)} was refused: ${error.message}`);
+      return;
+    }
+    const name = answerName(message.name);
+    this.#replies.fill(this.#replies.reserve(), encodeException(error, undefined, name, message, this.#options, type));
+  }
+
+  #refuseFrame({ type, sequenceId, message: sentence }: FrameRefused): void {
+    const envelope = { layers: 'header', protocol: 'binary', zlib: false } as const;
+    const message = {
+      envelope,
+      headers: undefined,
+      name: '',
+      type: TMessageType.CALL,
+      sequenceId,
+      body: Buffer.alloc(0),
+    };
+    this.#log('warn', `a THeader frame was refused: ${sentence}`);
+    this.#refuse(message, refusal(type, sentence), type);
+  }
+
+  /** A peer that asks and never reads would have us keep every answer. */
+  #boundOutput(): void {
+    const { maxOutputBytes } = this.#options.limits;
+    const bytes = this.#outbox.bytes + this.#replies.waitingBytes;
+    if (bytes <= maxOutputBytes) return;
+    this.#log(
+      'warn',
+      `closed: ${bytes} bytes wait for a peer that does not read; the limit is ${maxOutputBytes} (maxOutputBytes)`,
+    );
+    this.#socket.destroy();
+  }
+
+  /** The bytes make no sense any more. What was understood before is still answered. */
+  #breakOff(sentence: string): void {
+    if (this.#inputEnded) return;
+    this.#log('warn', `closed a connection: ${sentence}`);
+    this.#endInput();
+  }
+
+  /** A fault of this code: it costs the connection, not the process. */
+  #giveUp(error: unknown): void {
+    this.#options.dispatcher.logger.error({ transport: 'thrift', err: error }, 'closed a connection: it failed here');
+    this.#socket.destroy();
+  }
+
+  #onEnd(): void {
+    this.#peerEnded = true;
+    // Else complete messages are left to be taken.
+    if (!this.#blocked) this.#endInput();
+  }
+
+  #endInput(): void {
+    this.#frameTimer.watch(false);
+    this.#inputEnded = true;
+    this.#reader.clear();
+    this.#endWhenDone();
+    if (this.#ended || this.#cancelHalfClose !== undefined) return;
+    const { dispatcher, limits } = this.#options;
+    this.#cancelHalfClose = dispatcher.clock.setTimer(() => this.#socket.destroy(), limits.halfCloseMs);
+  }
+
+  #endWhenDone(): void {
+    if (this.#ended || !(this.#draining || this.#inputEnded)) return;
+    if (this.#calls.size > 0 || this.#replies.size > 0 || this.#blocked) return;
+    this.#ended = true;
+    this.#inputEnded = true;
+    this.#frameTimer.watch(false);
+    this.#outbox.end();
+  }
+
+  #onClose(): void {
+    this.#inputEnded = true;
+    this.#frameTimer.watch(false);
+    this.#cancelHalfClose?.();
+    this.#reader.clear();
+    const lost = new RpcError('CANCELLED', 'the connection to the caller is closed');
+    for (const call of this.#calls) {
+      call.abort(lost);
+      call.finish();
+    }
+    this.#calls.clear();
+  }
+
+  #log(level: 'debug' | 'warn', sentence: string): void {
+    this.#options.dispatcher.logger[level]({ transport: 'thrift', peer: this.#peer().address }, sentence);
+  }
+
+  #peer(): Peer {
+    return this.#options.peer();
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * One call on the server, from the message that asks to the bytes that answer. Whatever goes
+ * wrong on the way, encoding included, the answer is a whole message.
+ */
+import { Call, type Peer } from '../../call/call.js';
+import { runInCall } from '../../call/current.js';
+import { Deadline, parseTimeout } from '../../call/deadline.js';
+import { HeaderMap } from '../../call/headers.js';
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { declarationOf } from '../../call/status.js';
+import type { Dispatcher, Route } from '../../call/transport.js';
+import type { MethodError } from '../../contract/declared-error.js';
+import { streamsResponse } from '../../contract/method.js';
+import type { ApplicationFault } from '../../contract/thrift/application-exception.js';
+import { TMessageType } from '../../contract/thrift/protocol.js';
+import { encodeDeclared } from '../../contract/thrift/result.js';
+import { encodeError, withStatusHeaders } from './application-errors.js';
+import { encodeEnvelope } from './envelope.js';
+import type { Incoming } from './incoming.js';
+import type { ConnectionLimits } from './limits.js';
+import type { ThriftProtocol } from './sniff.js';
+
+export interface ExchangeContext {
+  readonly dispatcher: Dispatcher;
+  readonly limits: ConnectionLimits;
+  readonly peer: () => Peer;
+}
+
+/** Throws an RpcError for headers that the call cannot begin with. */
+export function makeCall(route: Route, message: Incoming, context: ExchangeContext): Call {
+  const { headers, envelope, body } = message;
+  const timeout = headers?.get('grpc-timeout');
+  let deadline: Deadline | undefined;
+  if (timeout !== undefined) {
+    const ms = parseTimeout(timeout);
+    if (ms === undefined) {
+      throw new RpcError(
+        'INVALID_ARGUMENT',
+        `the header grpc-timeout is ${JSON.stringify(timeout)}; it must be 1 to 8 digits and a unit (H, M, S, m, u or n)`,
+        { reason: 'TIMEOUT_MALFORMED', disposition: 'not-executed' },
+      );
+    }
+    deadline = Deadline.after(ms, context.dispatcher.clock);
+  }
+  if (streamsResponse(route.method.kind)) {
+    throw new RpcError(
+      'UNIMPLEMENTED',
+      `${route.method.path} is a stream, and Thrift has no streaming calls; subscribe to its topic instead`,
+      { disposition: 'not-executed' },
+    );
+  }
+  return new Call({
+    method: route.method,
+    side: 'server',
+    encoding: envelope.protocol,
+    peer: context.peer,
+    request: body,
+    ...(headers === undefined ? {} : { headers }),
+    ...(deadline === undefined ? {} : { deadline }),
+  });
+}
+
+/** Runs the pipeline. Never rejects; a handler that throws before its first await counts as one that rejects. */
+export function run(call: Call, route: Route, onResult: (result: unknown) => void, onError: (error: unknown) => void) {
+  let result: Promise<unknown>;
+  try {
+    result = runInCall(call, () => route.handle(call));
+  } catch (error) {
+    result = Promise.reject(error);
+  }
+  result.then(onResult, onError);
+}
+
+/** The answer of a call that ended well. */
+export function encodeResult(
+  result: unknown,
+  call: Call,
+  name: string,
+  message: Incoming,
+  context: ExchangeContext,
+): Buffer {
+  if (!(result instanceof Uint8Array)) {
+    const error = new TypeError(`the pipeline of ${call.method.path} ended with ${typeof result}, not with bytes`);
+    return encodeFailure(error, call, name, message, context);
+  }
+  return encodeReply(TMessageType.REPLY, result, responseHeaders(call), call, name, message, context);
+}
+
+/** The answer of a call that failed: a REPLY for an error that the method declares, else an EXCEPTION. */
+export function encodeFailure(
+  error: unknown,
+  call: Call,
+  name: string,
+  message: Incoming,
+  context: ExchangeContext,
+): Buffer {
+  const declaration = declarationOf(call.method, error);
+  if (declaration !== undefined) {
+    const body = declaredBody(error as Error, declaration, message.envelope.protocol);
+    if (body instanceof Uint8Array) {
+      return encodeReply(TMessageType.REPLY, body, responseHeaders(call), call, name, message, context);
+    }
+    context.dispatcher.logger.error({ err: body, method: call.method.path }, 'a declared error could not be encoded');
+    return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
+  }
+  if (isRpcError(error)) return encodeException(error, responseHeaders(call), name, message, context);
+  context.dispatcher.logger.error({ err: error, method: call.method.path }, 'the call failed');
+  return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
+}
+
+/** An EXCEPTION. `type` where the wire has its own name for what is wrong. */
+export function encodeException(
+  error: RpcError,
+  headers: HeaderMap | undefined,
+  name: string,
+  message: Incoming,
+  { limits, dispatcher }: ExchangeContext,
+  type?: ApplicationFault,
+): Buffer {
+  const { envelope, sequenceId } = message;
+  const encode = (sent: RpcError, sentHeaders: HeaderMap | undefined): Buffer =>
+    encodeEnvelope(
+      envelope,
+      {
+        name,
+        type: TMessageType.EXCEPTION,
+        sequenceId,
+        body: encodeError(sent, envelope.protocol, type),
+        headers: envelope.layers === 'header' ? withStatusHeaders(sentHeaders, sent) : undefined,
+      },
+      limits,
+    );
+  try {
+    return encode(error, headers);
+  } catch (cause) {
+    dispatcher.logger.error({ err: cause, code: error.code }, 'an error did not fit a reply; a shorter one was sent');
+    const short = new RpcError(error.code, 'the error that the server meant to send did not fit a reply', {
+      disposition: error.disposition,
+    });
+    return encode(short, undefined);
+  }
+}
+
+function encodeReply(
+  type: TMessageType,
+  body: Uint8Array,
+  headers: HeaderMap | undefined,
+  call: Call,
+  name: string,
+  message: Incoming,
+  context: ExchangeContext,
+): Buffer {
+  const { envelope, sequenceId } = message;
+  try {
+    return encodeEnvelope(envelope, { name, type, sequenceId, body, headers }, context.limits);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    context.dispatcher.logger.error({ err: cause, method: call.method.path }, 'a reply could not be sent');
+    const error = new RpcError('RESOURCE_EXHAUSTED', `the reply of ${call.method.path} could not be sent: ${reason}`, {
+      reason: 'REPLY_TOO_LARGE',
+      disposition: 'executed',
+    });
+    return encodeException(error, undefined, name, message, context);
+  }
+}
+
+function declaredBody(error: Error, declaration: MethodError, protocol: ThriftProtocol): Uint8Array | Error {
+  try {
+    return encodeDeclared(declaration, error, protocol);
+  } catch (cause) {
+    return cause instanceof Error ? cause : new Error(String(cause));
+  }
+}
+
+/** Headers and trailers in one: a Thrift reply has one place for both. */
+function responseHeaders(call: Call): HeaderMap | undefined {
+  if (!call.hasResponseTrailers) return call.hasResponseHeaders ? call.responseHeaders : undefined;
+  if (!call.hasResponseHeaders) return call.responseTrailers;
+  const both = new HeaderMap(call.responseHeaders);
+  for (const [name, value] of call.responseTrailers) both.append(name, value);
+  return both;
+}
+
+function executed(message: string): RpcError {
+  return new RpcError('INTERNAL', message, { disposition: 'executed' });
+}

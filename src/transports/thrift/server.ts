@@ -1,0 +1,138 @@
+/** The Thrift side of a server: accepts connections and looks after them until it is closed. */
+import { existsSync } from 'node:fs';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Peer } from '../../call/call.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Dispatcher, Listener } from '../../call/transport.js';
+import type { ServerTls } from '../tls.js';
+import { type Endpoint, formatBound, formatHostPort, parseEndpoint } from './endpoint.js';
+import { type ConnectionLimits, resolveLimits } from './limits.js';
+import { RouteTable } from './routes.js';
+import { ServerConnection } from './server-connection.js';
+import { peerOf, serverTlsOptions } from './tls.js';
+
+export interface ThriftServerOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  /** Also serve clients that send messages without frames (TBufferedTransport). Off by default. */
+  readonly unframed?: boolean;
+  /** Take THeader payloads that are compressed with zlib, and answer those the same way. Off by default. */
+  readonly zlib?: boolean;
+}
+
+export interface ThriftListenOptions extends ThriftServerOptions {
+  /** `host:port` (port 0: any free one) or `unix:/path` */
+  readonly address: string;
+  readonly tls?: ServerTls;
+}
+
+/**
+ * Serves framed binary, framed compact and THeader on one address. Throws a TypeError or RangeError for options that
+ * cannot be meant, an Error when the address cannot be bound.
+ */
+export async function listenThrift(dispatcher: Dispatcher, options: ThriftListenOptions): Promise<Listener> {
+  const endpoint = parseEndpoint(options.address);
+  const limits = resolveLimits(options.limits);
+  const routes = new RouteTable(dispatcher);
+  const path = 'path' in endpoint ? endpoint.path : undefined;
+  const connections = new Map<Socket, ServerConnection>();
+  let closing: Promise<void> | undefined;
+
+  const accept = (socket: Socket): void => {
+    let known: Peer | undefined;
+    const peer = (): Peer => {
+      known ??= peerOf(socket, path);
+      return known;
+    };
+    // The address is gone once the socket is closed.
+    peer();
+    const { unframed = false, zlib = false } = options;
+    const connection = new ServerConnection(socket, { dispatcher, limits, routes, peer, unframed, zlib });
+    connections.set(socket, connection);
+    socket.on('close', () => connections.delete(socket));
+    if (closing !== undefined) connection.drain();
+  };
+
+  const server = makeServer(dispatcher, options.tls, accept);
+  // With TLS a connection is here before its handshake is done, and must not outlive the server either.
+  const raw = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    raw.add(socket);
+    socket.on('close', () => raw.delete(socket));
+  });
+  await bound(server, endpoint, options.address);
+  server.on('error', (error) => dispatcher.logger.error({ transport: 'thrift', err: error }, 'the listener failed'));
+  return {
+    address: formatBound(server.address()),
+    close: (graceMs) => {
+      closing ??= shutDown(server, connections, raw, dispatcher, graceMs);
+      return closing;
+    },
+  };
+}
+
+/** Half open: a client that has said all it wants still gets its answers. */
+const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+
+function makeServer(dispatcher: Dispatcher, tls: ServerTls | undefined, accept: (socket: Socket) => void): Server {
+  if (tls === undefined) return createTcpServer(socketOptions, accept);
+  const server = createTlsServer({ ...socketOptions, ...serverTlsOptions(tls) }, accept);
+  server.on('tlsClientError', (error, socket) => {
+    const peer = formatHostPort(socket.remoteAddress, socket.remotePort);
+    dispatcher.logger.warn(
+      { transport: 'thrift', peer },
+      `closed a connection: its TLS handshake failed: ${error.message}`,
+    );
+    socket.destroy();
+  });
+  return server;
+}
+
+function bound(server: Server, endpoint: Endpoint, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void =>
+      reject(new Error(bindFailure(error, endpoint, address), { cause: error }));
+    server.once('error', failed);
+    server.listen(endpoint, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function bindFailure(error: NodeJS.ErrnoException, endpoint: Endpoint, address: string): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'path' in endpoint && existsSync(endpoint.path)
+        ? `cannot listen for Thrift on ${address}: the file exists; stop the server that made it, or remove it when there is none`
+        : `cannot listen for Thrift on ${address}: another program listens there; stop it, or choose another port (0 takes any free one)`;
+    case 'EACCES':
+      return `cannot listen for Thrift on ${address}: this user may not; choose a port above 1023, or a path that is writable`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `cannot listen for Thrift on ${address}: this machine has no such address; 0.0.0.0 or [::] stand for all it has`;
+    default:
+      return `cannot listen for Thrift on ${address}: ${error.message}`;
+  }
+}
+
+async function shutDown(
+  server: Server,
+  connections: ReadonlyMap<Socket, ServerConnection>,
+  raw: ReadonlySet<Socket>,
+  { clock }: Dispatcher,
+  graceMs: number,
+): Promise<void> {
+  // Its callback comes when the last connection is gone.
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const connection of connections.values()) connection.drain();
+  const cancel = clock.setTimer(() => {
+    const reason = new RpcError('UNAVAILABLE', 'the server is shutting down');
+    for (const connection of connections.values()) connection.abort(reason);
+    setImmediate(() => {
+      for (const socket of raw) socket.destroy();
+    });
+  }, graceMs);
+  await closed;
+  cancel();
+}

@@ -1,0 +1,77 @@
+/** TLS on a Thrift connection, either side: what a user writes, and what it means to Node. */
+import type { Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+import type { Peer, PeerCertificate } from '../../call/call.js';
+import type { ClientTls, ServerTls } from '../tls.js';
+import { type Endpoint, formatHostPort } from './endpoint.js';
+
+const handshakeTimeout = 10_000;
+
+/** Throws a TypeError when a part is missing. */
+export function serverTlsOptions(tls: ServerTls): TlsOptions {
+  if (tls.requireClientCert === true && tls.ca === undefined) {
+    throw new TypeError('tls.requireClientCert needs tls.ca: the certificate that signs those of the clients');
+  }
+  const { cert, key, ca } = tls;
+  const material = { cert, key, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' } as const;
+  checked(material);
+  return {
+    ...material,
+    requestCert: tls.ca !== undefined,
+    rejectUnauthorized: tls.requireClientCert === true,
+    handshakeTimeout,
+  };
+}
+
+/** Made once for all connections to an address. Throws a TypeError when the certificates or keys are not usable. */
+export function clientTlsOptions({ ca, cert, key, serverName }: ClientTls, endpoint: Endpoint): ConnectionOptions {
+  const name = serverName ?? ('host' in endpoint ? endpoint.host : undefined);
+  return {
+    secureContext: checked({
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      minVersion: 'TLSv1.2',
+    }),
+    // An IP address is no server name (RFC 6066); Node compares it with the certificate all the same.
+    ...(name === undefined || isAddress(name) ? {} : { servername: name }),
+  };
+}
+
+function checked(material: SecureContextOptions): SecureContext {
+  try {
+    return createSecureContext(material);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TypeError(`the tls option is not usable: ${reason}; cert, key and ca are PEM`, { cause: error });
+  }
+}
+
+/** Who is at the other end. A certificate counts only when the handshake has verified it. */
+export function peerOf(socket: Socket, path: string | undefined): Peer {
+  const address = path === undefined ? formatHostPort(socket.remoteAddress, socket.remotePort) : `unix:${path}`;
+  const certificate = socket instanceof TLSSocket && socket.authorized ? certificateOf(socket) : undefined;
+  return certificate === undefined ? { address } : { address, certificate };
+}
+
+function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  return {
+    // One attribute a line in Node's text form.
+    subject: (certificate.subject ?? '').split('\n').join(', '),
+    alternativeNames: certificate.subjectAltName ?? '',
+    fingerprint: certificate.fingerprint256,
+  };
+}
+
+function isAddress(host: string): boolean {
+  return host.includes(':') || /^\d+\.\d+\.\d+\.\d+$/.test(host);
+}
