@@ -1,0 +1,88 @@
+/**
+ * `.proto` and `.thrift` in, a folder of stubs out: both compilers, then all their diagnostics together, and
+ * only when there is no error among them anything is written.
+ */
+import { byPlace, type Diagnostic } from './diagnostic.js';
+import { checkOutput, type Written, writeOutput } from './output.js';
+import { compileProto } from './proto/index.js';
+
+export interface GenerateOptions {
+  /** Folders or files. Every `.proto` below them is generated. */
+  readonly proto: readonly string[];
+  /** Folders or files. Every `.thrift` below them is generated. */
+  readonly thrift: readonly string[];
+  /** Folders that imports and includes are looked for in, after the roots. */
+  readonly include: readonly string[];
+  /** Made when it is not there. */
+  readonly out: string;
+  /** Called with each input, and how many there were so far, as its code is ready. */
+  readonly onProgress?: (path: string, count: number) => void;
+}
+
+export interface GenerateResult extends Written {
+  /** In the order of files and places. With an error among them nothing was written. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly inputs: number;
+  readonly services: number;
+  readonly methods: number;
+}
+
+/** Throws a ToolError when buf or ts-proto is missing, and what the file system throws. */
+export async function generate(options: GenerateOptions): Promise<GenerateResult> {
+  const { proto, thrift, include, out, onProgress } = options;
+  let count = 0;
+  const onFile = (path: string): void => {
+    count += 1;
+    onProgress?.(path, count);
+  };
+  const parts: Compiled[] = [];
+  if (proto.length > 0) parts.push(await compileProto({ roots: proto, includes: include, onFile }));
+  if (thrift.length > 0) parts.push(await compileThrift({ roots: thrift, includes: include, onFile }));
+  const diagnostics = parts.flatMap((part) => part.diagnostics);
+  const files = new Map<string, string>();
+  for (const part of parts) {
+    for (const [path, text] of part.files) {
+      if (files.has(path)) {
+        const message =
+          'A .proto and a .thrift file both make this file; rename one of them, or give each kind an --out of its own.';
+        diagnostics.push({ severity: 'error', message, file: path, line: 0, column: 0 });
+      }
+      files.set(path, text);
+    }
+  }
+  const sum = (pick: (part: Compiled) => number): number => parts.reduce((total, part) => total + pick(part), 0);
+  const counts = {
+    inputs: sum((part) => part.inputs),
+    services: sum((part) => part.services),
+    methods: sum((part) => part.methods),
+  };
+  if (!failed(diagnostics)) diagnostics.push(...(await checkOutput(out, files)));
+  diagnostics.sort(byPlace);
+  if (failed(diagnostics)) return { diagnostics, ...counts, written: 0, unchanged: 0, removed: 0 };
+  const ordered = new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { diagnostics, ...counts, ...(await writeOutput(out, ordered)) };
+}
+
+interface Compiled {
+  readonly files: ReadonlyMap<string, string>;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly inputs: number;
+  readonly services: number;
+  readonly methods: number;
+}
+
+interface CompileOptions {
+  readonly roots: readonly string[];
+  readonly includes: readonly string[];
+  readonly onFile?: (path: string) => void;
+}
+
+async function compileThrift(options: CompileOptions): Promise<Compiled> {
+  const path = './thrift/index.js';
+  const module = (await import(path)) as { compileThrift(options: CompileOptions): Compiled | Promise<Compiled> };
+  return module.compileThrift(options);
+}
+
+function failed(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((one) => one.severity === 'error');
+}

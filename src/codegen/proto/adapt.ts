@@ -1,0 +1,136 @@
+/**
+ * What ts-proto is given instead of the compiler's descriptors, so that its output is right for every valid
+ * file. The wire and ProtoJSON stay as they are (numbers, types and `json_name` are kept). Changed are
+ * - names that would clash in TypeScript (names.ts; fields here);
+ * - proto2 and editions: written as the proto3 that means the same. ts-proto 2.18 knows neither features nor
+ *   a required zero, and would drop an explicit `false` or `0` of an optional proto2 field when encoding;
+ * - what makes no code: services, extensions, options.
+ */
+import { clone, create, type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
+import {
+  type DescriptorProto,
+  DescriptorProtoSchema,
+  type EnumDescriptorProto,
+  FeatureSet_FieldPresence,
+  type FieldDescriptorProto,
+  FieldOptionsSchema,
+  FieldDescriptorProto_Type as FieldType,
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  FieldDescriptorProto_Label as Label,
+  OneofDescriptorProtoSchema,
+} from '@bufbuild/protobuf/wkt';
+import { camelCase } from '../names.js';
+import { suffix, type TypeNames } from './names.js';
+
+export function adaptFile(file: FileDescriptorProto, names: TypeNames, registry: Registry): FileDescriptorProto {
+  const copy = clone(FileDescriptorProtoSchema, file);
+  copy.syntax = 'proto3';
+  copy.edition = 0;
+  copy.service = [];
+  copy.extension = [];
+  delete copy.options;
+  const scope = file.package === '' ? '' : `${file.package}.`;
+  adaptTypes(copy.messageType, copy.enumType, scope, names, registry);
+  return copy;
+}
+
+function adaptTypes(
+  messages: readonly DescriptorProto[],
+  enums: readonly EnumDescriptorProto[],
+  scope: string,
+  names: TypeNames,
+  registry: Registry,
+): void {
+  for (const one of enums) one.name = names.get(scope + one.name)?.simple ?? one.name;
+  for (const message of messages) {
+    const fullName = scope + message.name;
+    adaptTypes(message.nestedType, message.enumType, `${fullName}.`, names, registry);
+    message.name = names.get(fullName)?.simple ?? message.name;
+    message.extension = [];
+    const desc = registry.getMessage(fullName);
+    for (const field of message.field) adaptField(field, message, desc, names);
+    renameMembers(message);
+  }
+}
+
+function adaptField(
+  field: FieldDescriptorProto,
+  message: DescriptorProto,
+  desc: DescMessage | undefined,
+  names: TypeNames,
+): void {
+  if (field.typeName !== '') field.typeName = renamedType(field.typeName, names);
+  delete (field as { defaultValue?: string }).defaultValue;
+  const resolved = desc?.fields.find((one) => one.number === field.number);
+  const options = create(FieldOptionsSchema, {
+    ...(field.options?.deprecated === true ? { deprecated: true } : {}),
+    ...(field.options !== undefined && field.options.jstype !== 0 ? { jstype: field.options.jstype } : {}),
+  });
+  field.options = options;
+  if (resolved === undefined) return;
+  // The entries of a map keep their plain shape: both fields are always there.
+  if (message.options?.mapEntry === true) return;
+  if (resolved.fieldKind === 'list' && isPackable(field.type)) options.packed = resolved.packed;
+  if (isDelimited(resolved)) field.type = FieldType.GROUP;
+  if (field.label === Label.REQUIRED) field.label = Label.OPTIONAL;
+  const explicit = resolved.presence !== FeatureSet_FieldPresence.IMPLICIT;
+  const single = resolved.fieldKind === 'scalar' || resolved.fieldKind === 'enum';
+  if (single && explicit && resolved.oneof === undefined && !field.proto3Optional) {
+    field.proto3Optional = true;
+    field.oneofIndex = message.oneofDecl.length;
+    message.oneofDecl.push(create(OneofDescriptorProtoSchema, { name: `_${field.name}` }));
+  }
+}
+
+/** `.pkg.Outer.Inner`, each part under its new name. */
+function renamedType(typeName: string, names: TypeNames): string {
+  const parts = typeName.replace(/^\./, '').split('.');
+  const renamed = parts.map((part, index) => names.get(parts.slice(0, index + 1).join('.'))?.simple ?? part);
+  return `.${renamed.join('.')}`;
+}
+
+function isPackable(type: FieldType): boolean {
+  return (
+    type !== FieldType.STRING && type !== FieldType.BYTES && type !== FieldType.MESSAGE && type !== FieldType.GROUP
+  );
+}
+
+function isDelimited(field: DescField): boolean {
+  return (
+    (field.fieldKind === 'message' || (field.fieldKind === 'list' && field.listKind === 'message')) &&
+    field.delimitedEncoding
+  );
+}
+
+/** Members that every object has from Object.prototype: a property of another type cannot take their name. */
+const inherited = new Set([
+  'constructor',
+  'hasOwnProperty',
+  'isPrototypeOf',
+  'propertyIsEnumerable',
+  'toLocaleString',
+  'toString',
+  'valueOf',
+  '__proto__',
+]);
+
+/**
+ * Fields and oneofs that would be one property in TypeScript, or one of Object's, get a `_`. protoc refuses
+ * most such pairs itself, for their JSON names; not a oneof and a field, and not all in proto2.
+ */
+function renameMembers(message: DescriptorProto): void {
+  const taken = new Set<string>();
+  const free = (name: string): string => {
+    let chosen = name;
+    while (inherited.has(camelCase(chosen)) || taken.has(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
+    taken.add(camelCase(chosen));
+    return chosen;
+  };
+  // The fields first: they keep their names where only a oneof is in the way.
+  for (const field of message.field) field.name = free(field.name);
+  message.oneofDecl.forEach((oneof, index) => {
+    const synthetic = message.field.some((field) => field.oneofIndex === index && field.proto3Optional);
+    if (!synthetic) oneof.name = free(oneof.name);
+  });
+}

@@ -1,0 +1,22 @@
+/** Prints `<file>.desc.ts`: the compiled file in base64, for reflection. Files of services and their imports have one. */
+import { clone, type DescFile, toBinary } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { header, importSpecifier, modulePath } from './paths.js';
+
+export function printDescriptors(file: DescFile): string {
+  const proto = clone(FileDescriptorProtoSchema, file.proto);
+  delete proto.sourceCodeInfo;
+  const path = modulePath(`${file.name}.proto`, '.desc');
+  const imports = file.dependencies.map((one, index) => {
+    const specifier = importSpecifier(path, modulePath(`${one.name}.proto`, '.desc'));
+    return `import { file as file${index} } from ${JSON.stringify(specifier)};\n`;
+  });
+  const base64 = Buffer.from(toBinary(FileDescriptorProtoSchema, proto)).toString('base64');
+  const list = file.dependencies.map((_, index) => `file${index}`).join(', ');
+  return [
+    header(`${file.name}.proto`),
+    'import { fileDescriptor } from "hawser/proto";\n',
+    ...imports,
+    `\nexport const file = fileDescriptor(\n  ${JSON.stringify(base64)},\n  [${list}],\n);\n`,
+  ].join('');
+}

@@ -1,0 +1,160 @@
+/**
+ * From `.proto` files to TypeScript modules, all in memory: buf compiles, ts-proto prints the messages, and
+ * the services, error classes and descriptors are ours. Nothing is printed while there is an error.
+ */
+import { create, createFileRegistry, type DescFile, type DescMessage, type FileRegistry } from '@bufbuild/protobuf';
+import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { byPlace, type Diagnostic } from '../diagnostic.js';
+import { adaptFile } from './adapt.js';
+import { compile } from './buf.js';
+import { printDescriptors } from './desc-module.js';
+import { groupSources } from './groups.js';
+import { printMessages } from './messages.js';
+import { typeNames } from './names.js';
+import { modulePath } from './paths.js';
+import { PolicyReader } from './policy.js';
+import { type CheckedService, checkService, printRpcModule } from './rpc-module.js';
+import { type ProtoSources, readSources } from './sources.js';
+
+export interface ProtoOptions {
+  /** Folders or files to generate from. */
+  readonly roots: readonly string[];
+  /** Folders that are only imported from. */
+  readonly includes: readonly string[];
+  /** Called with each input as its code is ready. */
+  readonly onFile?: (path: string) => void;
+}
+
+export interface ProtoResult {
+  /** Text by path below the output folder. Empty when there is an error. */
+  readonly files: ReadonlyMap<string, string>;
+  /** For messages about an output: the input it is from. */
+  readonly origins: ReadonlyMap<string, string>;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly inputs: number;
+  readonly services: number;
+  readonly methods: number;
+}
+
+/** Throws a ToolError when buf or ts-proto is missing or does not run. */
+export async function compileProto(options: ProtoOptions): Promise<ProtoResult> {
+  const sources = readSources(options.roots, options.includes);
+  const diagnostics = [...sources.diagnostics];
+  const unread = new Set(diagnostics.map((one) => `${one.file}:${one.line}:${one.column}`));
+  const units: Unit[] = [];
+  for (const group of groupSources(sources)) {
+    const compiled = await compile(group, sources.files);
+    // What was found before buf ran is not said twice.
+    diagnostics.push(...compiled.diagnostics.filter((one) => !unread.has(`${one.file}:${one.line}:${one.column}`)));
+    if (compiled.files.length > 0) units.push(new Unit(compiled.files, group.inputs, sources));
+  }
+  for (const unit of units) diagnostics.push(...unit.check());
+  const counts = {
+    inputs: sources.inputs.length,
+    services: units.reduce((sum, unit) => sum + unit.services.length, 0),
+    methods: units.reduce((sum, unit) => sum + unit.services.reduce((all, one) => all + one.methods.length, 0), 0),
+  };
+  const files = new Map<string, string>();
+  const origins = new Map<string, string>();
+  diagnostics.sort(byPlace);
+  if (diagnostics.some((one) => one.severity === 'error')) return { files, origins, diagnostics, ...counts };
+  for (const unit of units) {
+    for (const [path, { text, source }] of await unit.print()) {
+      const other = origins.get(path);
+      if (other !== undefined && files.get(path) !== text) {
+        const shown = sources.files.get(source)?.display ?? source;
+        const message = `This file and ${sources.files.get(other)?.display ?? other} both make ${path}; rename one of them.`;
+        diagnostics.push({ severity: 'error', message, file: shown, line: 0, column: 0 });
+      }
+      files.set(path, text);
+      origins.set(path, source);
+    }
+    for (const input of unit.inputs) options.onFile?.(sources.files.get(input)?.display ?? input);
+  }
+  return {
+    files: diagnostics.some((one) => one.severity === 'error') ? new Map() : files,
+    origins,
+    diagnostics,
+    ...counts,
+  };
+}
+
+/** Files that were compiled together. */
+class Unit {
+  services: readonly CheckedService[] = [];
+  private readonly registry: FileRegistry;
+
+  constructor(
+    private readonly compiled: readonly FileDescriptorProto[],
+    readonly inputs: readonly string[],
+    private readonly sources: ProtoSources,
+  ) {
+    this.registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [...compiled] }));
+  }
+
+  check(): Diagnostic[] {
+    const reader = new PolicyReader(this.registry, this.sources.files);
+    this.services = this.inputs.flatMap((input) =>
+      (this.file(input)?.services ?? []).map((service) => checkService(service, reader, this.registry)),
+    );
+    return reader.diagnostics;
+  }
+
+  async print(): Promise<Map<string, { text: string; source: string }>> {
+    const names = typeNames(this.compiled);
+    const errors = new Set(this.services.flatMap((one) => one.methods.flatMap((method) => method.errors)));
+    const needed = this.needed(errors);
+    const printed = new Map<string, { text: string; source: string }>();
+    const put = (source: string, suffix: '' | '.rpc' | '.desc', text: string): void => {
+      printed.set(modulePath(source, suffix), { text, source });
+    };
+    const adapted = this.compiled.map((file) => adaptFile(file, names, this.registry));
+    for (const [source, text] of await printMessages(adapted, [...needed].sort())) put(source, '', text);
+    for (const source of [...needed].sort()) {
+      const file = this.file(source);
+      if (file === undefined) continue;
+      const services = this.services.filter((one) => one.service.file === file);
+      const own = [...errors].filter((message) => message.file === file);
+      if (services.length + own.length > 0) put(source, '.rpc', printRpcModule({ file, services, errors: own }, names));
+    }
+    for (const file of this.closure(this.services.map((one) => one.service.file))) {
+      put(`${file.name}.proto`, '.desc', printDescriptors(file));
+    }
+    return printed;
+  }
+
+  private file(name: string): DescFile | undefined {
+    return this.registry.getFile(name);
+  }
+
+  /** The inputs, and the files with messages and enums that these use; not what is imported for options. */
+  private needed(errors: ReadonlySet<DescMessage>): Set<string> {
+    const files = new Set(this.inputs);
+    const types = new Set<DescMessage>(errors);
+    for (const input of this.inputs) for (const message of this.file(input)?.messages ?? []) types.add(message);
+    for (const { service } of this.services)
+      for (const { input, output } of service.methods) types.add(input).add(output);
+    const whole = (file: DescFile): void => {
+      const name = `${file.name}.proto`;
+      if (files.has(name)) return;
+      files.add(name);
+      // ts-proto prints files, not messages: all that this one holds must resolve too.
+      for (const message of file.messages) types.add(message);
+    };
+    for (const type of types) {
+      whole(type.file);
+      for (const nested of type.nestedMessages) types.add(nested);
+      for (const field of type.fields) {
+        if (field.message !== undefined) types.add(field.message);
+        if (field.enum !== undefined) whole(field.enum.file);
+      }
+    }
+    return files;
+  }
+
+  private closure(files: readonly DescFile[]): Set<DescFile> {
+    const all = new Set(files);
+    for (const file of all) for (const one of file.dependencies) all.add(one);
+    return all;
+  }
+}

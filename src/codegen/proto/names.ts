@@ -1,0 +1,95 @@
+/**
+ * The TypeScript names of messages and enums. They are ts-proto's own (`Trade.Leg` -> `Trade_Leg`, snake
+ * case to camel case), but where such a name would clash in the generated module: with a word of the
+ * language, with what the module itself uses, or with another type of the file. Such a type gets a suffix.
+ * So the descriptors that ts-proto is given may be renamed before, and every valid tree compiles.
+ */
+
+import type { DescriptorProto, EnumDescriptorProto, FileDescriptorProto } from '@bufbuild/protobuf/wkt';
+import { camelCase } from '../names.js';
+
+export interface TypeName {
+  /** Import name of the file that declares it. */
+  readonly file: string;
+  /** In TypeScript. */
+  readonly local: string;
+  /** What its descriptor is to be called so that ts-proto arrives at `local`. */
+  readonly simple: string;
+}
+
+/** By full name in the IDL, without a leading dot. */
+export type TypeNames = ReadonlyMap<string, TypeName>;
+
+/** Words that cannot name a constant or a type in a module. */
+const words =
+  'any arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let never new null number object package private protected public return static string super switch symbol this throw true try typeof undefined unknown var void while with yield bigint';
+
+/** What ts-proto's modules declare, import, or use without `globalThis.`. */
+const used =
+  'Array BigInt BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
+  'StructWrapperFns AnyValueWrapperFns ListValueWrapperFns FieldMaskWrapperFns base64FromBytes bytesFromBase64 ' +
+  'fromJsonTimestamp fromTimestamp toTimestamp numberToLong longToNumber isObject isSet assertAny globalThis parseInt Buffer Promise';
+
+/** Parameters and variables of the generated functions: a type of that name would be hidden by them. */
+const locals =
+  'acc base buf e end end2 entry error globalThis input item key length message name obj object paths prev previousRecursionDepth reader result ' +
+  'seconds nanos millis struct tag test v val value values writer array m n i t arr bin';
+
+/**
+ * Stands for a trailing `_`, which ts-proto would drop when it makes camel case; `printMessages` puts the
+ * `_` in its place. No name of an IDL holds a `$`.
+ */
+export const suffix = '$$';
+
+const reserved: ReadonlySet<string> = new Set(`${words} ${used} ${locals}`.split(' '));
+
+export function isReserved(name: string): boolean {
+  return reserved.has(name);
+}
+
+export function typeNames(files: readonly FileDescriptorProto[]): Map<string, TypeName> {
+  const names = new Map<string, TypeName>();
+  for (const file of files) nameTypes(file, names);
+  return names;
+}
+
+function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): void {
+  const taken = new Set<string>();
+
+  const choose = (plain: string, prefix: string, kind: 'Message' | 'Enum'): { simple: string; local: string } => {
+    for (let attempt = 0; ; attempt += 1) {
+      const simple = attempt === 0 ? plain : camelCase(plain) + suffix.repeat(attempt);
+      const local = prefix + camelCase(simple);
+      const all = declaredBy(local, kind);
+      if (!reserved.has(local) && /^[A-Za-z_$]/.test(local) && all.every((one) => !taken.has(one))) {
+        for (const one of all) taken.add(one);
+        return { simple, local: local.replaceAll(suffix, '_') };
+      }
+    }
+  };
+
+  const visit = (
+    messages: readonly DescriptorProto[],
+    enums: readonly EnumDescriptorProto[],
+    prefix: string,
+    scope: string,
+  ): void => {
+    for (const one of enums) {
+      const { simple, local } = choose(one.name, prefix, 'Enum');
+      names.set(scope + one.name, { file: file.name, local, simple });
+    }
+    for (const one of messages) {
+      const { simple, local } = choose(one.name, prefix, 'Message');
+      names.set(scope + one.name, { file: file.name, local, simple });
+      visit(one.nestedType, one.enumType, `${local}_`, `${scope}${one.name}.`);
+    }
+  };
+  visit(file.messageType, file.enumType, '', file.package === '' ? '' : `${file.package}.`);
+}
+
+/** Everything a type declares in its module. */
+function declaredBy(local: string, kind: 'Message' | 'Enum'): string[] {
+  if (kind === 'Message') return [local, `createBase${local}`];
+  const lower = local.charAt(0).toLowerCase() + local.slice(1);
+  return [local, `${lower}FromJSON`, `${lower}ToJSON`];
+}

@@ -1,0 +1,60 @@
+/**
+ * The tools that the generator runs, buf and ts-proto, are optional peers: a production install carries no
+ * compiler. They are taken from the user's project, and else from where this package is installed.
+ */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** A tool is missing or does not run: a sentence for the user, without a stack. */
+export class ToolError extends Error {}
+
+/** The absolute path of `file` inside an installed package. Throws a ToolError that says what to install. */
+export function peerFile(name: string, file: string, from: readonly string[] = [process.cwd()]): string {
+  for (const base of [...from.map((folder) => join(folder, 'package.json')), import.meta.url]) {
+    try {
+      return join(dirname(createRequire(base).resolve(`${name}/package.json`)), file);
+    } catch {
+      // Not installed there: the next place may have it.
+    }
+  }
+  throw new ToolError(
+    `${name} is not installed, and generating from .proto files needs it. Run: npm install --save-dev @bufbuild/buf ts-proto`,
+  );
+}
+
+export interface Output {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a Node script of a tool; never through a shell. Ends it after `timeout` ms. */
+export function runScript(
+  script: string,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly input?: Uint8Array; readonly timeout: number },
+): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, ...args], {
+      cwd: options.cwd,
+      // buf reads no configuration of the user's, and writes no cache into the home folder.
+      env: { ...process.env, BUF_CACHE_DIR: options.cwd, BUF_CONFIG_DIR: options.cwd, NODE_OPTIONS: '' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: options.timeout,
+      killSignal: 'SIGKILL',
+      windowsHide: true,
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    // A child that ends without reading its input breaks the pipe; its status says what happened.
+    child.stdin.on('error', () => {});
+    child.once('error', reject);
+    child.once('close', (status) => {
+      resolve({ status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
+    });
+    child.stdin.end(options.input ?? '');
+  });
+}
