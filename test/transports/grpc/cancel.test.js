@@ -1,0 +1,285 @@
+/** Every way in which a call ends early: seen by the handler once, and not as a success. */
+import { connect as connectTcp, createServer } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { deferred } from '../../support/served.js';
+import { Notes, note } from './note.js';
+import { attempt, connect, drain, pair, rawClient, rawServer, serve, transport } from './wire.js';
+
+/** Handlers that wait for their end, and count the aborts that they see. */
+function watching() {
+  const aborts = [];
+  const returned = [];
+  const first = deferred();
+  const watch = (signal, kind) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        aborts.push(`${kind} ${signal.reason.code}`);
+        first.resolve();
+        reject(signal.reason);
+      });
+    });
+  const handlers = {
+    echo: (_request, call) => watch(call.signal, 'echo'),
+    async *list(_request, call) {
+      try {
+        yield note('first');
+        yield note('second');
+        await watch(call.signal, 'list');
+      } finally {
+        returned.push('list');
+      }
+    },
+    collect: async (requests, call) => {
+      const ended = watch(call.signal, 'collect');
+      ended.catch(() => {});
+      for await (const _one of requests);
+      return ended;
+    },
+    async *chat(requests, call) {
+      const ended = watch(call.signal, 'chat');
+      ended.catch(() => {});
+      yield note('open');
+      for await (const one of requests) yield one;
+      await ended;
+    },
+  };
+  return { handlers, aborts, returned, first: first.promise };
+}
+/** Two turns of the wire: what would come a second time has come by then. */
+async function quiet(client, kind = 'other') {
+  if (kind === 'other') await client.list(note()).return?.();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+test('break out of a server stream cancels it once', async () => {
+  const { handlers, aborts, returned, first } = watching();
+  const { client } = await pair(handlers);
+  for await (const one of client.list(note())) {
+    expect(one.text).toBe('first');
+    break;
+  }
+  await first;
+  await quiet(client, 'echo');
+  expect(aborts).toEqual(['list CANCELLED']);
+  expect(returned).toEqual(['list']);
+});
+test('an error thrown in the loop body cancels the stream once', async () => {
+  const { handlers, aborts, first } = watching();
+  const { client } = await pair(handlers);
+  const body = async () => {
+    for await (const _one of client.list(note())) throw new Error('mine');
+  };
+  await expect(body()).rejects.toThrow('mine');
+  await first;
+  await quiet(client, 'echo');
+  expect(aborts).toEqual(['list CANCELLED']);
+});
+test('return() on a stream that nobody has read cancels it once', async () => {
+  const { handlers, aborts, first } = watching();
+  const { client } = await pair(handlers);
+  const stream = client.list(note());
+  await stream.headers;
+  await stream.return?.();
+  await stream.return?.();
+  await first;
+  await quiet(client, 'echo');
+  expect(aborts).toEqual(['list CANCELLED']);
+});
+test.each(['echo', 'list', 'collect', 'chat'])('an abort signal cancels %s once', async (kind) => {
+  const { handlers, aborts, first } = watching();
+  const { client } = await pair(handlers);
+  const controller = new AbortController();
+  const options = { signal: controller.signal };
+  const started = deferred();
+  async function* endless() {
+    yield note('a');
+    started.resolve();
+    await new Promise(() => {});
+  }
+  const outcome =
+    kind === 'echo'
+      ? client.echo(note(), options).catch((error) => error)
+      : kind === 'list'
+        ? drain(client.list(note(), options)).then(({ error }) => error)
+        : kind === 'collect'
+          ? client.collect(endless(), options).catch((error) => error)
+          : drain(client.chat(endless(), options)).then(({ error }) => error);
+  if (kind === 'collect' || kind === 'chat') await started.promise;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  controller.abort();
+  expect(await outcome).toMatchObject({ code: 'CANCELLED' });
+  await first;
+  await quiet(client, 'echo');
+  expect(aborts).toEqual([`${kind} CANCELLED`]);
+});
+test.each(['echo', 'list'])('the deadline ends %s on both sides', async (kind) => {
+  const { handlers, aborts, first } = watching();
+  const { client } = await pair(handlers);
+  const options = { timeout: 80 };
+  const error =
+    kind === 'echo'
+      ? await client.echo(note(), options).catch((reason) => reason)
+      : (await drain(client.list(note(), options))).error;
+  expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  await first;
+  await quiet(client, 'echo');
+  expect(aborts).toHaveLength(1);
+});
+test('a call that succeeded is not aborted afterwards', async () => {
+  let aborted = 0;
+  const { client } = await pair({
+    echo: (request, call) => {
+      call.signal.addEventListener('abort', () => {
+        aborted += 1;
+      });
+      return request;
+    },
+    async *list(request, call) {
+      call.signal.addEventListener('abort', () => {
+        aborted += 1;
+      });
+      yield request;
+    },
+  });
+  await client.echo(note());
+  await drain(client.list(note()));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(aborted).toBe(0);
+});
+test('a client that vanishes aborts its calls once', async () => {
+  const { handlers, aborts, first } = watching();
+  const { address } = await serve(handlers);
+  const sockets = [];
+  const [host, port] = address.split(':');
+  const proxy = createServer((socket) => {
+    const upstream = connectTcp(Number(port), host);
+    sockets.push(socket, upstream);
+    socket.on('error', () => {});
+    upstream.on('error', () => {});
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void proxy.close());
+  const through = connect(`127.0.0.1:${proxy.address().port}`);
+  const stream = through.list(note());
+  const items = [];
+  const reading = (async () => {
+    for await (const one of stream) items.push(one);
+  })();
+  const unary = through.echo(note()).catch((error) => error);
+  await stream.headers;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const socket of sockets) socket.destroy();
+  await expect(reading).rejects.toMatchObject({ code: 'UNAVAILABLE', disposition: 'unknown' });
+  expect(await unary).toMatchObject({ code: 'UNAVAILABLE', disposition: 'unknown', reason: 'CONNECTION_LOST' });
+  expect(items.map((one) => one.text)).toEqual(['first', 'second']);
+  await first;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(aborts.sort()).toEqual(['echo CANCELLED', 'list CANCELLED']);
+});
+test('a raw grpc-js server sees our cancel exactly once', async () => {
+  const seen = [];
+  const cancelled = deferred();
+  const { address } = await rawServer({
+    list: (call) => {
+      call.on('cancelled', () => {
+        seen.push('cancelled');
+        cancelled.resolve();
+      });
+      call.write(note('first'));
+    },
+  });
+  for await (const _one of connect(address).list(note())) break;
+  await cancelled.promise;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(seen).toEqual(['cancelled']);
+});
+test('a raw grpc-js client that cancels aborts the handler once', async () => {
+  const { handlers, aborts, first } = watching();
+  const { address } = await serve(handlers);
+  const stream = rawClient(address).list(note());
+  stream.on('error', () => {});
+  stream.once('data', () => stream.cancel());
+  await first;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(aborts).toEqual(['list CANCELLED']);
+});
+test('an abort while still connecting settles at once, with its reason', async () => {
+  // Accepts, and never says a word of HTTP/2.
+  const silent = createServer(() => {});
+  await new Promise((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void silent.close());
+  const client = connect(`127.0.0.1:${silent.address().port}`);
+  const controller = new AbortController();
+  const unary = client.echo(note(), { signal: controller.signal }).catch((error) => error);
+  const stream = drain(client.list(note(), { signal: controller.signal }));
+  const chat = drain(client.chat([note()], { signal: controller.signal }));
+  setImmediate(() => controller.abort());
+  expect(await unary).toMatchObject({ code: 'CANCELLED' });
+  expect((await stream).error).toMatchObject({ code: 'CANCELLED' });
+  expect((await chat).error).toMatchObject({ code: 'CANCELLED' });
+});
+test('a call that was aborted before it began sends nothing', async () => {
+  let calls = 0;
+  const listener = await serve({
+    echo: (request) => {
+      calls += 1;
+      return request;
+    },
+  });
+  const handler = transport(listener.address).bind(Notes.methods.echo);
+  const { RpcError } = await import('../../../src/call/rpc-error.js');
+  const call = attempt(Notes.methods.echo, Buffer.alloc(0));
+  call.abort(new RpcError('CANCELLED', 'never mind'));
+  await expect(handler(call)).rejects.toMatchObject({ message: 'never mind' });
+  const late = attempt(Notes.methods.echo, Buffer.alloc(0), { timeout: 0 });
+  await expect(handler(late)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', disposition: 'not-executed' });
+  await handler(attempt(Notes.methods.echo, Buffer.alloc(0)));
+  expect(calls).toBe(1);
+});
+test('a request stream that throws ends the call on both sides and is told', async () => {
+  const { handlers, aborts, first } = watching();
+  const { client } = await pair(handlers);
+  async function* failing() {
+    yield note('a');
+    throw new Error('disk gone');
+  }
+  const { error } = await drain(client.chat(failing()));
+  expect(error).toMatchObject({ code: 'CANCELLED' });
+  expect(error.message).toContain('disk gone');
+  await first;
+  expect(aborts).toEqual(['chat CANCELLED']);
+});
+test('a server that answers early stops the request stream', async () => {
+  const stopped = deferred();
+  const { client } = await pair({ collect: async () => note('enough') });
+  async function* endless() {
+    try {
+      for (;;) {
+        await new Promise((resolve) => setImmediate(resolve));
+        yield note('more');
+      }
+    } finally {
+      stopped.resolve();
+    }
+  }
+  expect((await client.collect(endless())).text).toBe('enough');
+  await stopped.promise;
+});
+test('closing the client cancels what is in flight, and later calls say that it is closed', async () => {
+  const { handlers, aborts, first } = watching();
+  const listener = await serve(handlers);
+  const over = transport(listener.address);
+  const { clientOf } = await import('./wire.js');
+  const client = clientOf(Notes, over);
+  const stream = client.list(note());
+  await stream.headers;
+  const unary = client.echo(note()).catch((error) => error);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await over.close(0);
+  expect((await drain(stream)).error).toMatchObject({ code: 'CANCELLED', message: 'the client was closed' });
+  expect(await unary).toMatchObject({ code: 'CANCELLED' });
+  await first;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(aborts.sort()).toEqual(['echo CANCELLED', 'list CANCELLED']);
+  await expect(client.echo(note())).rejects.toMatchObject({ reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
+});

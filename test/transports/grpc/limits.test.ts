@@ -1,0 +1,175 @@
+/** Message sizes and compression. */
+import { randomBytes } from 'node:crypto';
+import { connect as connectHttp2 } from 'node:http2';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import * as grpc from '@grpc/grpc-js';
+import { expect, onTestFinished, test } from 'vitest';
+import { type Note, note, noteCodec } from './note.js';
+import { connect, drain, pair, rawClient, rawEcho, rawServer, serve } from './wire.js';
+
+const large = note('', 0, Buffer.alloc(5 * 1024 * 1024));
+const zip = note('', 0, Buffer.alloc(20_000, 'hawser '));
+
+test('a request above the server limit is RESOURCE_EXHAUSTED and does not reach the handler', async () => {
+  let ran = false;
+  const { client } = await pair({
+    echo: (request) => {
+      ran = true;
+      return request;
+    },
+  });
+  await expect(client.echo(large)).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  await expect(client.collect([large])).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  expect(ran).toBe(false);
+  expect(await client.echo(note('still there'))).toEqual(note('still there'));
+});
+
+test('a response above the client limit names the limit and the way out', async () => {
+  const { client } = await pair({
+    echo: () => large,
+    async *list() {
+      yield note('small');
+      yield large;
+    },
+  });
+  const error = (await client.echo(note()).catch((reason: unknown) => reason)) as Error;
+  expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' });
+  expect(error.message).toMatch(/5242\d{3} of at most 4194304 bytes\); raise maxReceiveBytes/);
+  const stream = await drain(client.list(note()));
+  expect(stream.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'MESSAGE_TOO_LARGE' });
+});
+
+test('both limits can be raised', async () => {
+  const maxReceiveBytes = 8 * 1024 * 1024;
+  const { client } = await pair({}, { server: { maxReceiveBytes }, client: { maxReceiveBytes } });
+  expect((await client.echo(large)).payload.byteLength).toBe(large.payload.byteLength);
+});
+
+test('a message above the sender limit is refused before it is sent', async () => {
+  const { client } = await pair(
+    {
+      async *list() {
+        yield note('small');
+        yield note('', 0, Buffer.alloc(2_000));
+      },
+      echo: () => note('', 0, Buffer.alloc(2_000)),
+    },
+    { server: { maxSendBytes: 1_000 }, client: { maxSendBytes: 1_000 } },
+  );
+  await expect(client.echo(note('', 0, Buffer.alloc(2_000)))).rejects.toMatchObject({ disposition: 'not-executed' });
+  await expect(client.echo(note())).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED', disposition: 'executed' });
+  const { items, error } = await drain(client.list(note()));
+  expect(items).toEqual([note('small')]);
+  expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', disposition: 'executed' });
+  const sent = await client.collect([note(), note('', 0, Buffer.alloc(2_000))]).catch((reason: unknown) => reason);
+  expect(sent).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+});
+
+test('a limit out of range is refused with its name', async () => {
+  expect(() => connect('127.0.0.1:1', { maxReceiveBytes: 0 })).toThrow(/maxReceiveBytes is 0/);
+  await expect(serve({}, { maxReceiveBytes: 2 ** 32 })).rejects.toThrow(/maxReceiveBytes is 4294967296/);
+});
+
+/** One call by hand: the raw response frames, and the response headers. */
+async function frames(address: string, headers: Record<string, string>, message: Uint8Array, flag = 0) {
+  const session = connectHttp2(`http://${address}`);
+  onTestFinished(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/hawser.test.v1.Notes/Echo',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
+  const prefix = Buffer.alloc(5);
+  prefix[0] = flag;
+  prefix.writeUInt32BE(message.byteLength, 1);
+  stream.end(Buffer.concat([prefix, message]));
+  let received: Record<string, unknown> = {};
+  let trailers: Record<string, unknown> = {};
+  stream.on('response', (all) => {
+    received = all;
+  });
+  stream.on('trailers', (all) => {
+    trailers = all;
+  });
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return { headers: received, trailers, body: Buffer.concat(chunks) };
+}
+
+test('responses are compressed for a caller that accepts gzip, and for no other', async () => {
+  const { address } = await serve({}, { gzip: true });
+  const bytes = noteCodec.encode(zip, 'proto');
+  const zipped = await frames(address, { 'grpc-accept-encoding': 'identity,deflate,gzip' }, bytes);
+  expect(zipped.headers['grpc-encoding']).toBe('gzip');
+  expect(zipped.body[0]).toBe(1);
+  expect(zipped.body.byteLength).toBeLessThan(2_000);
+  expect(gunzipSync(zipped.body.subarray(5))).toEqual(Buffer.from(bytes));
+  const plain = await frames(address, {}, bytes);
+  expect(plain.headers['grpc-encoding']).toBe('identity');
+  expect(plain.body[0]).toBe(0);
+  const small = await frames(address, { 'grpc-accept-encoding': 'gzip' }, noteCodec.encode(note('a'), 'proto'));
+  expect(small.body[0]).toBe(0);
+});
+
+test('without the option nothing is compressed', async () => {
+  const { address } = await serve();
+  const { headers, body } = await frames(address, { 'grpc-accept-encoding': 'gzip' }, noteCodec.encode(zip, 'proto'));
+  expect(headers['grpc-encoding']).toBe('identity');
+  expect(body[0]).toBe(0);
+});
+
+test('gzip both ways carries every kind, with our client and a raw one', async () => {
+  const { client, address } = await pair(
+    {
+      async *list() {
+        for (let i = 0; i < 20; i++) yield i % 2 === 0 ? zip : note('small', i);
+      },
+    },
+    { server: { gzip: true }, client: { gzip: true } },
+  );
+  expect(await client.echo(zip)).toEqual(zip);
+  const { items } = await drain(client.list(note()));
+  expect(items).toHaveLength(20);
+  expect(items[0]).toEqual(zip);
+  expect((await drain(client.chat([zip, note('x'), zip]))).items).toEqual([zip, note('x'), zip]);
+  expect((await client.collect([zip, note('', 2)])).number).toBe(2);
+  const raw = rawClient(address, { 'grpc.default_compression_algorithm': 2 });
+  expect((await rawEcho(raw, zip)).response).toEqual(zip);
+  expect((await drain<Note>(raw.list(note()))).items).toHaveLength(20);
+});
+
+test('our client compresses requests to a raw grpc-js server', async () => {
+  let encoding: unknown;
+  const { address } = await rawServer(
+    {
+      echo: (call: grpc.ServerUnaryCall<Note, Note>, callback: grpc.sendUnaryData<Note>) =>
+        callback(null, call.request),
+    },
+    {
+      interceptors: [
+        (_method, call) => {
+          encoding = Reflect.get(call, 'incomingEncoding');
+          return new grpc.ServerInterceptingCall(call);
+        },
+      ],
+    },
+  );
+  expect(await connect(address, { gzip: true }).echo(zip)).toEqual(zip);
+  expect(encoding).toBe('gzip');
+});
+
+test('a small message that unpacks beyond the limit is RESOURCE_EXHAUSTED', async () => {
+  const { address } = await serve({}, { maxReceiveBytes: 100_000 });
+  const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024));
+  const { headers, trailers } = await frames(address, { 'grpc-encoding': 'gzip' }, bomb, 1);
+  expect({ ...headers, ...trailers }).toMatchObject({ 'grpc-status': '8' });
+});
+
+test('bytes that claim to be gzip and are not end the call, not the server', async () => {
+  const { client, address } = await pair();
+  const { headers, trailers } = await frames(address, { 'grpc-encoding': 'gzip' }, randomBytes(100), 1);
+  expect({ ...headers, ...trailers }).toMatchObject({ 'grpc-status': '13' });
+  expect(await client.echo(note('alive'))).toEqual(note('alive'));
+});
