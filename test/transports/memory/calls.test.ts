@@ -228,6 +228,17 @@ describe('errors', () => {
     expect(() => client.collect(5 as unknown as Note[])).toThrow('takes a stream of requests');
   });
 
+  it('answers UNIMPLEMENTED, not executed, for a method that the server does not have', async () => {
+    const network = new MemoryNetwork();
+    const server = createServer();
+    await server.listen({ memory: network });
+    const client = createClient(Echo, network);
+    const unimplemented = { code: 'UNIMPLEMENTED', disposition: 'not-executed' };
+    await expect(client.say(note('x'))).rejects.toMatchObject(unimplemented);
+    await expect(collect(client.repeat(note('x')))).rejects.toMatchObject(unimplemented);
+    await server.close();
+  });
+
   it('answers UNAVAILABLE, not executed, when nobody listens', async () => {
     const client = createClient(Echo, new MemoryNetwork());
     await expect(client.say(note('x'))).rejects.toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed' });

@@ -1,0 +1,30 @@
+/** The ClientTransport of every network in memory: what it sends an attempt over is the network's own. */
+import { RpcError } from '../../call/rpc-error.js';
+import type { ClientTransport } from '../../call/transport.js';
+import type { ServiceType } from '../../contract/service.js';
+import { type Attempt, attemptOf } from './client-half.js';
+import type { RequestPath, ResponsePath } from './paths.js';
+
+/** `connect` is asked for each attempt's way to the server; it throws an RpcError when there is none. */
+export function attemptsOver(
+  service: ServiceType,
+  address: string,
+  connect: (back: ResponsePath) => RequestPath,
+): ClientTransport {
+  const attempts = new Set<Attempt>();
+  let closed = false;
+  return {
+    encoding: service.idl === 'proto' ? 'proto' : 'binary',
+    address,
+    bind: () => async (call) => {
+      if (closed) throw new RpcError('UNAVAILABLE', 'the client is closed', { disposition: 'not-executed' });
+      const attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.delete(attempt) });
+      attempts.add(attempt);
+      return attempt.start();
+    },
+    close: async () => {
+      closed = true;
+      for (const attempt of attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
+    },
+  };
+}

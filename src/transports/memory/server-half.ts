@@ -1,0 +1,170 @@
+/**
+ * The server's half: finds the method, runs it, and answers in frames. A call is answered when it
+ * is aborted here too (shutdown), even while its handler still thinks.
+ */
+import { Call } from '../../call/call.js';
+import { runInCall } from '../../call/current.js';
+import { Deadline } from '../../call/deadline.js';
+import { HeaderMap } from '../../call/headers.js';
+import { pump } from '../../call/pump.js';
+import { RpcError } from '../../call/rpc-error.js';
+import { clientError, declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
+import type { Dispatcher, Listener, Route } from '../../call/transport.js';
+import { codeNumber } from '../../contract/code.js';
+import { streamsRequest, streamsResponse } from '../../contract/method.js';
+import { type MessageInbox, messageInbox } from './message-inbox.js';
+import { copy, type RequestFrame, type RequestPath, type ResponsePath } from './paths.js';
+
+/** A server that listens in memory. */
+export interface Binding extends Listener {
+  /** The server's end of one attempt. `peer` is what the handler sees of the caller. */
+  accept(peer: string, back: ResponsePath): RequestPath;
+}
+
+/** `onClose` runs when the server stops accepting. */
+export function bindServer(address: string, dispatcher: Dispatcher, onClose: () => void): Binding {
+  const calls = new Set<Call>();
+  return {
+    address,
+    accept: (peer, back) => new ServerHalf(dispatcher, calls, peer, back),
+    close: async (graceMs) => {
+      onClose();
+      await drained(calls, dispatcher, graceMs);
+    },
+  };
+}
+
+/** Waits for the calls to end; aborts those that are left after `graceMs`. */
+async function drained(calls: Set<Call>, { clock }: Dispatcher, graceMs: number): Promise<void> {
+  if (calls.size === 0) return;
+  await new Promise<void>((resolve) => {
+    const cancel = clock.setTimer(() => {
+      for (const call of calls) call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down'));
+      resolve();
+    }, graceMs);
+    for (const call of calls) {
+      call.onFinish(() => {
+        if (calls.size > 0) return;
+        cancel();
+        resolve();
+      });
+    }
+  });
+}
+
+class ServerHalf implements RequestPath {
+  readonly #dispatcher: Dispatcher;
+  readonly #calls: Set<Call>;
+  readonly #peer: string;
+  readonly #back: ResponsePath;
+  #call: Call | undefined;
+  #requests: MessageInbox | undefined;
+  #headersSent = false;
+
+  constructor(dispatcher: Dispatcher, calls: Set<Call>, peer: string, back: ResponsePath) {
+    this.#dispatcher = dispatcher;
+    this.#calls = calls;
+    this.#peer = peer;
+    this.#back = back;
+  }
+
+  open(frame: RequestFrame): void {
+    const route = this.#dispatcher.find(frame.path);
+    if (route === undefined) {
+      this.#back.end(
+        new HeaderMap(),
+        new RpcError('UNIMPLEMENTED', `the server has no method ${frame.path}`, { disposition: 'not-executed' }),
+      );
+      return;
+    }
+    const { method } = route;
+    const call = new Call({
+      method,
+      side: 'server',
+      encoding: method.service.idl === 'proto' ? 'proto' : 'binary',
+      headers: frame.headers,
+      peer: { address: this.#peer },
+      request: frame.message,
+      ...(frame.timeout === undefined ? {} : { deadline: Deadline.after(frame.timeout, this.#dispatcher.clock) }),
+    });
+    this.#call = call;
+    if (streamsRequest(method.kind)) call.request = this.#receiveRequests(call);
+    this.#calls.add(call);
+    call.onFinish(() => this.#calls.delete(call));
+    call.onAbort((reason) => this.#fail(call, reason));
+    runInCall(call, () => this.#run(call, route));
+  }
+
+  message(bytes: Uint8Array): Promise<void> | undefined {
+    return this.#call?.finished === false ? this.#requests?.write(bytes) : undefined;
+  }
+
+  end(): void {
+    this.#requests?.inbox.end();
+  }
+
+  cancel(): void {
+    this.#call?.abort(new RpcError('CANCELLED', 'the caller cancelled'));
+    this.#call?.finish();
+  }
+
+  async #run(call: Call, route: Route): Promise<void> {
+    try {
+      const response = await route.handle(call);
+      if (call.finished) return;
+      this.#sendHeaders(call);
+      if (streamsResponse(call.method.kind)) {
+        await pump(call, response as AsyncIterable<unknown>, (message) =>
+          this.#back.message(copy(call.encodeItem(message))),
+        );
+      } else if (response !== undefined) this.#back.message(copy(response as Uint8Array));
+      this.#end(call, undefined);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #receiveRequests(call: Call): AsyncIterable<unknown> {
+    const requests = messageInbox(
+      (bytes) => call.decodeItem(bytes),
+      () => {},
+    );
+    this.#requests = requests;
+    call.onAbort((reason) => requests.inbox.abort(reason));
+    call.onFinish(() => requests.inbox.end());
+    return requests.inbox;
+  }
+
+  #sendHeaders(call: Call): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#back.headers(new HeaderMap(call.responseHeaders));
+  }
+
+  #fail(call: Call, error: unknown): void {
+    if (call.finished) return;
+    if (call.hasResponseHeaders) this.#sendHeaders(call);
+    this.#end(call, overTheWire(error, call));
+  }
+
+  #end(call: Call, error: RpcError | undefined): void {
+    if (call.finished) return;
+    call.finish();
+    this.#back.end(new HeaderMap(call.responseTrailers), error);
+  }
+}
+
+/** The error as the other side reads it: through the same bytes as on gRPC. */
+function overTheWire(error: unknown, call: Call): RpcError {
+  const declaration = declarationOf(call.method, error);
+  const sent =
+    declaration !== undefined
+      ? statusOfDeclared(error as Error, declaration, call.encoding)
+      : clientError(error, 'INTERNAL', 'the server failed', 'executed');
+  return errorOfStatus({
+    code: codeNumber(sent.code),
+    message: sent.message,
+    details: encodeStatus(sent),
+    disposition: sent.disposition,
+  });
+}
