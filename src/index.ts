@@ -8,7 +8,7 @@ export type { ClientStage, Handler, Interceptor, Placement, ServerStage } from '
 export { type Logger, silentLogger, stderrLogger } from './call/logger.js';
 export { type Disposition, type ErrorDetail, isRpcError, RpcError, type RpcErrorOptions } from './call/rpc-error.js';
 export type { ClientTransport } from './call/transport.js';
-export { type ClientOptions, createClient } from './client/create-client.js';
+export { type ClientAddress, type ClientOptions, createClient } from './client/create-client.js';
 export type { CallInfo, Client, StreamCall, UnaryCall } from './client/types.js';
 export type { Code } from './contract/code.js';
 export type { Codec, Encoding } from './contract/codec.js';
@@ -25,5 +25,5 @@ export {
   type ServerOptions,
 } from './server/create-server.js';
 export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
-export { MemoryNetwork } from './transports/memory/network.js';
+export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
 export type { ClientTls, ServerTls } from './transports/tls.js';

@@ -20,7 +20,7 @@ import { clientCodec } from '../interceptors/codec.js';
 import { clientCorrelation } from '../interceptors/correlation.js';
 import { clientDeadline } from '../interceptors/deadline.js';
 import { type GrpcClientOptions, grpcTransport } from '../transports/grpc/client.js';
-import { MemoryNetwork } from '../transports/memory/network.js';
+import type { MemoryNode } from '../transports/memory/network.js';
 import { type ThriftClientOptions, thriftTransport } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
 import { type Address, parseAddresses } from './address.js';
@@ -43,6 +43,9 @@ export interface ClientOptions {
   readonly clock?: Clock;
 }
 
+/** Where servers are: addresses, places in memory, or a transport. */
+export type ClientAddress = string | readonly string[] | MemoryNode | readonly MemoryNode[] | ClientTransport;
+
 /**
  * Connects on the first call. Throws a TypeError for an address or an option that cannot be meant.
  *
@@ -53,7 +56,7 @@ export interface ClientOptions {
  */
 export function createClient<S extends ServiceType>(
   service: S,
-  address: string | readonly string[] | MemoryNetwork | ClientTransport,
+  address: ClientAddress,
   options: ClientOptions = {},
 ): Client<S> {
   const transport = transportFor(service, address, options);
@@ -99,19 +102,20 @@ function caller(bound: Bound): (request?: unknown, options?: CallOptions) => unk
   };
 }
 
-function transportFor(
-  service: ServiceType,
-  address: string | readonly string[] | MemoryNetwork | ClientTransport,
-  options: ClientOptions,
-): ClientTransport {
-  if (address instanceof MemoryNetwork) return address.connect(service);
+function transportFor(service: ServiceType, address: ClientAddress, options: ClientOptions): ClientTransport {
   if (typeof address === 'object' && 'bind' in address) return address;
+  if (typeof address === 'object' && 'connect' in address) return address.connect(service);
+  if (areNodes(address)) return endpoints(address.map((node) => node.connect(service)));
   if (typeof address !== 'string' && !Array.isArray(address)) {
     throw new TypeError(
       `a client of ${service.name} needs an address such as "127.0.0.1:50051", not ${typeof address}`,
     );
   }
   return endpoints(parseAddresses(address, service.idl).map((one) => connect(one, options)));
+}
+
+function areNodes(address: string | readonly string[] | readonly MemoryNode[]): address is readonly MemoryNode[] {
+  return Array.isArray(address) && address.length > 0 && address.every((one) => typeof one === 'object');
 }
 
 function connect(address: Address, options: ClientOptions): ClientTransport {

@@ -19,7 +19,7 @@ import { serverCodec } from '../interceptors/codec.js';
 import { serverDeadline } from '../interceptors/deadline.js';
 import { failure } from '../interceptors/failure.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
-import type { MemoryNetwork } from '../transports/memory/network.js';
+import type { MemoryNode } from '../transports/memory/network.js';
 import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
 import { bindHandlers, type Handlers } from './handlers.js';
@@ -37,12 +37,12 @@ export type ListenAddress = string | { readonly address: string; readonly tls?: 
 export interface ListenOptions {
   readonly grpc?: ListenAddress;
   readonly thrift?: ListenAddress;
-  readonly memory?: MemoryNetwork;
+  readonly memory?: MemoryNode;
 }
 
 /** The bound addresses, ports filled in; each can be handed to `createClient`. */
 export type Listening<O extends ListenOptions> = {
-  readonly [K in keyof O]: K extends 'memory' ? MemoryNetwork : string;
+  readonly [K in keyof O]: K extends 'memory' ? O[K] : string;
 };
 
 export interface Server {
@@ -105,7 +105,7 @@ class HawserServer implements Server {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }
     this.#listening = true;
-    const bound: { grpc?: string; thrift?: string; memory?: MemoryNetwork } = {};
+    const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
     try {
       if (memory !== undefined) {
         this.#listeners.push(memory.listen(this.#dispatcher()));
