@@ -13,6 +13,7 @@ interface Command {
 /** Loaded when used: a call does not wait for the generator to load. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import('./generate.js'),
+  call: () => import('./call.js'),
 };
 
 async function main(args: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Interceptor } from '../../../src/call/interceptor.js';
 import { RpcError } from '../../../src/call/rpc-error.js';
 import { createClient } from '../../../src/client/create-client.js';
 import { createServer } from '../../../src/server/create-server.js';
@@ -467,7 +468,9 @@ describe('a server', () => {
   it('runs interceptors of the user at their stages, in order', async () => {
     const order: string[] = [];
     const mark =
-      (name: string) => (_method: unknown, next: (call: never) => Promise<unknown>) => async (call: never) => {
+      (name: string): Interceptor =>
+      (_method, next) =>
+      async (call) => {
         order.push(`${name} in`);
         const response = await next(call);
         order.push(`${name} out`);
@@ -475,7 +478,13 @@ describe('a server', () => {
       };
     const { client } = await served(
       Echo,
-      { ...idle, say: (request) => (order.push('handler'), request) },
+      {
+        ...idle,
+        say(request) {
+          order.push('handler');
+          return request;
+        },
+      },
       {
         configure: (server) => {
           server.use(mark('inner')).use(mark('outer'), { before: 'trace' });

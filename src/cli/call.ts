@@ -1,0 +1,222 @@
+/**
+ * `hawser call`: a quick look at a running server. gRPC services are known by reflection or from
+ * `--proto`, Thrift services from `--thrift`; requests and responses are JSON.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { HeaderMap } from '../call/headers.js';
+import { isRpcError } from '../call/rpc-error.js';
+import { type ClientOptions, createClient } from '../client/create-client.js';
+import type { CallInfo } from '../client/types.js';
+import { declaredTypeName } from '../contract/declared-error.js';
+import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
+import type { ServiceType } from '../contract/service.js';
+import { protoService, registryOf } from './dynamic-proto.js';
+import { thriftService } from './dynamic-thrift.js';
+import { describeSymbol, listServices } from './reflection-client.js';
+import { UsageError } from './usage.js';
+
+export const summary = 'call a method of a running server';
+
+export const help = `usage: hawser call ADDRESS [pkg.Service[/Method]] [JSON] [options]
+
+Calls a method and prints each response as JSON on a line of its own. JSON is the request; "-" reads it from
+standard input; without it the request is {}. A method that takes a stream of requests takes a JSON array.
+Without a method it lists what the server, or the service, has.
+
+  ADDRESS            host:port, grpc://host:port, grpcs://host:port, unix:/path, dns:///name:port,
+                     thrift://host:port?wire=binary|compact|header, thrifts://host:port
+                     (with --thrift a bare host:port speaks Thrift)
+
+  --proto DIR        .proto files, when the server has no reflection; repeatable
+  --thrift FILE      the .thrift file of the service (or a folder); repeatable
+  --include DIR      where imports and includes are looked for; repeatable
+  --timeout TIME     500ms, 2s, 1h; without it the usual 30 s, and none for streams
+  --header NAME=TEXT sent with the call; repeatable
+  --ca FILE          PEM: who signs the server's certificate
+  --cert FILE        PEM: the client's certificate, for mutual TLS; with --key
+  --key FILE         PEM: the client's key
+  --server-name NAME the name expected in the server's certificate
+  --verbose          print headers, trailers and the peer, on standard error
+
+examples:
+  hawser call 127.0.0.1:50051
+  hawser call 127.0.0.1:50051 market.v1.TradeHistory/GetLastSale '{"fish":"halibut"}'
+  hawser call thrift://127.0.0.1:9090 --thrift idl/market.thrift market.v1.TradeHistory/GetLastSale '{"fish":"salmon"}'
+
+Ends with 0, with 1 when the call failed, with 2 when the command line cannot be meant.`;
+
+interface Options {
+  readonly address: string;
+  readonly method: string | undefined;
+  readonly json: string | undefined;
+  readonly proto: readonly string[];
+  readonly thrift: readonly string[];
+  readonly include: readonly string[];
+  readonly verbose: boolean;
+  readonly client: ClientOptions;
+}
+
+/** Resolves to the exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  try {
+    return await look(options);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    report(error);
+    return 1;
+  }
+}
+
+function parse(args: readonly string[]): Options {
+  const many = { type: 'string', multiple: true } as const;
+  const one = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      proto: many,
+      thrift: many,
+      include: many,
+      header: many,
+      timeout: one,
+      ca: one,
+      cert: one,
+      key: one,
+      'server-name': one,
+      verbose: { type: 'boolean', default: false },
+    },
+  });
+  const [address, method, json, ...rest] = positionals;
+  if (address === undefined) throw new UsageError('an ADDRESS is needed, such as 127.0.0.1:50051');
+  if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is one argument too many; quote the JSON`);
+  const headers = new HeaderMap();
+  for (const header of values.header ?? []) {
+    const at = header.indexOf('=');
+    if (at < 1) throw new UsageError(`--header ${header} is not NAME=TEXT`);
+    headers.append(header.slice(0, at), header.slice(at + 1));
+  }
+  const tls = {
+    ...(values.ca === undefined ? {} : { ca: readFileSync(values.ca) }),
+    ...(values.cert === undefined ? {} : { cert: readFileSync(values.cert) }),
+    ...(values.key === undefined ? {} : { key: readFileSync(values.key) }),
+    ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
+  };
+  return {
+    address,
+    method,
+    json,
+    proto: values.proto ?? [],
+    thrift: values.thrift ?? [],
+    include: values.include ?? [],
+    verbose: values.verbose,
+    client: { headers, tls, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
+  };
+}
+
+async function look(options: Options): Promise<number> {
+  const { address, method: path, client } = options;
+  const [serviceName, methodName] = split(path);
+  if (serviceName === undefined) {
+    if (options.thrift.length > 0 || options.proto.length > 0) {
+      throw new UsageError('name a service, pkg.Service/Method');
+    }
+    for (const name of await listServices(address, client)) console.log(name);
+    return 0;
+  }
+  const service = await find(serviceName, options);
+  if (methodName === undefined) {
+    for (const method of Object.values<MethodType>(service.methods)) console.log(signature(method));
+    return 0;
+  }
+  const method = Object.values<MethodType>(service.methods).find(
+    (one) => one.name === methodName || one.localName === methodName,
+  );
+  if (method === undefined) {
+    const names = Object.values<MethodType>(service.methods).map((one) => one.name);
+    throw new UsageError(`${service.name} has no method ${methodName}; it has ${names.join(', ')}`);
+  }
+  await invoke(service, method, options);
+  return 0;
+}
+
+function split(path: string | undefined): [service?: string, method?: string] {
+  if (path === undefined) return [];
+  const [service = '', method, ...rest] = path.replace(/^\//, '').split('/');
+  if (service === '' || rest.length > 0) throw new UsageError(`${path} is not pkg.Service/Method`);
+  return method === undefined || method === '' ? [service] : [service, method];
+}
+
+async function find(name: string, options: Options): Promise<ServiceType> {
+  if (options.thrift.length > 0) return thriftService(name, options.thrift, options.include);
+  if (/^thrifts?[:+]/.test(options.address)) {
+    throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
+  }
+  if (options.proto.length > 0) {
+    const { loadProto } = await import('../codegen/proto/load.js');
+    return protoService(registryOf(await loadProto(options.proto, options.include)), name);
+  }
+  return protoService(registryOf(await describeSymbol(options.address, name, options.client)), name);
+}
+
+function signature(method: MethodType): string {
+  const stream = (yes: boolean, type: string): string => (yes ? `stream ${type}` : type);
+  return `${method.service.name}/${method.name}(${stream(streamsRequest(method.kind), method.request.typeName)}) -> ${stream(streamsResponse(method.kind), method.response.typeName)}`;
+}
+
+type AnyCall = CallInfo & PromiseLike<unknown> & AsyncIterable<unknown>;
+
+async function invoke(service: ServiceType, method: MethodType, options: Options): Promise<void> {
+  const json = parseJson(options.json === '-' ? readFileSync(0, 'utf8') : (options.json ?? '{}'));
+  const client = createClient(service, options.address, options.client);
+  const interrupt = new AbortController();
+  const stop = (): void => interrupt.abort(new Error('interrupted'));
+  process.once('SIGINT', stop);
+  try {
+    const request = streamsRequest(method.kind)
+      ? (Array.isArray(json) ? json : [json]).map((one) => method.request.fromJSON(one))
+      : method.request.fromJSON(json);
+    const call = (client as unknown as Record<string, (request: unknown, options: object) => AnyCall>)[
+      method.localName
+    ]?.(request, { signal: interrupt.signal });
+    if (call === undefined) return;
+    if (options.verbose) void tell(call);
+    if (streamsResponse(method.kind)) for await (const response of call) print(method, response);
+    else print(method, await call);
+  } finally {
+    process.off('SIGINT', stop);
+    await client.$close();
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`the request is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function print(method: MethodType, response: unknown): void {
+  if (method.kind === 'oneway') return;
+  console.log(response === undefined ? '{}' : JSON.stringify(method.response.toJSON(response)));
+}
+
+async function tell(call: CallInfo): Promise<void> {
+  const headers = await call.headers;
+  console.error(`peer ${call.peer.address}`);
+  console.error(`headers ${JSON.stringify(headers)}`);
+  console.error(`trailers ${JSON.stringify(await call.trailers)}`);
+}
+
+function report(error: unknown): void {
+  const declared = declaredTypeName(error);
+  if (declared !== undefined) console.error(`hawser call: ${declared} ${JSON.stringify({ ...(error as object) })}`);
+  else if (isRpcError(error)) {
+    console.error(`hawser call: ${error.code}: ${error.message} (${error.reason}, ${error.disposition})`);
+    for (const { type, value } of error.details) {
+      if (type !== 'google.rpc.ErrorInfo') console.error(`  ${type} ${Buffer.from(value).toString('base64')}`);
+    }
+  } else console.error(`hawser call: ${error instanceof Error ? error.message : String(error)}`);
+}

@@ -1,0 +1,72 @@
+/**
+ * A proto service that is known only at run time, from descriptors: what `hawser call` needs to
+ * speak to a server whose stubs were never generated.
+ */
+import {
+  create,
+  createFileRegistry,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type FileRegistry,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  type Message,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
+import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { camelCase } from '../codegen/names.js';
+import type { Codec } from '../contract/codec.js';
+import { bidi, clientStream, type MethodSpec, serverStream, unary } from '../contract/method.js';
+import { defineService, type ServiceType } from '../contract/service.js';
+
+export function registryOf(files: readonly FileDescriptorProto[]): FileRegistry {
+  return createFileRegistry(create(FileDescriptorSetSchema, { file: [...files] }));
+}
+
+/** Throws a TypeError that lists what there is when the registry has no such service. */
+export function protoService(registry: FileRegistry, name: string): ServiceType {
+  const service = registry.getService(name);
+  if (service === undefined) {
+    const known = [...registry]
+      .filter((type): type is DescService => type.kind === 'service')
+      .map((type) => type.typeName);
+    throw new TypeError(`there is no service ${name}; there is ${known.sort().join(', ') || 'none at all'}`);
+  }
+  return defineService({
+    name,
+    idl: 'proto',
+    fingerprint: '',
+    methods: Object.fromEntries(service.methods.map((method) => [camelCase(method.name), specOf(method, registry)])),
+  });
+}
+
+function specOf(method: DescMethod, registry: FileRegistry): MethodSpec<Message, Message> {
+  const spec = {
+    name: method.name,
+    request: codecOf(method.input, registry),
+    response: codecOf(method.output, registry),
+  };
+  switch (method.methodKind) {
+    case 'unary':
+      return unary(spec);
+    case 'server_streaming':
+      return serverStream(spec);
+    case 'client_streaming':
+      return clientStream(spec);
+    case 'bidi_streaming':
+      return bidi(spec);
+  }
+}
+
+export function codecOf(type: DescMessage, registry: FileRegistry): Codec<Message> {
+  return {
+    typeName: type.typeName,
+    encode: (message) => toBinary(type, message),
+    decode: (bytes) => fromBinary(type, bytes),
+    toJSON: (message) => toJson(type, message, { registry }),
+    fromJSON: (json) => fromJson(type, json as JsonValue, { registry }),
+  };
+}

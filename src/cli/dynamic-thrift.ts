@@ -1,0 +1,115 @@
+/**
+ * A Thrift service that is known only from its `.thrift` file at run time: the same descriptors as
+ * the generator's, with codecs that interpret them.
+ */
+import { statSync } from 'node:fs';
+import { methodCase } from '../codegen/names.js';
+import { parseThrift, thriftFiles } from '../codegen/thrift/index.js';
+import {
+  allFunctions,
+  type Field,
+  fullName,
+  namespaceOf,
+  type Program,
+  type ServiceDefinition,
+  type ServiceFunction,
+  type StructDefinition,
+  type Type,
+  trueType,
+} from '../codegen/thrift/program.js';
+import { type MethodSpec, oneway, unary } from '../contract/method.js';
+import { defineService, type ServiceType } from '../contract/service.js';
+import { dynamicError, dynamicResult, dynamicStruct } from '../contract/thrift/dynamic.js';
+import type { FieldInfo, StructCodec, TypeInfo } from '../contract/thrift/struct.js';
+import { constantOf } from './thrift-constant.js';
+
+type Fields = Record<string, unknown>;
+
+/** Throws a TypeError that lists what there is when no file has such a service. */
+export function thriftService(name: string, paths: readonly string[], includes: readonly string[]): ServiceType {
+  const programs = paths
+    .flatMap((path) => (statSync(path).isDirectory() ? thriftFiles(path) : [path]))
+    .map((path) => parseThrift(path, includes));
+  const services = programs.flatMap(servicesOf);
+  const service = services.find((one) => fullName(one) === name) ?? services.find((one) => one.name === name);
+  if (service === undefined) {
+    const known = services.map(fullName).sort().join(', ');
+    throw new TypeError(`there is no service ${name}; there is ${known || 'none at all'}`);
+  }
+  const types = new DynamicTypes();
+  return defineService({
+    name: fullName(service),
+    idl: 'thrift',
+    fingerprint: '',
+    methods: Object.fromEntries(
+      allFunctions(service).map(({ function: each }) => [methodCase(each.name), types.method(service, each)]),
+    ),
+  });
+}
+
+function servicesOf(program: Program): ServiceDefinition[] {
+  return program.definitions.filter((one): one is ServiceDefinition => one.kind === 'service');
+}
+
+class DynamicTypes {
+  readonly #structs = new Map<StructDefinition, StructCodec<Fields>>();
+
+  method(service: ServiceDefinition, each: ServiceFunction): MethodSpec {
+    const name = `${namespaceOf(service.program)}.${service.name}.${each.name}`;
+    const request = dynamicStruct(`${name} arguments`, 'struct', () => this.#fields(each.args));
+    const errors = each.throws.map((field) => {
+      const type = trueType(field.type);
+      if (type.kind !== 'struct') throw new TypeError(`${name} throws ${field.name}, which is no exception`);
+      return { id: field.id, type: dynamicError(this.struct(type.definition)) };
+    });
+    const result = dynamicResult(each.returns === undefined ? undefined : this.info(each.returns), errors);
+    const spec = { name: each.name, request, response: result, errors };
+    return each.oneway ? oneway({ ...spec, response: dynamicResult(undefined) as never }) : unary(spec);
+  }
+
+  struct(definition: StructDefinition): StructCodec<Fields> {
+    let codec = this.#structs.get(definition);
+    if (codec === undefined) {
+      codec = dynamicStruct(fullName(definition), definition.kind, () => this.#fields(definition.fields));
+      this.#structs.set(definition, codec);
+    }
+    return codec;
+  }
+
+  info(type: Type): TypeInfo {
+    const real = trueType(type);
+    switch (real.kind) {
+      case 'base':
+        return { kind: real.base };
+      case 'enum':
+        return {
+          kind: 'enum',
+          name: fullName(real.definition),
+          values: Object.fromEntries(real.definition.values.map((one) => [one.name, one.value])),
+        };
+      case 'struct': {
+        const codec = this.struct(real.definition);
+        return { kind: 'struct', codec: () => codec as StructCodec<unknown> };
+      }
+      case 'map':
+        return { kind: 'map', key: this.info(real.key), value: this.info(real.value) };
+      default:
+        return { kind: real.kind, element: this.info(real.element) };
+    }
+  }
+
+  /** JSON is written in the IDL's own names, so the local name is that too. */
+  #fields(fields: readonly Field[]): FieldInfo[] {
+    return fields.map((field) => {
+      const { value } = field;
+      return {
+        id: field.id,
+        name: field.name,
+        localName: field.name,
+        type: this.info(field.type),
+        requiredness: field.requiredness,
+        ...(value === undefined ? {} : { default: () => constantOf(field.type, value) }),
+      };
+    });
+  }
+}
