@@ -3,11 +3,12 @@
  * own: retries and hedges (its hedges ignore throttling, and an unparsable pushback retries at
  * once), service configs from DNS that could bring them back, channelz.
  */
-import { Channel, type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
+import { Channel, type ChannelOptions } from '@grpc/grpc-js';
 import { type Duration, milliseconds } from '../../contract/duration.js';
 import type { ClientTls } from '../tls.js';
 import { ownUserAgent } from './failed-status.js';
 import { positive } from './limits.js';
+import { clientCredentials } from './secure.js';
 
 export interface GrpcClientOptions {
   /** Bytes of one response message, after decompression; 4 MiB by default. */
@@ -42,7 +43,7 @@ const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
 export function openChannel(target: ChannelTarget, options: GrpcClientOptions, honestWrites: boolean): Channel {
   const channelOptions = { ...optionsOf(options), ...nameOf(target.tls) };
   if (honestWrites) channelOptions['grpc.per_rpc_retry_buffer_size'] = 0;
-  return new Channel(target.address, credentialsOf(target.tls), channelOptions);
+  return new Channel(target.address, clientCredentials(target.tls), channelOptions);
 }
 
 function optionsOf(options: GrpcClientOptions): ChannelOptions {
@@ -72,13 +73,4 @@ function optionsOf(options: GrpcClientOptions): ChannelOptions {
 function nameOf(tls: ClientTls | undefined): ChannelOptions {
   if (tls?.serverName === undefined) return {};
   return { 'grpc.ssl_target_name_override': tls.serverName, 'grpc.default_authority': tls.serverName };
-}
-
-function credentialsOf(tls: ClientTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure();
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw new TypeError('tls.cert and tls.key go together: the certificate that the client shows, and its private key');
-  }
-  const bytes = (pem: string | Buffer | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
-  return credentials.createSsl(bytes(tls.ca), bytes(tls.key), bytes(tls.cert));
 }

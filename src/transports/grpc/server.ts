@@ -4,7 +4,7 @@
  * always ends: grpc-js's tryShutdown alone waits for ever on a stream that stays open.
  */
 import { createServer, type Socket } from 'node:net';
-import { type ChannelOptions, Server, ServerCredentials } from '@grpc/grpc-js';
+import { type ChannelOptions, Server } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -16,6 +16,7 @@ import { positive } from './limits.js';
 import { bind, parseListenAddress } from './listen-address.js';
 import { register } from './mount.js';
 import { takeNotes } from './request-headers.js';
+import { serverCredentials } from './secure.js';
 
 export interface GrpcServerOptions {
   /** Bytes of one request message, after decompression; 4 MiB by default. */
@@ -47,7 +48,7 @@ export async function listenGrpc(
   const server = new Server(channelOptions(options));
   const calls = new Set<Call>();
   let address = options.address;
-  const injector = server.createConnectionInjector(credentialsOf(options.tls));
+  const injector = server.createConnectionInjector(serverCredentials(options.tls));
   const notes = takeNotes(server, options.gzip ?? false);
   if (options.gzip === true && !notes) {
     throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');
@@ -120,18 +121,6 @@ function channelOptions(options: GrpcServerOptions): ChannelOptions {
           'grpc.max_connection_age_grace_ms': milliseconds(maxConnectionAge.grace ?? '30s', 'maxConnectionAge.grace'),
         }),
   };
-}
-
-function credentialsOf(tls: ServerTls | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  if (tls.requireClientCert === true && tls.ca === undefined) {
-    throw new TypeError('tls.requireClientCert needs tls.ca: the authority that signs client certificates');
-  }
-  return ServerCredentials.createSsl(
-    tls.ca === undefined ? null : Buffer.from(tls.ca),
-    [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }],
-    tls.requireClientCert ?? false,
-  );
 }
 
 /** Whether `done` came within `ms`. */
