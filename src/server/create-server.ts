@@ -1,4 +1,5 @@
 /** One server: services and handlers on one side, gRPC, Thrift and memory listeners on the other. */
+import type { Server as GrpcJsServer } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../call/clock.js';
 import {
   compose,
@@ -18,6 +19,7 @@ import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
 import { serverDeadline } from '../interceptors/deadline.js';
 import { failure } from '../interceptors/failure.js';
+import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
@@ -50,6 +52,11 @@ export interface Server {
   add<S extends ServiceType>(service: S, handlers: Handlers<S>): Server;
   /** Adds an interceptor to every method; without a place it stands after decoding, where it sees messages. */
   use(interceptor: Interceptor, placement?: Placement<ServerStage>): Server;
+  /**
+   * Serves the services that come from `.proto` on a grpc-js server of your own, beside what it serves already; its
+   * ports and its shutdown stay yours.
+   */
+  mount(server: GrpcJsServer): Server;
   /** May be called once. Throws an Error when an address cannot be bound; nothing then stays bound. */
   listen<O extends ListenOptions>(options: O): Promise<Listening<O>>;
   /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
@@ -74,6 +81,8 @@ class HawserServer implements Server {
   readonly #services = new Map<ServiceType, Map<string, Handler>>();
   readonly #interceptors: Staged[] = [];
   readonly #listeners: Listener[] = [];
+  /** Services and interceptors can no longer be added: routes are made from them. */
+  #fixed = false;
   #listening = false;
   #closing: Promise<void> | undefined;
 
@@ -98,13 +107,23 @@ class HawserServer implements Server {
     return this;
   }
 
+  mount(server: GrpcJsServer): this {
+    if (this.#closing !== undefined) throw new Error('cannot mount: the server is closed; make a new one');
+    this.#fixed = true;
+    mountGrpc(server, this.#dispatcher('proto'));
+    return this;
+  }
+
   async listen<O extends ListenOptions>(options: O): Promise<Listening<O>> {
-    this.#assertOpen('listen');
+    if (this.#closing !== undefined) throw new Error('cannot listen: the server is closed; make a new one');
+    if (this.#listening)
+      throw new Error('cannot listen: the server listens already; name all addresses in one listen()');
     const { grpc, thrift, memory } = options;
     if (grpc === undefined && thrift === undefined && memory === undefined) {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }
     this.#listening = true;
+    this.#fixed = true;
     const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
     try {
       if (memory !== undefined) {
@@ -140,7 +159,7 @@ class HawserServer implements Server {
 
   #assertOpen(what: string): void {
     if (this.#closing !== undefined) throw new Error(`cannot ${what}: the server is closed; make a new one`);
-    if (this.#listening) throw new Error(`cannot ${what}: the server listens already; do it before listen()`);
+    if (this.#fixed) throw new Error(`cannot ${what}: the server listens already; do it before listen() and mount()`);
   }
 
   #dispatcher(idl?: 'proto' | 'thrift'): Dispatcher {
