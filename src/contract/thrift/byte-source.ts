@@ -120,6 +120,7 @@ export abstract class ByteSource {
     if (size * minimum > this.end - this.pos) {
       this.fault(
         `a container of ${size} elements needs at least ${size * minimum} bytes, but ${this.end - this.pos} are left`,
+        true,
       );
     }
   }
@@ -134,15 +135,15 @@ export abstract class ByteSource {
   }
 
   protected short(count: number): never {
-    this.fault(`${count} bytes are needed, but ${this.end - this.pos} are left`);
+    this.fault(`${count} bytes are needed, but ${this.end - this.pos} are left`, true);
   }
 
   protected unknownType(type: number): never {
     this.fault(`there is no type ${type} in this protocol`);
   }
 
-  protected fault(message: string): never {
-    throw new ThriftProtocolError(ProtocolFault.INVALID_DATA, `at byte ${this.pos}: ${message}`);
+  protected fault(message: string, truncated = false): never {
+    throw new ThriftProtocolError(ProtocolFault.INVALID_DATA, `at byte ${this.pos}: ${message}`, truncated);
   }
 }
 

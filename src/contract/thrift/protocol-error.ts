@@ -16,10 +16,13 @@ export type ProtocolFault = (typeof ProtocolFault)[keyof typeof ProtocolFault];
 
 export class ThriftProtocolError extends Error {
   readonly type: ProtocolFault;
+  /** Whether more bytes could have mended it: the value goes on where the bytes end. */
+  readonly truncated: boolean;
 
-  constructor(type: ProtocolFault, message: string) {
+  constructor(type: ProtocolFault, message: string, truncated = false) {
     super(message);
     this.type = type;
+    this.truncated = truncated;
     Object.defineProperty(this, 'name', { value: 'ThriftProtocolError', configurable: true, writable: true });
   }
 }

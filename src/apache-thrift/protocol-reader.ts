@@ -1,0 +1,121 @@
+/**
+ * Our ThriftReader on a protocol of the npm package, so that a struct of a Hawser stub can be read from within
+ * code that its generator made: `Trade.read(new ApacheProtocolReader(input))`.
+ */
+import { isUtf8 } from 'node:buffer';
+import { type ThriftLimits, thriftLimits } from '../contract/thrift/limits.js';
+import { type ThriftReader, TType } from '../contract/thrift/protocol.js';
+import { ProtocolFault, ThriftProtocolError } from '../contract/thrift/protocol-error.js';
+import type { ApacheProtocol } from './apache-types.js';
+import { type ApacheEncoding, encodingOf } from './message-bytes.js';
+
+export class ApacheProtocolReader implements ThriftReader {
+  readonly #input: ApacheProtocol;
+  readonly #encoding: ApacheEncoding;
+  readonly #limits: ThriftLimits;
+  #depth = 0;
+
+  /** Throws a TypeError for a protocol that is neither TBinaryProtocol nor TCompactProtocol. */
+  constructor(input: ApacheProtocol, limits: ThriftLimits = thriftLimits()) {
+    this.#input = input;
+    this.#encoding = encodingOf(input);
+    this.#limits = limits;
+  }
+
+  structBegin(): void {
+    if (++this.#depth > this.#limits.depth) {
+      throw new ThriftProtocolError(
+        ProtocolFault.DEPTH_LIMIT,
+        `the value nests deeper than the limit of ${this.#limits.depth}; see limits.depth`,
+      );
+    }
+    this.#input.readStructBegin();
+  }
+
+  structEnd(): void {
+    this.#depth--;
+    this.#input.readStructEnd();
+  }
+
+  field(): number {
+    const { ftype, fid } = this.#input.readFieldBegin();
+    return ftype === TType.STOP ? 0 : (fid << 8) | ftype;
+  }
+
+  bool(): boolean {
+    return this.#input.readBool();
+  }
+
+  i8(): number {
+    return this.#input.readByte();
+  }
+
+  i16(): number {
+    return this.#input.readI16();
+  }
+
+  i32(): number {
+    return this.#input.readI32();
+  }
+
+  i64(): bigint {
+    const { buffer, offset = 0 } = this.#input.readI64();
+    return buffer.readBigInt64BE(offset);
+  }
+
+  double(): number {
+    const bytes = this.#input.trans.read(8);
+    return this.#encoding === 'binary' ? bytes.readDoubleBE(0) : bytes.readDoubleLE(0);
+  }
+
+  string(): string {
+    const bytes = Buffer.from(this.#input.readBinary());
+    if (!isUtf8(bytes)) {
+      throw new ThriftProtocolError(ProtocolFault.INVALID_DATA, `the ${bytes.length} bytes of a string are not UTF-8`);
+    }
+    return bytes.toString('utf8');
+  }
+
+  binary(): Uint8Array {
+    return new Uint8Array(Buffer.from(this.#input.readBinary()));
+  }
+
+  uuid(): string {
+    const hex = this.#input.trans.read(16).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  list(element: TType): number {
+    const { etype, size } = this.#input.readListBegin();
+    return this.#elements(size, etype === element, () => this.#input.skip(etype));
+  }
+
+  set(element: TType): number {
+    const { etype, size } = this.#input.readSetBegin();
+    return this.#elements(size, etype === element, () => this.#input.skip(etype));
+  }
+
+  map(key: TType, value: TType): number {
+    const { ktype, vtype, size } = this.#input.readMapBegin();
+    return this.#elements(size, ktype === key && vtype === value, () => {
+      this.#input.skip(ktype);
+      this.#input.skip(vtype);
+    });
+  }
+
+  skip(type: number): void {
+    this.#input.skip(type);
+  }
+
+  #elements(size: number, match: boolean, skipOne: () => void): number {
+    if (size < 0 || size > this.#limits.elements) {
+      throw new ThriftProtocolError(
+        size < 0 ? ProtocolFault.NEGATIVE_SIZE : ProtocolFault.SIZE_LIMIT,
+        `a container of ${size} elements is outside 0..${this.#limits.elements}; see limits.elements`,
+      );
+    }
+    if (match || size === 0) return size;
+    for (let i = 0; i < size; i++) skipOne();
+    return -1;
+  }
+}
