@@ -6,12 +6,14 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { HeaderMap } from '../call/headers.js';
 import { isRpcError } from '../call/rpc-error.js';
+import { parseAddresses } from '../client/address.js';
 import { type ClientOptions, createClient } from '../client/create-client.js';
 import type { CallInfo } from '../client/types.js';
+import { loadProto } from '../codegen/proto/load.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { protoService, registryOf } from './dynamic-proto.js';
+import { codecOf, protoService, registryOf } from './dynamic-proto.js';
 import { thriftService } from './dynamic-thrift.js';
 import { describeSymbol, listServices } from './reflection-client.js';
 import { UsageError } from './usage.js';
@@ -48,8 +50,9 @@ Ends with 0, with 1 when the call failed, with 2 when the command line cannot be
 
 interface Options {
   readonly address: string;
+  readonly service: string | undefined;
   readonly method: string | undefined;
-  readonly json: string | undefined;
+  readonly request: unknown;
   readonly proto: readonly string[];
   readonly thrift: readonly string[];
   readonly include: readonly string[];
@@ -64,7 +67,7 @@ export async function run(args: readonly string[]): Promise<number> {
     return await look(options);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    report(error);
+    report(error, () => undefined);
     return 1;
   }
 }
@@ -103,12 +106,22 @@ function parse(args: readonly string[]): Options {
     ...(values.key === undefined ? {} : { key: readFileSync(values.key) }),
     ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
   };
+  const thrift = values.thrift ?? [];
+  const [service, name] = split(method);
+  if (service === undefined && thrift.length + (values.proto ?? []).length > 0) {
+    throw new UsageError('name a service, pkg.Service/Method');
+  }
+  if (thrift.length === 0 && /^thrifts?[:+]/.test(address)) {
+    throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
+  }
+  meant(() => parseAddresses(address, thrift.length > 0 ? 'thrift' : 'proto'));
   return {
     address,
-    method,
-    json,
+    service,
+    method: name,
+    request: parseJson(json === '-' ? readFileSync(0, 'utf8') : (json ?? '{}')),
     proto: values.proto ?? [],
-    thrift: values.thrift ?? [],
+    thrift,
     include: values.include ?? [],
     verbose: values.verbose,
     client: { headers, tls, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
@@ -116,29 +129,37 @@ function parse(args: readonly string[]): Options {
 }
 
 async function look(options: Options): Promise<number> {
-  const { address, method: path, client } = options;
-  const [serviceName, methodName] = split(path);
-  if (serviceName === undefined) {
-    if (options.thrift.length > 0 || options.proto.length > 0) {
-      throw new UsageError('name a service, pkg.Service/Method');
-    }
-    for (const name of await listServices(address, client)) console.log(name);
+  if (options.service === undefined) {
+    for (const name of await listServices(options.address, options.client)) console.log(name);
     return 0;
   }
-  const service = await find(serviceName, options);
-  if (methodName === undefined) {
+  const { service, describe } = await find(options.service, options);
+  const { method: name } = options;
+  if (name === undefined) {
     for (const method of Object.values<MethodType>(service.methods)) console.log(signature(method));
     return 0;
   }
-  const method = Object.values<MethodType>(service.methods).find(
-    (one) => one.name === methodName || one.localName === methodName,
-  );
+  const method = Object.values<MethodType>(service.methods).find((one) => one.name === name || one.localName === name);
   if (method === undefined) {
     const names = Object.values<MethodType>(service.methods).map((one) => one.name);
-    throw new UsageError(`${service.name} has no method ${methodName}; it has ${names.join(', ')}`);
+    throw new UsageError(`${service.name} has no method ${name}; it has ${names.join(', ')}`);
   }
-  await invoke(service, method, options);
-  return 0;
+  try {
+    await invoke(service, method, options);
+    return 0;
+  } catch (error) {
+    report(error, describe);
+    return 1;
+  }
+}
+
+/** Runs what throws a TypeError or RangeError for words that cannot be meant. */
+function meant(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function split(path: string | undefined): [service?: string, method?: string] {
@@ -148,16 +169,28 @@ function split(path: string | undefined): [service?: string, method?: string] {
   return method === undefined || method === '' ? [service] : [service, method];
 }
 
-async function find(name: string, options: Options): Promise<ServiceType> {
-  if (options.thrift.length > 0) return thriftService(name, options.thrift, options.include);
-  if (/^thrifts?[:+]/.test(options.address)) {
-    throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
+/** A service, and how to show a message of its world. */
+interface Found {
+  readonly service: ServiceType;
+  readonly describe: (type: string, bytes: Uint8Array) => unknown;
+}
+
+async function find(name: string, options: Options): Promise<Found> {
+  if (options.thrift.length > 0) {
+    return { service: thriftService(name, options.thrift, options.include), describe: () => undefined };
   }
-  if (options.proto.length > 0) {
-    const { loadProto } = await import('../codegen/proto/load.js');
-    return protoService(registryOf(await loadProto(options.proto, options.include)), name);
-  }
-  return protoService(registryOf(await describeSymbol(options.address, name, options.client)), name);
+  const registry = registryOf(
+    options.proto.length > 0
+      ? await loadProto(options.proto, options.include)
+      : await describeSymbol(options.address, name, options.client),
+  );
+  const describe = (type: string, bytes: Uint8Array): unknown => {
+    const message = registry.getMessage(type);
+    if (message === undefined) return undefined;
+    const codec = codecOf(message, registry);
+    return codec.toJSON(codec.decode(bytes, 'proto'));
+  };
+  return { service: protoService(registry, name), describe };
 }
 
 function signature(method: MethodType): string {
@@ -168,7 +201,7 @@ function signature(method: MethodType): string {
 type AnyCall = CallInfo & PromiseLike<unknown> & AsyncIterable<unknown>;
 
 async function invoke(service: ServiceType, method: MethodType, options: Options): Promise<void> {
-  const json = parseJson(options.json === '-' ? readFileSync(0, 'utf8') : (options.json ?? '{}'));
+  const json = options.request;
   const client = createClient(service, options.address, options.client);
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort(new Error('interrupted'));
@@ -210,13 +243,20 @@ async function tell(call: CallInfo): Promise<void> {
   console.error(`trailers ${JSON.stringify(await call.trailers)}`);
 }
 
-function report(error: unknown): void {
+function report(error: unknown, describe: Found['describe']): void {
   const declared = declaredTypeName(error);
-  if (declared !== undefined) console.error(`hawser call: ${declared} ${JSON.stringify({ ...(error as object) })}`);
-  else if (isRpcError(error)) {
-    console.error(`hawser call: ${error.code}: ${error.message} (${error.reason}, ${error.disposition})`);
-    for (const { type, value } of error.details) {
-      if (type !== 'google.rpc.ErrorInfo') console.error(`  ${type} ${Buffer.from(value).toString('base64')}`);
-    }
-  } else console.error(`hawser call: ${error instanceof Error ? error.message : String(error)}`);
+  if (declared !== undefined) {
+    console.error(`hawser call: ${declared} ${JSON.stringify({ ...(error as object) })}`);
+    return;
+  }
+  if (!isRpcError(error)) {
+    console.error(`hawser call: ${error instanceof Error ? error.message : String(error)}`);
+    return;
+  }
+  console.error(`hawser call: ${error.code}: ${error.message} (${error.reason}, ${error.disposition})`);
+  for (const { type, value } of error.details) {
+    if (type === 'google.rpc.ErrorInfo') continue;
+    const shown = describe(type, value);
+    console.error(`  ${type} ${shown === undefined ? Buffer.from(value).toString('base64') : JSON.stringify(shown)}`);
+  }
 }
