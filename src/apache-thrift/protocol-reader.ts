@@ -14,6 +14,8 @@ export class ApacheProtocolReader implements ThriftReader {
   readonly #encoding: ApacheEncoding;
   readonly #limits: ThriftLimits;
   #depth = 0;
+  /** A field of type bool was begun, and its value not yet read. */
+  #boolField = false;
 
   /** Throws a TypeError for a protocol that is neither TBinaryProtocol nor TCompactProtocol. */
   constructor(input: ApacheProtocol, limits: ThriftLimits = thriftLimits()) {
@@ -39,10 +41,14 @@ export class ApacheProtocolReader implements ThriftReader {
 
   field(): number {
     const { ftype, fid } = this.#input.readFieldBegin();
+    this.#boolField = ftype === TType.BOOL;
     return ftype === TType.STOP ? 0 : (fid << 8) | ftype;
   }
 
+  /** The package reads every bool within a compact container as false (0.24). */
   bool(): boolean {
+    if (this.#encoding === 'compact' && !this.#boolField) return this.#input.readByte() === 1;
+    this.#boolField = false;
     return this.#input.readBool();
   }
 
