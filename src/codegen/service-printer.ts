@@ -54,29 +54,30 @@ export function builderImports(services: readonly ServiceModel[]): string[] {
   return [...names].sort();
 }
 
-export function printService(service: ServiceModel): string {
+/** `rename` says what a builder is called in the module, where something else has its name. */
+export function printService(service: ServiceModel, rename = (builder: string): string => builder): string {
   const lines = [
     ...docLines(service.doc, '', service.policy),
-    `export const ${service.localName} = defineService({`,
+    `export const ${service.localName} = ${rename('defineService')}({`,
     `  name: ${JSON.stringify(service.name)},`,
   ];
   if (service.version !== undefined) lines.push(`  version: ${JSON.stringify(service.version)},`);
   lines.push(`  idl: ${JSON.stringify(service.idl)},`, `  fingerprint: ${JSON.stringify(service.fingerprint)},`);
   if (!isEmpty(service.policy)) lines.push(`  policy: ${literal(service.policy, '  ')},`);
   lines.push('  methods: {');
-  for (const method of service.methods) lines.push(...printMethod(method));
+  for (const method of service.methods) lines.push(...printMethod(method, rename));
   lines.push('  },');
   if (service.descriptors !== undefined) lines.push(`  descriptors: ${service.descriptors},`);
   lines.push('});');
   return lines.join('\n');
 }
 
-function printMethod(method: MethodModel): string[] {
+function printMethod(method: MethodModel, rename: (builder: string) => string): string[] {
   const types = [method.requestType, ...(method.kind === 'oneway' ? [] : [method.responseType])];
   if (method.initType !== undefined) types.push(method.initType);
   const lines = [
     ...docLines(method.doc, '    ', method.policy),
-    `    ${propertyName(method.localName)}: ${builders[method.kind]}<${types.join(', ')}>({`,
+    `    ${propertyName(method.localName)}: ${rename(builders[method.kind])}<${types.join(', ')}>({`,
     `      name: ${JSON.stringify(method.name)},`,
     `      request: ${method.request},`,
     `      response: ${method.response},`,
