@@ -3,7 +3,7 @@
  * certificate) is read on first use.
  */
 import type { PeerCertificate as TlsCertificate } from 'node:tls';
-import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import { Call, type Peer, type PeerCertificate } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -25,7 +25,7 @@ export interface Serving {
   /** The peer's address when the socket has none (unix). */
   readonly address: () => string;
   /** Whether the HTTP/2 layer takes notes of request headers. */
-  readonly notes: boolean;
+  notes: boolean;
   /** Bytes of one response message. */
   readonly maxSendBytes: number;
 }
@@ -82,9 +82,10 @@ export function cancelled(call: Call): RpcError {
     : new RpcError('CANCELLED', 'the caller cancelled the call, or its connection was lost');
 }
 
-/** Sends the response's headers, empty or not; only the first time. */
-export function responseHeaders(call: Call, gzip: boolean, fresh: () => Metadata): Metadata {
-  const metadata = call.hasResponseHeaders ? addHeaders(fresh(), call.responseHeaders) : fresh();
+/** The response's headers as they go out. */
+export function responseHeaders(call: Call, gzip: boolean): Metadata {
+  const metadata = new Metadata();
+  if (call.hasResponseHeaders) addHeaders(metadata, call.responseHeaders);
   if (gzip) metadata.set('grpc-encoding', 'gzip');
   return metadata;
 }

@@ -3,13 +3,7 @@
  * is slow: a request is read from the wire only while the inbox has room, and the next
  * response is pulled from the handler only when the last one was taken.
  */
-import {
-  Metadata,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import { runInCall } from '../../call/current.js';
 import { Inbox } from '../../call/inbox.js';
@@ -69,8 +63,10 @@ class ServedStream {
     this.#serving.calls.add(call);
     if (reader !== undefined) call.request = requests(call, reader);
     call.onAbort(fail);
-    // Comes after every call, also a successful one: an abort then finds the call finished.
-    this.#rpc.on('cancelled', () => call.abort(cancelled(call)));
+    // Comes after every call, also a successful one.
+    this.#rpc.on('cancelled', () => {
+      if (!call.finished) call.abort(cancelled(call));
+    });
     runInCall(call, async () => {
       try {
         const response = await this.#route.handle(call);
@@ -116,7 +112,7 @@ class ServedStream {
   #sendHeaders(): void {
     if (this.#headersSent || this.#ended || this.#rpc.cancelled) return;
     this.#headersSent = true;
-    this.#rpc.sendMetadata(responseHeaders(this.#call, this.#gzip, () => new Metadata()));
+    this.#rpc.sendMetadata(responseHeaders(this.#call, this.#gzip));
   }
 
   #succeed(send: () => void): void {

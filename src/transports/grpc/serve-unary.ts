@@ -1,59 +1,200 @@
-/** One request, one response. The path that most calls take: one closure set, no stream, no extra promise. */
-import { type handleUnaryCall, Metadata } from '@grpc/grpc-js';
+/**
+ * One request, one response: the path that most calls take. On a listener of ours it stands on
+ * grpc-js's interceptor interface, below its handlers, which make a stream object for every unary
+ * call and send the status only when the message was flushed; on a server of the user's it
+ * is an ordinary handler.
+ */
+import {
+  type handleUnaryCall,
+  Metadata,
+  type ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import type { Call } from '../../call/call.js';
 import { runInCall } from '../../call/current.js';
 import type { Route } from '../../call/transport.js';
-import { accept, cancelled, responseHeaders, type Serving, tooLarge } from './accept.js';
+import { accept, cancelled, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
 import { failedStatus, trailersOf } from './failed-status.js';
 import { asBuffer } from './metadata.js';
 
-export function serveUnary(serving: Serving, route: Route): handleUnaryCall<Buffer, Outgoing> {
-  const { logger } = serving.dispatcher;
-  return (rpc, callback) => {
-    const { call, acceptsGzip, refusal } = accept(serving, route, rpc, rpc.request);
-    let answered = false;
-    const settle = (): boolean => {
-      if (answered) return false;
-      answered = true;
-      serving.calls.delete(call);
-      return true;
-    };
-    const fail = (reason: unknown): void => {
-      if (!settle()) return;
-      if (!rpc.cancelled) {
-        if (call.hasResponseHeaders) rpc.sendMetadata(responseHeaders(call, false, () => new Metadata()));
-        callback(failedStatus(call, reason, logger));
-      }
-      call.finish();
-    };
-    const send = (message: Outgoing): void => {
-      if (!settle()) return;
-      if (!rpc.cancelled) {
-        if (call.hasResponseHeaders || acceptsGzip) {
-          rpc.sendMetadata(responseHeaders(call, acceptsGzip, () => new Metadata()));
-        }
-        callback(null, message, trailersOf(call));
-      }
-      call.finish();
-    };
-    const succeed = (response: unknown): void => {
-      const bytes = asBuffer(response as Uint8Array);
-      if (bytes.byteLength > serving.maxSendBytes) {
-        fail(tooLarge(call, bytes.byteLength, serving.maxSendBytes));
-      } else if (acceptsGzip) {
-        const message = compressed(bytes);
-        if (message instanceof Promise) message.then(send, fail);
-        else send(message);
-      } else send(bytes);
-    };
+/** How an answer leaves. */
+interface Reply {
+  sendMetadata(metadata: Metadata): void;
+  succeed(message: Outgoing, trailers: Metadata | undefined): void;
+  fail(status: StatusObject): void;
+}
+
+class UnaryExchange {
+  readonly #serving: Serving;
+  readonly #route: Route;
+  readonly #reply: Reply;
+  #call: Call | undefined;
+  #gzip = false;
+  #gone = false;
+
+  constructor(serving: Serving, route: Route, reply: Reply) {
+    this.#serving = serving;
+    this.#route = route;
+    this.#reply = reply;
+  }
+
+  run(rpc: ServerRpc, request: Buffer): void {
+    const { call, acceptsGzip, refusal } = accept(this.#serving, this.#route, rpc, request);
+    this.#call = call;
+    this.#gzip = acceptsGzip;
+    const fail = (reason: unknown): void => this.#fail(call, reason);
     if (refusal !== undefined) {
       fail(refusal);
       return;
     }
-    serving.calls.add(call);
+    this.#serving.calls.add(call);
     call.onAbort(fail);
-    // Comes after every call, also a successful one: an abort then finds the call finished.
-    rpc.on('cancelled', () => call.abort(cancelled(call)));
-    runInCall(call, () => route.handle(call)).then(succeed, fail);
+    runInCall(call, () => this.#route.handle(call)).then((response) => this.#succeed(call, response), fail);
+  }
+
+  /** Comes after every call, also a successful one. */
+  cancel(): void {
+    this.#gone = true;
+    const call = this.#call;
+    if (call !== undefined && !call.finished) call.abort(cancelled(call));
+  }
+
+  #succeed(call: Call, response: unknown): void {
+    const { maxSendBytes } = this.#serving;
+    const bytes = asBuffer(response as Uint8Array);
+    if (bytes.byteLength > maxSendBytes) this.#fail(call, tooLarge(call, bytes.byteLength, maxSendBytes));
+    else if (this.#gzip) {
+      Promise.resolve(compressed(bytes)).then(
+        (message) => this.#send(call, message),
+        (error: unknown) => this.#fail(call, error),
+      );
+    } else this.#send(call, bytes);
+  }
+
+  #send(call: Call, message: Outgoing): void {
+    if (call.finished) return;
+    if (!this.#gone) {
+      if (call.hasResponseHeaders || this.#gzip) this.#reply.sendMetadata(responseHeaders(call, this.#gzip));
+      this.#reply.succeed(message, trailersOf(call));
+    }
+    this.#finish(call);
+  }
+
+  #fail(call: Call, reason: unknown): void {
+    if (call.finished) return;
+    if (!this.#gone) {
+      if (call.hasResponseHeaders) this.#reply.sendMetadata(responseHeaders(call, false));
+      this.#reply.fail(failedStatus(call, reason, this.#serving.dispatcher.logger));
+    }
+    this.#finish(call);
+  }
+
+  #finish(call: Call): void {
+    this.#serving.calls.delete(call);
+    call.finish();
+  }
+}
+
+/** For a server of the user's. */
+export function serveUnary(serving: Serving, route: Route): handleUnaryCall<Buffer, Outgoing> {
+  return (rpc, callback) => {
+    const exchange = new UnaryExchange(serving, route, {
+      sendMetadata: (metadata) => rpc.sendMetadata(metadata),
+      succeed: (message, trailers) => callback(null, message, trailers),
+      fail: (status) => callback(status),
+    });
+    rpc.on('cancelled', () => exchange.cancel());
+    exchange.run(rpc, rpc.request);
   };
+}
+
+/** For a listener of ours: takes unary calls over before grpc-js makes handler objects for them. */
+export function unaryInterceptor(serving: Serving): ServerInterceptor {
+  return (method, next) => {
+    const unary = !method.requestStream && !method.responseStream;
+    const route = unary ? serving.dispatcher.find(method.path) : undefined;
+    // The declared type is grpc-js's class; what it uses of it, for a call that is taken over, is `start`.
+    return (route === undefined ? next : new TakenOver(serving, route, next)) as ServerInterceptingCall;
+  };
+}
+
+class TakenOver implements Reply {
+  readonly #exchange: UnaryExchange;
+  readonly #path: string;
+  readonly #next: ServerInterceptingCallInterface;
+  #metadata: Metadata | undefined;
+  #request: Buffer | undefined;
+
+  constructor(serving: Serving, route: Route, next: ServerInterceptingCallInterface) {
+    this.#exchange = new UnaryExchange(serving, route, this);
+    this.#path = route.method.path;
+    this.#next = next;
+  }
+
+  /** grpc-js hands its own listener in; ours goes on instead. */
+  start(): void {
+    this.#next.start(this);
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.#metadata = metadata;
+    this.#next.startRead();
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    if (this.#request !== undefined) this.#refuse('a second request message');
+    else {
+      this.#request = message;
+      this.#next.startRead();
+    }
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#metadata === undefined || this.#request === undefined) {
+      this.#refuse('no request message');
+      return;
+    }
+    this.#exchange.run(this, this.#request);
+  }
+
+  onCancel(): void {
+    this.#exchange.cancel();
+  }
+
+  get metadata(): Metadata {
+    return this.#metadata ?? new Metadata();
+  }
+
+  getPeer(): string {
+    return this.#next.getPeer();
+  }
+
+  getDeadline(): Date | number {
+    return this.#next.getDeadline();
+  }
+
+  getAuthContext(): ReturnType<ServerInterceptingCallInterface['getAuthContext']> {
+    return this.#next.getAuthContext();
+  }
+
+  sendMetadata(metadata: Metadata): void {
+    this.#next.sendMetadata(metadata);
+  }
+
+  succeed(message: Outgoing, trailers: Metadata | undefined): void {
+    // The status right behind the message: HTTP/2 keeps their order, and they can leave in one write.
+    this.#next.sendMessage(message, () => {});
+    this.#next.sendStatus({ code: 0, details: 'OK', metadata: trailers });
+  }
+
+  fail(status: StatusObject): void {
+    this.#next.sendStatus(status);
+  }
+
+  #refuse(what: string): void {
+    this.#next.sendStatus({ code: 12, details: `${this.#path} is unary, and got ${what}` });
+  }
 }

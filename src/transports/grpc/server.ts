@@ -17,6 +17,7 @@ import { bind, parseListenAddress } from './listen-address.js';
 import { register } from './mount.js';
 import { takeNotes } from './request-headers.js';
 import { serverCredentials } from './secure.js';
+import { unaryInterceptor } from './serve-unary.js';
 
 export interface GrpcServerOptions {
   /** Bytes of one request message, after decompression; 4 MiB by default. */
@@ -45,21 +46,21 @@ export async function listenGrpc(
   options: GrpcServerOptions & { readonly address: string; readonly tls?: ServerTls },
 ): Promise<Listener> {
   parseListenAddress(options.address);
-  const server = new Server(channelOptions(options));
-  const calls = new Set<Call>();
   let address = options.address;
-  const injector = server.createConnectionInjector(serverCredentials(options.tls));
-  const notes = takeNotes(server, options.gzip ?? false);
-  if (options.gzip === true && !notes) {
-    throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');
-  }
+  const calls = new Set<Call>();
   const serving: Serving = {
     dispatcher,
     calls,
     address: () => address,
-    notes,
+    notes: false,
     maxSendBytes: options.maxSendBytes ?? Number.POSITIVE_INFINITY,
   };
+  const server = new Server({ ...channelOptions(options), interceptors: [unaryInterceptor(serving)] });
+  const injector = server.createConnectionInjector(serverCredentials(options.tls));
+  serving.notes = takeNotes(server, options.gzip ?? false);
+  if (options.gzip === true && !serving.notes) {
+    throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');
+  }
   register(server, serving);
   const sockets = new Set<Socket>();
   const tcp = createServer({ noDelay: true }, (socket) => {

@@ -8,15 +8,15 @@ import { Call, type CallOptions } from '../../../src/call/call.js';
 import { systemClock } from '../../../src/call/clock.js';
 import { Deadline } from '../../../src/call/deadline.js';
 import type { HeaderMap } from '../../../src/call/headers.js';
-import { clientStages, compose, type Staged, serverStages } from '../../../src/call/interceptor.js';
+import { clientStages, compose, type Interceptor, type Staged, serverStages } from '../../../src/call/interceptor.js';
 import { type Logger, silentLogger } from '../../../src/call/logger.js';
+import { type Disposition, RpcError } from '../../../src/call/rpc-error.js';
 import type { ClientTransport, Dispatcher, Listener, Route } from '../../../src/call/transport.js';
 import { invokeStream, invokeUnary } from '../../../src/client/invoke.js';
 import type { Client } from '../../../src/client/types.js';
 import { type MethodType, streamsResponse } from '../../../src/contract/method.js';
 import type { ServiceType } from '../../../src/contract/service.js';
 import { clientCodec, serverCodec } from '../../../src/interceptors/codec.js';
-import { clientDeadline, serverDeadline } from '../../../src/interceptors/deadline.js';
 import { failure } from '../../../src/interceptors/failure.js';
 import { bindHandlers, type Handlers } from '../../../src/server/handlers.js';
 import { type GrpcClientOptions, grpcTransport } from '../../../src/transports/grpc/client.js';
@@ -43,6 +43,20 @@ export const echoing: NotesHandlers = {
   },
 };
 
+/** Aborts a call at its deadline, on either side: whoever runs a transport does that, not the transport. */
+const armed: Interceptor = (_method, next) => async (call) => {
+  const { timeout } = call.options;
+  if (typeof timeout === 'number') call.deadline = Deadline.after(timeout, systemClock);
+  const left = call.deadline?.remaining();
+  if (left === undefined) return next(call);
+  const disposition = (): Disposition =>
+    call.side === 'client' ? 'unknown' : call.handlerStarted ? 'executed' : 'not-executed';
+  const abort = (): void =>
+    call.abort(new RpcError('DEADLINE_EXCEEDED', 'the deadline passed', { disposition: disposition() }));
+  call.onFinish(systemClock.setTimer(abort, left));
+  return next(call);
+};
+
 /** What a server makes of services and handlers. */
 export function dispatcher<S extends ServiceType>(
   services: readonly (readonly [S, Handlers<S>])[],
@@ -50,7 +64,7 @@ export function dispatcher<S extends ServiceType>(
 ): Dispatcher {
   const stages: Staged[] = [
     { stage: 'transport', side: 0, interceptor: failure(logger) },
-    { stage: 'deadline', side: 0, interceptor: serverDeadline(systemClock) },
+    { stage: 'deadline', side: 0, interceptor: armed },
     { stage: 'decode', side: 0, interceptor: serverCodec },
   ];
   const routes = new Map<string, Route>();
@@ -96,7 +110,7 @@ export function transport(address: string, options: ConnectOptions = {}): Client
 /** A typed client over a transport. */
 export function clientOf<S extends ServiceType>(service: S, over: ClientTransport): Client<S> {
   const stages: Staged[] = [
-    { stage: 'deadline', side: 0, interceptor: clientDeadline(systemClock, undefined) },
+    { stage: 'deadline', side: 0, interceptor: armed },
     { stage: 'encode', side: 0, interceptor: clientCodec },
   ];
   const client: Record<string, unknown> = {};
