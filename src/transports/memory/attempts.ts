@@ -1,4 +1,5 @@
 /** The ClientTransport of every network in memory: what it sends an attempt over is the network's own. */
+import type { Call } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import type { ServiceType } from '../../contract/service.js';
@@ -9,7 +10,7 @@ import type { RequestPath, ResponsePath } from './paths.js';
 export function attemptsOver(
   service: ServiceType,
   address: string,
-  connect: (back: ResponsePath) => RequestPath,
+  connect: (back: ResponsePath, call: Call) => RequestPath,
 ): ClientTransport {
   const attempts = new Set<Attempt>();
   let closed = false;

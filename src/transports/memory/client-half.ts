@@ -2,7 +2,7 @@
 import type { Call } from '../../call/call.js';
 import { HeaderMap } from '../../call/headers.js';
 import { pump, type Source } from '../../call/pump.js';
-import { RpcError } from '../../call/rpc-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { clientError } from '../../call/status.js';
 import { streamsRequest, streamsResponse } from '../../contract/method.js';
 import { type MessageInbox, messageInbox } from './message-inbox.js';
@@ -12,7 +12,7 @@ export interface AttemptInit {
   /** The address of the server, as `call.peer` shows it. */
   readonly peer: string;
   /** The way to the server, given the way back. */
-  readonly connect: (back: ResponsePath) => RequestPath;
+  readonly connect: (back: ResponsePath, call: Call) => RequestPath;
   /** The attempt has ended, however it did. */
   readonly onEnd: () => void;
 }
@@ -39,7 +39,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
   constructor(call: Call, init: AttemptInit) {
     this.call = call;
     this.#init = init;
-    this.#forward = init.connect(this);
+    this.#forward = init.connect(this, call);
   }
 
   abstract message(bytes: Uint8Array): Promise<void> | undefined;
@@ -80,7 +80,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
   cancel(reason: RpcError): void {
     if (this.#over) return;
     this.#end();
-    this.#forward.cancel(reason);
+    this.#forward.cancel();
     this.drop(reason);
   }
 
@@ -88,7 +88,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
   protected breakOff(): void {
     if (this.#over) return;
     this.#end();
-    this.#forward.cancel(new RpcError('CANCELLED', 'the caller cancelled'));
+    this.#forward.cancel();
   }
 
   headers(headers: HeaderMap): void {

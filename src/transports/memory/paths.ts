@@ -26,7 +26,9 @@ export interface RequestPath {
   /** All messages of a streaming request are sent. */
   end(): void;
   /** Nobody waits for the answer any more. Nothing follows. */
-  cancel(reason: RpcError): void;
+  cancel(): void;
+  /** The connection is gone. Nothing follows. */
+  lost(): void;
 }
 
 /** From the server to the client. */

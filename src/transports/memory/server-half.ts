@@ -60,6 +60,7 @@ class ServerHalf implements RequestPath {
   #call: Call | undefined;
   #requests: MessageInbox | undefined;
   #headersSent = false;
+  #answered = false;
 
   constructor(dispatcher: Dispatcher, calls: Set<Call>, peer: string, back: ResponsePath) {
     this.#dispatcher = dispatcher;
@@ -104,14 +105,26 @@ class ServerHalf implements RequestPath {
   }
 
   cancel(): void {
-    this.#call?.abort(new RpcError('CANCELLED', 'the caller cancelled'));
-    this.#call?.finish();
+    this.#stop(new RpcError('CANCELLED', 'the caller cancelled'));
+  }
+
+  lost(): void {
+    this.#stop(new RpcError('CANCELLED', 'the connection to the caller was lost'));
+  }
+
+  /** Nobody is left to answer. */
+  #stop(reason: RpcError): void {
+    const call = this.#call;
+    if (call === undefined || call.finished) return;
+    this.#answered = true;
+    call.abort(reason);
+    call.finish();
   }
 
   async #run(call: Call, route: Route): Promise<void> {
     try {
       const response = await route.handle(call);
-      if (call.finished) return;
+      if (this.#answered) return;
       this.#sendHeaders(call);
       if (streamsResponse(call.method.kind)) {
         await pump(call, response as AsyncIterable<unknown>, (message) =>
@@ -142,13 +155,14 @@ class ServerHalf implements RequestPath {
   }
 
   #fail(call: Call, error: unknown): void {
-    if (call.finished) return;
+    if (this.#answered) return;
     if (call.hasResponseHeaders) this.#sendHeaders(call);
     this.#end(call, overTheWire(error, call));
   }
 
   #end(call: Call, error: RpcError | undefined): void {
-    if (call.finished) return;
+    if (this.#answered) return;
+    this.#answered = true;
     call.finish();
     this.#back.end(new HeaderMap(call.responseTrailers), error);
   }
