@@ -7,7 +7,7 @@ import { docLines, propertyName } from '../../service-printer.js';
 import type { Field, StructDefinition } from '../program.js';
 import { trueType } from '../program.js';
 import { namesOfFields } from './export-names.js';
-import type { Locals, ModuleWriter } from './module.js';
+import type { ModuleWriter } from './module.js';
 import { block, type Frame, isContainer, readText, writeText } from './read-write.js';
 import { group, indent, quote } from './text.js';
 import { isScalar, typeInfo, typeText, wireType, zeroText } from './types.js';

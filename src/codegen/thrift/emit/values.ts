@@ -29,7 +29,7 @@ export function valueText(value: Value, type: Type, module: ModuleWriter): strin
     case 'struct':
       return structText(value, known.definition, module);
     default:
-      return containerText(value, known, type, module);
+      return containerText(value, known, module);
   }
 }
 
@@ -83,7 +83,6 @@ function enumText(value: Value & { kind: 'enum' }, definition: EnumDefinition, m
 function containerText(
   value: Exclude<Value, { kind: 'constant' }>,
   known: Extract<TrueType, { kind: 'list' | 'set' | 'map' }>,
-  type: Type,
   module: ModuleWriter,
 ): string {
   if (known.kind === 'map') {
