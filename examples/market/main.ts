@@ -4,8 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import { type Client, createClient, createServer } from 'hawser';
-import * as thrift from '../../gen/market.js';
 import { PriceFeed, TradeHistory } from '../../gen/market/v1/market.rpc.js';
+import * as thrift from '../../gen/market.js';
 import { FishMarket } from './sales.js';
 import { priceFeed, thriftTradeHistory, tradeHistory } from './services.js';
 
@@ -43,15 +43,18 @@ async function main(): Promise<void> {
     console.log('Call it from another terminal:\n');
     console.log(`  npx hawser call ${grpc} market.v1.TradeHistory/GetLastSale '{"fish":"halibut"}'`);
     console.log(`  npx hawser call ${grpc} market.v1.PriceFeed/WatchPrices '{"fish":["salmon"]}'`);
-    console.log(`  npx hawser call thrift://${thriftAddress} --thrift idl/market.thrift market.v1.TradeHistory/GetLastSale '{"fish":"salmon"}'`);
+    console.log(
+      `  npx hawser call thrift://${thriftAddress} --thrift idl/market.thrift market.v1.TradeHistory/GetLastSale '{"fish":"salmon"}'`,
+    );
     console.log(
       `  npx buf curl --protocol grpc --http2-prior-knowledge -d '{"fish":"halibut"}' http://${grpc}/market.v1.TradeHistory/GetLastSale\n`,
     );
-    console.log('Serving; Ctrl-C stops.');
-    await new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       process.once('SIGINT', resolve);
       process.once('SIGTERM', resolve);
     });
+    console.log('Serving; Ctrl-C stops.');
+    await stopped;
     console.log('\nClosing.');
   } finally {
     clearInterval(trading);
@@ -85,12 +88,12 @@ async function demonstrate(grpcAddress: string, thriftAddress: string): Promise<
   const overThrift = createClient(thrift.TradeHistory, `thrift://${thriftAddress}?wire=header`);
   const prices = createClient(PriceFeed, `grpc://${grpcAddress}`);
   try {
-    console.log('A unary call, with a deadline of 200 ms:');
+    console.log('A unary call, with a deadline of 2 s:');
     await show('gRPC', "getLastSale({ fish: 'halibut' })", async () =>
-      trade(await overGrpc.getLastSale({ fish: 'halibut' }, { timeout: '200ms' })),
+      trade(await overGrpc.getLastSale({ fish: 'halibut' }, { timeout: '2s' })),
     );
     await show('Thrift', "getLastSale({ fish: 'halibut' })", async () =>
-      trade(await overThrift.getLastSale({ fish: 'halibut' }, { timeout: '200ms' })),
+      trade(await overThrift.getLastSale({ fish: 'halibut' }, { timeout: '2s' })),
     );
 
     console.log('\nAn error that the IDL declares arrives as its class:');
@@ -115,14 +118,16 @@ async function demonstrate(grpcAddress: string, thriftAddress: string): Promise<
 
 async function show(wire: string, what: string, call: () => Promise<string>): Promise<void> {
   const start = performance.now();
-  const result = await call().catch((error: Error) => `${error.name}: ${error.message}`);
+  const result = await call().catch((error: Error) => error.message);
   console.log(`  ${wire.padEnd(7)} ${what}  ->  ${result}  (${(performance.now() - start).toFixed(1)} ms)`);
 }
 
 async function watch(prices: Client<typeof PriceFeed>): Promise<void> {
   let left = 5;
   for await (const { fish, price, market, seq } of prices.watchPrices({ fish: [] })) {
-    console.log(`  #${String(seq).padEnd(4)} ${fish.padEnd(10)} ${price.toFixed(2).padStart(6)} USD  ${marketNames[market]}`);
+    console.log(
+      `  #${String(seq).padEnd(4)} ${fish.padEnd(10)} ${price.toFixed(2).padStart(6)} USD  ${marketNames[market]}`,
+    );
     left -= 1;
     if (left === 0) break;
   }

@@ -1,8 +1,8 @@
 /** The market as services: TradeHistory over gRPC and over Thrift, PriceFeed over gRPC. */
 import type { Handlers } from 'hawser';
-import * as thrift from '../../gen/market.js';
-import { type Price, type Trade } from '../../gen/market/v1/market.js';
+import type { Price, Trade } from '../../gen/market/v1/market.js';
 import { BadFish, BadFishes, type PriceFeed, type TradeHistory } from '../../gen/market/v1/market.rpc.js';
+import * as thrift from '../../gen/market.js';
 import type { FishMarket, Sale } from './sales.js';
 
 const noSuchFish = 404;
@@ -18,7 +18,8 @@ export function tradeHistory(market: FishMarket): Handlers<typeof TradeHistory> 
       const { sales, unknown } = lookUp(market, fish);
       const [first] = unknown;
       if (failFast && first !== undefined) throw new BadFish({ fish: first, errorCode: noSuchFish });
-      if (unknown.length > 0) throw new BadFishes({ fishErrors: Object.fromEntries(unknown.map((name) => [name, noSuchFish])) });
+      if (unknown.length > 0)
+        throw new BadFishes({ fishErrors: Object.fromEntries(unknown.map((name) => [name, noSuchFish])) });
       return { trades: sales.map(toTrade) };
     },
   };
@@ -35,7 +36,8 @@ export function thriftTradeHistory(market: FishMarket): Handlers<typeof thrift.T
       const { sales, unknown } = lookUp(market, fish);
       const [first] = unknown;
       if (failFast && first !== undefined) throw new thrift.BadFish({ fish: first, errorCode: noSuchFish });
-      if (unknown.length > 0) throw new thrift.BadFishes({ fishErrors: new Map(unknown.map((name) => [name, noSuchFish])) });
+      if (unknown.length > 0)
+        throw new thrift.BadFishes({ fishErrors: new Map(unknown.map((name) => [name, noSuchFish])) });
       return sales.map(toThriftTrade);
     },
   };
@@ -67,7 +69,7 @@ function toTrade({ fish, price, pounds, time, market }: Sale): Trade {
     fish,
     price,
     amount: { unit: { $case: 'pounds', value: pounds } },
-    dateTime: { ...timeStamp(time), micros: undefined },
+    dateTime: { ...timeStamp(time), micros: 0 },
     market: market as Trade['market'],
   };
 }

@@ -41,8 +41,8 @@ export interface Route {
 /** What a listener serves from. */
 export interface Dispatcher {
   readonly services: readonly ServiceType[];
-  /** By path: `/market.v1.TradeHistory/GetLastSale`. */
-  find(path: string): Route | undefined;
+  /** By path, `/market.v1.TradeHistory/GetLastSale`; of one IDL where the server has that service in both. */
+  find(path: string, idl?: 'proto' | 'thrift'): Route | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }

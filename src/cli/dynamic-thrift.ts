@@ -2,7 +2,7 @@
  * A Thrift service that is known only from its `.thrift` file at run time: the same descriptors as
  * the generator's, with codecs that interpret them.
  */
-import { statSync } from 'node:fs';
+import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { methodCase } from '../codegen/names.js';
 import { parseThrift, thriftFiles } from '../codegen/thrift/index.js';
 import {
@@ -27,9 +27,7 @@ type Fields = Record<string, unknown>;
 
 /** Throws a TypeError that lists what there is when no file has such a service. */
 export function thriftService(name: string, paths: readonly string[], includes: readonly string[]): ServiceType {
-  const programs = paths
-    .flatMap((path) => (statSync(path).isDirectory() ? thriftFiles(path) : [path]))
-    .map((path) => parseThrift(path, includes));
+  const programs = paths.flatMap(thriftFiles).map((path) => load(path, includes));
   const services = programs.flatMap(servicesOf);
   const service = services.find((one) => fullName(one) === name) ?? services.find((one) => one.name === name);
   if (service === undefined) {
@@ -45,6 +43,14 @@ export function thriftService(name: string, paths: readonly string[], includes: 
       allFunctions(service).map(({ function: each }) => [methodCase(each.name), types.method(service, each)]),
     ),
   });
+}
+
+/** Throws an Error with all diagnostics of a file that is wrong. */
+function load(path: string, includes: readonly string[]): Program {
+  const { program, diagnostics } = parseThrift(path, includes);
+  const errors = diagnostics.filter((one) => one.severity === 'error');
+  if (program === undefined || errors.length > 0) throw new Error(errors.map(formatDiagnostic).join('\n'));
+  return program;
 }
 
 function servicesOf(program: Program): ServiceDefinition[] {

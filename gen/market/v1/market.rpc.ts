@@ -34,7 +34,7 @@ export const TradeHistory = defineService({
   name: "market.v1.TradeHistory",
   version: "1.0.0",
   idl: "proto",
-  fingerprint: "c62352930e6ae7fe6c1cf187fed2a630c138935e362ef0c30eb54f4b3567a7f6",
+  fingerprint: "4cca156b5be44c751ea6f7c72ddd039c1b707adff6745da5861335c49f415c11",
   methods: {
     /** The most recent sale of a fish. */
     getLastSale: unary<GetLastSaleRequest, Trade>({

@@ -84,7 +84,8 @@ export interface TimeStamp {
   hour: number;
   minute: number;
   second: number;
-  micros?: number | undefined;
+  /** 0 when the time is known to the second only. */
+  micros: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -164,7 +165,7 @@ export interface Price {
 }
 
 function createBaseTimeStamp(): TimeStamp {
-  return { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0, micros: undefined, _unknownFields: {} };
+  return { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0, micros: 0, _unknownFields: {} };
 }
 
 export const TimeStamp: MessageFns<TimeStamp> = {
@@ -187,7 +188,7 @@ export const TimeStamp: MessageFns<TimeStamp> = {
     if (message.second !== 0) {
       writer.uint32(48).int32(message.second);
     }
-    if (message.micros !== undefined) {
+    if (message.micros !== 0) {
       writer.uint32(56).int32(message.micros);
     }
     if (message._unknownFields !== undefined) {
@@ -298,7 +299,7 @@ export const TimeStamp: MessageFns<TimeStamp> = {
       hour: isSet(object.hour) ? globalThis.Number(object.hour) : 0,
       minute: isSet(object.minute) ? globalThis.Number(object.minute) : 0,
       second: isSet(object.second) ? globalThis.Number(object.second) : 0,
-      micros: isSet(object.micros) ? globalThis.Number(object.micros) : undefined,
+      micros: isSet(object.micros) ? globalThis.Number(object.micros) : 0,
     };
   },
 
@@ -322,7 +323,7 @@ export const TimeStamp: MessageFns<TimeStamp> = {
     if (message.second !== 0) {
       obj.second = Math.round(message.second);
     }
-    if (message.micros !== undefined) {
+    if (message.micros !== 0) {
       obj.micros = Math.round(message.micros);
     }
     return obj;
@@ -339,7 +340,7 @@ export const TimeStamp: MessageFns<TimeStamp> = {
     message.hour = object.hour ?? 0;
     message.minute = object.minute ?? 0;
     message.second = object.second ?? 0;
-    message.micros = object.micros ?? undefined;
+    message.micros = object.micros ?? 0;
     return message;
   },
 };

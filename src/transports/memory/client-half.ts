@@ -63,6 +63,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
     const many = streamsRequest(call.method.kind);
     this.#forward.open({
       path: call.method.path,
+      idl: call.method.service.idl,
       headers: new HeaderMap(call.hasHeaders ? call.headers : undefined),
       timeout: call.deadline?.remaining(),
       message: many ? undefined : copy(call.request as Uint8Array),

@@ -10,6 +10,7 @@ import type { RpcError } from '../../call/rpc-error.js';
 export interface RequestFrame {
   /** `/market.v1.TradeHistory/GetLastSale` */
   readonly path: string;
+  readonly idl: 'proto' | 'thrift';
   readonly headers: HeaderMap;
   /** Time that is left, ms. */
   readonly timeout: number | undefined;

@@ -70,7 +70,7 @@ class ServerHalf implements RequestPath {
   }
 
   open(frame: RequestFrame): void {
-    const route = this.#dispatcher.find(frame.path);
+    const route = this.#dispatcher.find(frame.path, frame.idl);
     if (route === undefined) {
       this.#back.end(
         new HeaderMap(),

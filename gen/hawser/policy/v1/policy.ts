@@ -23,6 +23,7 @@ import { BinaryReader, BinaryWriter } from "hawser/proto";
  *
  * The extension numbers are from 50000-99999, which protobuf keeps for use inside one
  * organisation; a tree that already uses one of them for an option of its own cannot import this file.
+ * proto2, whose `optional` every protoc knows.
  */
 
 /** What running a method twice does. */
