@@ -66,7 +66,7 @@ export class AttemptLink implements RequestPath {
   }
 
   message(bytes: Uint8Array): Promise<void> | undefined {
-    if (!this.#counts()) return undefined;
+    if (!this.#counts()) return never();
     return this.#up.carryMessage(`message${size(bytes)}`, () => this.#server?.message(bytes));
   }
 
@@ -115,7 +115,7 @@ export class AttemptLink implements RequestPath {
         if (this.#counts()) this.#down.carry('headers', () => back.headers(headers), this.#hold());
       },
       message: (bytes) => {
-        if (!this.#counts()) return undefined;
+        if (!this.#counts()) return never();
         return this.#down.carryMessage(`message${size(bytes)}`, () => back.message(bytes));
       },
       end: (trailers, error) => {
@@ -189,7 +189,7 @@ class Copy implements ResponsePath {
     this.#messages += 1;
     if (this.#messages <= 1) return undefined; // the only one, when the response does not stream
     if (this.#forgotten) this.server?.cancel();
-    return new Promise(() => {});
+    return never();
   }
 
   end(): void {}
@@ -199,6 +199,11 @@ class Copy implements ResponsePath {
     this.#forgotten = true;
     if (this.#messages > 1) this.server?.cancel();
   }
+}
+
+/** For a sender that has not heard yet that nothing is carried any more: it would spin otherwise. */
+function never(): Promise<void> {
+  return new Promise(() => {});
 }
 
 function size(message: Uint8Array | undefined): string {
