@@ -1,0 +1,91 @@
+/**
+ * The standard health service (grpc.health.v1), as an ordinary service on our own pipeline. What a
+ * load balancer or Kubernetes asks: is the server, or one of its services, to be sent calls?
+ * Source: gRPC "Health Checking Protocol".
+ */
+import { HealthCheckResponse, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health.js';
+import { Health } from '../../gen/grpc/health/v1/health.rpc.js';
+import { RpcError } from '../call/rpc-error.js';
+import type { Handlers } from './handlers.js';
+
+export interface HealthService {
+  readonly service: typeof Health;
+  readonly handlers: Handlers<typeof Health>;
+  /** Says how one service is; `''` for the server as a whole. A name that was not known becomes known. */
+  setServing(name: string, serving: boolean): void;
+  /** First thing of a graceful close: everything is NOT_SERVING from now on, and watchers are told and let go. */
+  shutdown(): void;
+}
+
+/** The most services that List names (grpc-proto). */
+const mostListed = 100;
+
+/** All of `names`, and the server as a whole, are serving at first. */
+export function healthService(names: readonly string[]): HealthService {
+  const statuses = new Map<string, Status>(['', ...names].map((name) => [name, Status.SERVING]));
+  const watchers = new Set<() => void>();
+  let closed = false;
+  const wakeAll = (): void => {
+    for (const wake of [...watchers]) wake();
+  };
+  return {
+    service: Health,
+    setServing(name, serving) {
+      if (closed) return;
+      statuses.set(name, serving ? Status.SERVING : Status.NOT_SERVING);
+      wakeAll();
+    },
+    shutdown() {
+      closed = true;
+      for (const name of statuses.keys()) statuses.set(name, Status.NOT_SERVING);
+      wakeAll();
+    },
+    handlers: {
+      check({ service }) {
+        const status = statuses.get(service);
+        if (status !== undefined) return HealthCheckResponse.create({ status });
+        throw new RpcError('NOT_FOUND', `this server has no service ${JSON.stringify(service)}`, {
+          reason: 'SERVICE_UNKNOWN',
+        });
+      },
+      list() {
+        if (statuses.size > mostListed) {
+          throw new RpcError(
+            'RESOURCE_EXHAUSTED',
+            `this server has ${statuses.size} services, more than List may name (${mostListed}); use Check for one of them`,
+          );
+        }
+        return {
+          statuses: Object.fromEntries(
+            [...statuses].map(([name, status]) => [name, HealthCheckResponse.create({ status })]),
+          ),
+        };
+      },
+      // One status at a time: a slow watcher misses what has changed back, and holds no queue.
+      async *watch({ service }, { signal }) {
+        let told: Status | undefined;
+        while (!signal.aborted) {
+          const status = statuses.get(service) ?? Status.SERVICE_UNKNOWN;
+          if (status !== told) {
+            told = status;
+            yield HealthCheckResponse.create({ status });
+          } else if (closed) return;
+          else await changed(watchers, signal);
+        }
+      },
+    },
+  };
+}
+
+/** Until a status changes, or the watcher goes. */
+function changed(watchers: Set<() => void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      watchers.delete(wake);
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    watchers.add(wake);
+    signal.addEventListener('abort', wake);
+  });
+}
