@@ -5,6 +5,7 @@
 import { byPlace, type Diagnostic } from './diagnostic.js';
 import { checkOutput, type Written, writeOutput } from './output.js';
 import { compileProto } from './proto/index.js';
+import { compileThrift } from './thrift/index.js';
 
 export interface GenerateOptions {
   /** Folders or files. Every `.proto` below them is generated. */
@@ -37,7 +38,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   };
   const parts: Compiled[] = [];
   if (proto.length > 0) parts.push(await compileProto({ roots: proto, includes: include, onFile }));
-  if (thrift.length > 0) parts.push(await compileThrift({ roots: thrift, includes: include, onFile }));
+  if (thrift.length > 0) parts.push(compileThrift({ roots: thrift, includes: include, onFile }));
   const diagnostics = parts.flatMap((part) => part.diagnostics);
   const files = new Map<string, string>();
   for (const part of parts) {
@@ -69,18 +70,6 @@ interface Compiled {
   readonly inputs: number;
   readonly services: number;
   readonly methods: number;
-}
-
-interface CompileOptions {
-  readonly roots: readonly string[];
-  readonly includes: readonly string[];
-  readonly onFile?: (path: string) => void;
-}
-
-async function compileThrift(options: CompileOptions): Promise<Compiled> {
-  const path = './thrift/index.js';
-  const module = (await import(path)) as { compileThrift(options: CompileOptions): Compiled | Promise<Compiled> };
-  return module.compileThrift(options);
 }
 
 function failed(diagnostics: readonly Diagnostic[]): boolean {

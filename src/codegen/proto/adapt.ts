@@ -123,7 +123,8 @@ function renameMembers(message: DescriptorProto): void {
   const taken = new Set<string>();
   const free = (name: string): string => {
     let chosen = name;
-    while (inherited.has(camelCase(chosen)) || taken.has(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
+    const unfit = (camel: string): boolean => camel === '' || inherited.has(camel) || taken.has(camel);
+    while (unfit(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
     taken.add(camelCase(chosen));
     return chosen;
   };

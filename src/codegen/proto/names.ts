@@ -22,11 +22,11 @@ export type TypeNames = ReadonlyMap<string, TypeName>;
 
 /** Words that cannot name a constant or a type in a module. */
 const words =
-  'any arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let never new null number object package private protected public return static string super switch symbol this throw true try typeof undefined unknown var void while with yield bigint';
+  'any arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let never new null number object package private protected public return static string super switch symbol this throw true try typeof undefined unknown var void while with yield bigint infer keyof readonly unique asserts abstract accessor declare is module namespace of out override satisfies type using intrinsic global require';
 
 /** What ts-proto's modules declare, import, or use without `globalThis.`. */
 const used =
-  'Array BigInt BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
+  'Array BigInt Math BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
   'StructWrapperFns AnyValueWrapperFns ListValueWrapperFns FieldMaskWrapperFns base64FromBytes bytesFromBase64 ' +
   'fromJsonTimestamp fromTimestamp toTimestamp numberToLong longToNumber isObject isSet assertAny globalThis parseInt Buffer Promise';
 
@@ -37,9 +37,9 @@ const locals =
 
 /**
  * Stands for a trailing `_`, which ts-proto would drop when it makes camel case; `printMessages` puts the
- * `_` in its place. No name of an IDL holds a `$`.
+ * `_` in its place. Letters and digits only: ts-proto reads names out of text.
  */
-export const suffix = '$$';
+export const suffix = 'ZZu5fZZ';
 
 const reserved: ReadonlySet<string> = new Set(`${words} ${used} ${locals}`.split(' '));
 
@@ -58,12 +58,12 @@ function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): voi
 
   const choose = (plain: string, prefix: string, kind: 'Message' | 'Enum'): { simple: string; local: string } => {
     for (let attempt = 0; ; attempt += 1) {
-      const simple = attempt === 0 ? plain : camelCase(plain) + suffix.repeat(attempt);
-      const local = prefix + camelCase(simple);
+      const simple = variation(plain, attempt);
+      const local = (prefix + camelCase(simple)).replaceAll(suffix, '_');
       const all = declaredBy(local, kind);
-      if (!reserved.has(local) && /^[A-Za-z_$]/.test(local) && all.every((one) => !taken.has(one))) {
+      if (!reserved.has(local) && all.every((one) => !taken.has(one))) {
         for (const one of all) taken.add(one);
-        return { simple, local: local.replaceAll(suffix, '_') };
+        return { simple, local };
       }
     }
   };
@@ -85,6 +85,13 @@ function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): voi
     }
   };
   visit(file.messageType, file.enumType, '', file.package === '' ? '' : `${file.package}.`);
+}
+
+/** The name, and what is tried when it is taken; `_1` would begin with a digit in camel case. */
+function variation(name: string, attempt: number): string {
+  const camel = camelCase(name);
+  if (/^[A-Za-z]/.test(camel)) return attempt === 0 ? name : camel + suffix.repeat(attempt);
+  return suffix + camel + suffix.repeat(attempt);
 }
 
 /** Everything a type declares in its module. */

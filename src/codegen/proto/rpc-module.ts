@@ -103,7 +103,7 @@ class RpcPrinter {
   print(): string {
     const errors = this.module.errors.map((message) => this.printError(message));
     const models = this.module.services.map((one) => this.model(one));
-    const services = models.map(printService);
+    const services = models.map((model) => printService(model));
     const runtime = new Set<string>();
     if (models.length > 0)
       for (const name of [
