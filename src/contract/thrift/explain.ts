@@ -3,6 +3,7 @@
  * case costs nothing; after the fact the value is walked by its description, one leaf at a time.
  */
 import { ThriftBinaryWriter } from './binary-writer.js';
+import { notInteger } from './byte-sink.js';
 import { accessorOf } from './interpret.js';
 import { thriftLimits } from './limits.js';
 import { isScalar, type TypeInfo } from './struct.js';
@@ -36,9 +37,16 @@ function find(type: TypeInfo, path: string, value: unknown, depth: number): Faul
     case 'map':
       return findInContainer(type, path, value, depth);
     default:
-      return attempt(path, () => accessorOf(type).write(new ThriftBinaryWriter(), value));
+      return attempt(path, () => {
+        // Arithmetic on a bigint throws before the writer can say what is wrong with it.
+        const bits = integers[type.kind];
+        if (bits !== undefined && typeof value === 'bigint') notInteger(bits === 32 ? 'i32' : type.kind, bits, value);
+        accessorOf(type).write(new ThriftBinaryWriter(), value);
+      });
   }
 }
+
+const integers: { readonly [kind in TypeInfo['kind']]?: 8 | 16 | 32 } = { i8: 8, i16: 16, i32: 32, enum: 32 };
 
 function findInStruct(
   type: Extract<TypeInfo, { kind: 'struct' }>,
