@@ -6,9 +6,16 @@ export type { Deadline } from './call/deadline.js';
 export { HeaderMap, type HeadersInit, type HeaderValue } from './call/headers.js';
 export type { ClientStage, Handler, Interceptor, Placement, ServerStage } from './call/interceptor.js';
 export { type Logger, silentLogger, stderrLogger } from './call/logger.js';
+export { type Random, systemRandom } from './call/random.js';
 export { type Disposition, type ErrorDetail, isRpcError, RpcError, type RpcErrorOptions } from './call/rpc-error.js';
 export type { ClientTransport } from './call/transport.js';
-export { type ClientAddress, type ClientOptions, createClient } from './client/create-client.js';
+export {
+  type ClientAddress,
+  type ClientOptions,
+  createClient,
+  type Resolver,
+  type Target,
+} from './client/create-client.js';
 export type { CallInfo, Client, StreamCall, UnaryCall } from './client/types.js';
 export type { Code } from './contract/code.js';
 export type { Codec, Encoding } from './contract/codec.js';
@@ -17,6 +24,20 @@ export type { Duration } from './contract/duration.js';
 export type { MethodKind, MethodType } from './contract/method.js';
 export type { Policy } from './contract/policy.js';
 export type { ServiceType } from './contract/service.js';
+export type { BreakerOptions } from './interceptors/breaker.js';
+export type { BudgetOptions } from './interceptors/budget.js';
+export type {
+  AddressesEvent,
+  AttemptEvent,
+  BreakerEvent,
+  ClientDiscardedEvent,
+  ClientEvents,
+  GiveUpEvent,
+  HedgeEvent,
+  RetryEvent,
+} from './interceptors/client-events.js';
+export type { HedgeOptions, MethodOptions, RetryOptions } from './interceptors/effective-policy.js';
+export type { DiscardStage, ServerDiscardedEvent, ServerEvents } from './interceptors/server-events.js';
 export {
   createServer,
   type ListenAddress,

@@ -44,6 +44,18 @@ export interface CallInit {
   readonly request: unknown;
   readonly deadline?: Deadline;
   readonly options?: CallOptions;
+  /** The call that this one is an attempt of (client). */
+  readonly outer?: Call;
+}
+
+/** What an attempt holds of the endpoint that it went to. Whoever began the attempt gives it back. */
+export interface Lease {
+  /** The address, for events and messages. */
+  readonly address: string;
+  /** How the attempt went, once: the error, or undefined when the server answered. */
+  report(error: unknown): void;
+  /** The attempt is over, once. `abandoned`: given up for being slow, so the server may still be at it. */
+  release(abandoned: boolean): void;
 }
 
 export const correlationHeader = 'x-correlation-id';
@@ -63,8 +75,14 @@ export class Call {
   request: unknown;
   deadline: Deadline | undefined;
   readonly options: CallOptions;
-  /** Attempts begun so far (client). */
+  /** Attempts begun so far; of an attempt, its own number from 1 (client). */
   attempts = 0;
+  /** The call that this one is an attempt of (client). */
+  readonly outer: Call | undefined;
+  /** The endpoints that attempts of this call went to, in order; kept by whoever picks them (client). */
+  tried: Lease[] | undefined;
+  /** The endpoint that this attempt went to; set by whoever picked it (client). */
+  lease: Lease | undefined;
   /** Whether the handler was started (server). */
   handlerStarted = false;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
@@ -73,6 +91,7 @@ export class Call {
   #responseTrailers: HeaderMap | (() => HeaderMap) | undefined;
   #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
   #headersReceived = false;
+  #heir: Call | undefined;
   #correlationId: string | undefined;
   #aborted: RpcError | undefined;
   #finished = false;
@@ -87,6 +106,9 @@ export class Call {
     this.request = init.request;
     this.deadline = init.deadline;
     this.options = init.options ?? noOptions;
+    this.outer = init.outer;
+    this.tried = undefined;
+    this.lease = undefined;
     this.#headers = init.headers;
     this.#peer = init.peer ?? noPeer;
   }
@@ -105,6 +127,7 @@ export class Call {
 
   /** One id through the whole call tree, in every log line: the caller's, or a new one. */
   get correlationId(): string {
+    if (this.outer !== undefined) return this.outer.correlationId;
     if (this.#correlationId === undefined) {
       const given = this.#headers === undefined ? undefined : this.headers.get(correlationHeader);
       this.#correlationId = given !== undefined && legalCorrelationId.test(given) ? given : randomUUID();
@@ -156,19 +179,39 @@ export class Call {
     return this.#responseTrailers !== undefined && this.responseTrailers.size > 0;
   }
 
+  /** Whether the response's headers have come (client). */
+  get headersReceived(): boolean {
+    return this.#headersReceived;
+  }
+
+  /**
+   * This call is answered by `attempt`: its peer, headers and trailers become this call's, those
+   * that are still to come too.
+   */
+  adopt(attempt: Call): void {
+    this.#peer = attempt.#peer;
+    if (attempt.#headersReceived && attempt.#responseHeaders !== undefined) {
+      this.receiveHeaders(attempt.#responseHeaders);
+    }
+    this.#responseTrailers = attempt.#responseTrailers;
+    attempt.#heir = this;
+  }
+
   /** For transports (client): the response's headers have come; as a function, read when someone looks. */
   receiveHeaders(headers: HeaderMap | (() => HeaderMap)): void {
     if (this.#headersReceived) return;
     this.#headersReceived = true;
     this.#responseHeaders = headers;
-    if (this.#onResponseHeaders === undefined) return;
-    for (const fn of this.#onResponseHeaders) fn(this.responseHeaders);
+    const listeners = this.#onResponseHeaders;
     this.#onResponseHeaders = undefined;
+    if (listeners !== undefined) for (const fn of listeners) fn(this.responseHeaders);
+    this.#heir?.receiveHeaders(headers);
   }
 
   /** For transports (client): the call's trailers have come; as a function, read when someone looks. */
   receiveTrailers(trailers: HeaderMap | (() => HeaderMap)): void {
     this.#responseTrailers = trailers;
+    this.#heir?.receiveTrailers(trailers);
   }
 
   /** Calls `fn` with the response's headers when they come, at once if they have (client). */

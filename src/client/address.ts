@@ -1,6 +1,6 @@
 /**
  * Where a client connects to. `grpc://h:p`, `grpcs://h:p`, `dns:///name:port`, `unix:/path`,
- * `thrift://h:p?wire=header|binary|compact`, `thrifts://`, `thrift+unix:/path`; several
+ * `thrift://h:p?wire=header|binary|compact`, `thrifts://`, `thrift+unix:/path`; `dns:` of either wire; several
  * as a comma list or an array. A bare `h:p` speaks the wire of the service's IDL.
  */
 export type ThriftWire = 'binary' | 'compact' | 'header';
@@ -76,7 +76,7 @@ function withScheme(text: string, scheme: string, rest: string, idl: 'proto' | '
     case 'grpcs':
       return { wire: 'grpc', target: hostPort(authority(rest), text), tls: scheme === 'grpcs' };
     case 'dns':
-      return { wire: 'grpc', target: `dns:${rest}`, tls: false };
+      return dns(text, rest, idl);
     case 'unix':
       return idl === 'proto'
         ? { wire: 'grpc', target: `unix:${rest}`, tls: false }
@@ -89,6 +89,29 @@ function withScheme(text: string, scheme: string, rest: string, idl: 'proto' | '
     default:
       throw new TypeError(`the address ${text} has the unknown scheme ${scheme}; ${forms}`);
   }
+}
+
+/** `dns:///name:port`; with a DNS server of its own (`dns://8.8.8.8/name:port`) only grpc-js can look it up. */
+function dns(text: string, rest: string, idl: 'proto' | 'thrift'): Address {
+  const match = /^\/\/([^/]*)\/([^/]+)$/.exec(path(rest));
+  if (match === null) throw new TypeError(`the address ${text} names no host; write dns:///name:port`);
+  if (idl === 'proto') {
+    const target = match[1] === '' ? hostPort(match[2] as string, text) : `${match[2]}`;
+    return { wire: 'grpc', target: `dns://${match[1]}/${target}`, tls: false };
+  }
+  if (match[1] !== '') {
+    throw new TypeError(
+      `the address ${text} names a DNS server; for Thrift the system's is asked: write dns:///name:port`,
+    );
+  }
+  return thrift(text, `dns:///${hostPort(match[2] as string, text)}`, false, query(rest));
+}
+
+/** The name behind `dns:///name:port`; undefined for an address that is not looked up by us. */
+export function dnsName(address: Address): { readonly name: string; readonly port: number } | undefined {
+  const match = /^dns:\/\/\/(.+):(\d+)$/.exec(address.target);
+  if (match === null) return undefined;
+  return { name: (match[1] as string).replace(/^\[|\]$/g, ''), port: Number(match[2]) };
 }
 
 function thrift(text: string, target: string, tls: boolean, options: URLSearchParams): Address {

@@ -1,6 +1,7 @@
-/** A typed client of one service. */
+/** A typed client of one service: what holds for its methods is decided here, once, and complained about here. */
 import type { CallOptions } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
+import { EventHub } from '../call/events.js';
 import { HeaderMap, type HeadersInit } from '../call/headers.js';
 import {
   type ClientStage,
@@ -12,25 +13,52 @@ import {
   type Staged,
 } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
-import type { ClientTransport } from '../call/transport.js';
+import { type Random, systemRandom } from '../call/random.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
+import type { ClientShared } from '../interceptors/attempt-plan.js';
+import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
+import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
+import { type ClientEvents, clientEventNames } from '../interceptors/client-events.js';
 import { clientCodec } from '../interceptors/codec.js';
 import { clientCorrelation } from '../interceptors/correlation.js';
 import { clientDeadline } from '../interceptors/deadline.js';
-import { type GrpcClientOptions, grpcTransport } from '../transports/grpc/client.js';
-import type { MemoryNode } from '../transports/memory/network.js';
-import { type ThriftClientOptions, thriftTransport } from '../transports/thrift/client.js';
+import {
+  checkPolicyOptions,
+  type HedgeOptions,
+  type MethodOptions,
+  type RetryOptions,
+} from '../interceptors/effective-policy.js';
+import { HedgeShare } from '../interceptors/hedge.js';
+import { ShortestAnswer } from '../interceptors/latency.js';
+import { clientRetry } from '../interceptors/retry.js';
+import type { GrpcClientOptions } from '../transports/grpc/client.js';
+import type { ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
-import { type Address, parseAddresses } from './address.js';
-import { endpoints } from './endpoints.js';
+import { Balancer } from './balancer.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
+import type { DnsLookup } from './resolver.js';
+import { type ClientAddress, transportOf } from './targets.js';
 import type { Client } from './types.js';
+
+export type { ClientAddress, Resolver, Target } from './targets.js';
 
 export interface ClientOptions {
   /** Deadline of a call that is given none, ms or `"2s"`. Goes before what the IDL says. */
   readonly timeout?: number | string;
+  /** Bound of one attempt, ms or `"200ms"`. Without one an attempt may last as long as the call. */
+  readonly attemptTimeout?: number | string;
+  /** `false`: every call is one attempt. */
+  readonly retry?: RetryOptions | false;
+  /** For the unary methods that may run twice. Off by default. */
+  readonly hedge?: HedgeOptions | false;
+  /** What all retries and hedges of this client share. */
+  readonly budget?: BudgetOptions;
+  /** Of each address. `false`: none. */
+  readonly breaker?: BreakerOptions | false;
+  /** For one method, by its name in TypeScript; goes before what is said for all. */
+  readonly methods?: Readonly<Record<string, MethodOptions>>;
   /** Sent with every call; a call's own header of the same name takes its place. */
   readonly headers?: HeadersInit;
   /** For `grpcs://` and `thrifts://`. */
@@ -41,13 +69,14 @@ export interface ClientOptions {
   readonly thrift?: ThriftClientOptions;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** Draws jitter and picks addresses. */
+  readonly random?: Random;
+  /** Asked in the place of the system's resolver for `dns:///` addresses. */
+  readonly lookup?: DnsLookup;
 }
 
-/** Where servers are: addresses, places in memory, or a transport. */
-export type ClientAddress = string | readonly string[] | MemoryNode | readonly MemoryNode[] | ClientTransport;
-
 /**
- * Connects on the first call. Throws a TypeError for an address or an option that cannot be meant.
+ * Connects on the first call. Throws a TypeError or RangeError for an address or an option that cannot be meant.
  *
  * @example
  * const client = createClient(TradeHistory, 'grpc://127.0.0.1:50051');
@@ -59,13 +88,30 @@ export function createClient<S extends ServiceType>(
   address: ClientAddress,
   options: ClientOptions = {},
 ): Client<S> {
-  const transport = transportFor(service, address, options);
-  const clock = options.clock ?? systemClock;
-  const timeout = options.timeout === undefined ? undefined : milliseconds(options.timeout, 'timeout');
+  checkPolicyOptions(service, options);
+  const { clock = systemClock, random = systemRandom, logger = stderrLogger } = options;
+  const events = new EventHub<ClientEvents>('hawser:client', clientEventNames, (error, name) =>
+    logger.error({ err: error }, `a listener of the event ${name} failed`),
+  );
+  const budget = new RetryBudget(clock, options.budget);
+  const breaker = options.breaker === false ? undefined : breakerTerms(options.breaker);
+  const transport = transportOf(service, address, options, { events, random, breaker });
+  const balancer = transport instanceof Balancer ? transport : undefined;
+  const shared: ClientShared = {
+    clock,
+    random,
+    budget,
+    events,
+    hedges: new HedgeShare(),
+    shortest: new ShortestAnswer(),
+    elsewhere: balancer === undefined ? () => false : (call) => balancer.elsewhere(call),
+    balanced: balancer !== undefined,
+  };
   const stages: Staged[] = [
     { stage: 'trace', side: 0, interceptor: clientCorrelation },
-    { stage: 'deadline', side: 0, interceptor: clientDeadline(clock, timeout) },
+    { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
     { stage: 'encode', side: 0, interceptor: clientCodec },
+    { stage: 'retry', side: 0, interceptor: clientRetry(shared, options) },
     ...(options.interceptors ?? []).map((one) =>
       typeof one === 'function'
         ? place(clientStages, one, { before: 'encode' })
@@ -81,6 +127,7 @@ export function createClient<S extends ServiceType>(
     client[localName] = caller({ method, handler, encoding: transport.encoding, headers });
   }
   client.$close = close;
+  client.$on = events.on.bind(events);
   client[Symbol.asyncDispose] = () => close();
   return Object.freeze(client) as unknown as Client<S>;
 }
@@ -100,39 +147,4 @@ function caller(bound: Bound): (request?: unknown, options?: CallOptions) => unk
     }
     return invoke(bound, requests, options);
   };
-}
-
-function transportFor(service: ServiceType, address: ClientAddress, options: ClientOptions): ClientTransport {
-  if (typeof address === 'object' && 'bind' in address) return address;
-  if (typeof address === 'object' && 'connect' in address) return address.connect(service);
-  if (areNodes(address)) return endpoints(address.map((node) => node.connect(service)));
-  if (typeof address !== 'string' && !Array.isArray(address)) {
-    throw new TypeError(
-      `a client of ${service.name} needs an address such as "127.0.0.1:50051", not ${typeof address}`,
-    );
-  }
-  return endpoints(parseAddresses(address, service.idl).map((one) => connect(one, options)));
-}
-
-function areNodes(address: string | readonly string[] | readonly MemoryNode[]): address is readonly MemoryNode[] {
-  return Array.isArray(address) && address.length > 0 && address.every((one) => typeof one === 'object');
-}
-
-function connect(address: Address, options: ClientOptions): ClientTransport {
-  const common = {
-    address: address.target,
-    clock: options.clock ?? systemClock,
-    logger: options.logger ?? stderrLogger,
-    ...(address.tls ? { tls: options.tls ?? {} } : {}),
-  };
-  if (address.wire === 'grpc') return grpcTransport({ ...options.grpc, ...common });
-  const { protocol, framing, multiplex, zlib } = address;
-  return thriftTransport({
-    ...options.thrift,
-    ...common,
-    wire: protocol,
-    framing,
-    zlib,
-    ...(multiplex === undefined ? {} : { multiplex }),
-  });
 }

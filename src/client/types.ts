@@ -3,6 +3,7 @@ import type { CallOptions, Peer } from '../call/call.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
+import type { ClientEvents } from '../interceptors/client-events.js';
 
 /** What can be asked of a call besides its response. The promises settle at the latest when the call ends. */
 export interface CallInfo {
@@ -51,6 +52,11 @@ export type ClientMethod<M> =
 export interface ClientControls {
   /** Lets calls in flight end within `grace` (ms or `"2s"`; default 0), then cancels them and disconnects. */
   $close(options?: { readonly grace?: number | string }): Promise<void>;
+  /**
+   * Calls `fn` on every event of that name; returns what removes it. The same events go to the
+   * diagnostics channels `hawser:client:<name>`. Throws a TypeError for an event that does not exist.
+   */
+  $on<K extends keyof ClientEvents>(name: K, fn: (event: ClientEvents[K]) => void): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

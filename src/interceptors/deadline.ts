@@ -1,7 +1,8 @@
 /**
  * Every unary call has a deadline, and a call made inside a handler never outlives the call that
- * it serves. Kept on the monotonic clock; the wire carries what is left.
- * Rules: gRPC over HTTP/2 "Timeout"; a server refuses work that nobody waits for any more.
+ * it serves. Kept on the monotonic clock; the wire carries what is left. A server drops work
+ * that nobody waits for any more, wherever it has come to.
+ * Rules: gRPC over HTTP/2 "Timeout"; SRE book, "Addressing Cascading Failures".
  */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
@@ -11,45 +12,72 @@ import type { Interceptor } from '../call/interceptor.js';
 import { RpcError } from '../call/rpc-error.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
+import type { ClientEventHub } from './client-events.js';
+import { effectivePolicy, type PolicyOptions } from './effective-policy.js';
+import type { ShortestAnswer } from './latency.js';
+import type { DiscardStage, ServerEventHub } from './server-events.js';
 
-/** ms; for a unary call of which neither the caller nor the IDL says otherwise. */
-export const defaultTimeout = 30_000;
 /** ms; the longest deadline a server grants a unary call unless the IDL says otherwise. */
 export const defaultMaxTimeout = 3_600_000;
 
-/** Client, stage `deadline`. `timeout` is the client's own default, ms. */
-export function clientDeadline(clock: Clock, timeout: number | undefined): Interceptor {
+/** What a call inside a handler leaves of its caller's time for the way back: ms, and the share at most. */
+const leastReserve = 2;
+const mostReserve = 50;
+const reserveShare = 0.25;
+
+export interface ClientDeadlineContext {
+  readonly clock: Clock;
+  readonly events: ClientEventHub;
+  readonly shortest: ShortestAnswer;
+}
+
+/** Client, stage `deadline`. */
+export function clientDeadline(
+  { clock, events, shortest }: ClientDeadlineContext,
+  options: PolicyOptions,
+): Interceptor {
   return (method, next) => {
-    const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
-    const usual =
-      timeout ??
-      method.policy.timeout ??
-      method.service.policy.timeout ??
-      (streams ? Number.POSITIVE_INFINITY : defaultTimeout);
+    const usual = effectivePolicy(method, options).timeout.value;
     return (call) => {
       const given = call.options.timeout;
       const own = given === undefined ? usual : milliseconds(given, 'timeout');
-      const parent = currentCall();
-      const inherited = parent === undefined || parent.finished ? undefined : parent.deadline?.remaining();
+      const inherited = leftForCallee(shortest);
       const ms = inherited === undefined ? own : Math.min(own, inherited);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
-      if (ms <= 0) return Promise.reject(exceeded(method, ms, 'not-executed'));
+      if (ms <= 0) {
+        const error = exceeded(method, ms, 'not-executed');
+        if (events.wants('discarded')) events.emit('discarded', { method, stage: 'deadline', error });
+        return Promise.reject(error);
+      }
       arm(call, ms, clock, () => exceeded(method, ms, 'unknown'));
       return next(call);
     };
   };
 }
 
-/** Server, stage `deadline`. */
-export function serverDeadline(clock: Clock): Interceptor {
+/**
+ * ms that a call made here may take so that its caller can still be answered in time: what is left, less a round trip.
+ * Without it each hop would end a little later than the one before, and the last long after the first has given up.
+ */
+function leftForCallee(shortest: ShortestAnswer): number | undefined {
+  const parent = currentCall();
+  if (parent === undefined || parent.finished || parent.deadline === undefined) return undefined;
+  const left = parent.deadline.remaining();
+  const roundTrip = Math.max(leastReserve, shortest.value ?? 0);
+  return left - Math.min(roundTrip, mostReserve, Math.max(0, left) * reserveShare);
+}
+
+/** Server, stage `deadline`. `maxTimeout` is the server's own, ms. */
+export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout?: number): Interceptor {
   return (method, next) => {
     const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
     const longest = streams
       ? Number.POSITIVE_INFINITY
-      : (method.policy.maxTimeout ?? method.service.policy.maxTimeout ?? defaultMaxTimeout);
+      : (maxTimeout ?? method.policy.maxTimeout ?? method.service.policy.maxTimeout ?? defaultMaxTimeout);
     return (call) => {
       const asked = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
-      if (asked <= 0) return Promise.reject(exceeded(method, asked, 'not-executed'));
+      if (asked <= 0)
+        return Promise.reject(discarded(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
       arm(call, ms, clock, () => exceeded(method, ms, call.handlerStarted ? 'executed' : 'not-executed'));
@@ -60,6 +88,30 @@ export function serverDeadline(clock: Clock): Interceptor {
       });
     };
   };
+}
+
+/**
+ * Server, after a stage that took time (queueing, decoding, deciding who may call): what nobody waits for any more goes no
+ * further. The deadline's own timer is not enough: it cannot fire while the thread is busy.
+ */
+export function discardLate(stage: DiscardStage, events: ServerEventHub): Interceptor {
+  return (_method, next) => (call) => {
+    const late = unwanted(call);
+    return late === undefined ? next(call) : Promise.reject(discarded(call, stage, late, events));
+  };
+}
+
+/** Why nobody waits for a call any more; undefined while somebody does. For the last look before a commit. */
+export function unwanted(call: Call): RpcError | undefined {
+  const disposition = call.handlerStarted ? 'executed' : 'not-executed';
+  if (call.aborted !== undefined) return call.aborted.withDisposition(disposition);
+  const left = call.deadline?.remaining();
+  return left === undefined || left > 0 ? undefined : exceeded(call.method, left, disposition);
+}
+
+function discarded(call: Call, stage: DiscardStage, error: RpcError, events: ServerEventHub | undefined): RpcError {
+  if (events?.wants('discarded')) events.emit('discarded', { method: call.method, stage, error, call });
+  return error;
 }
 
 /** One timer for the call; it goes when the call is over. */

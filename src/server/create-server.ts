@@ -1,6 +1,7 @@
 /** One server: services and handlers on one side, gRPC, Thrift and memory listeners on the other. */
 import type { Server as GrpcJsServer } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../call/clock.js';
+import { EventHub } from '../call/events.js';
 import {
   compose,
   type Handler,
@@ -17,8 +18,10 @@ import { milliseconds } from '../contract/duration.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
-import { serverDeadline } from '../interceptors/deadline.js';
+import { discardLate, serverDeadline } from '../interceptors/deadline.js';
+import { duration } from '../interceptors/effective-policy.js';
 import { failure } from '../interceptors/failure.js';
+import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
@@ -27,6 +30,8 @@ import type { ServerTls } from '../transports/tls.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 
 export interface ServerOptions {
+  /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
+  readonly maxTimeout?: number | string;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly grpc?: GrpcServerOptions;
@@ -59,6 +64,11 @@ export interface Server {
   mount(server: GrpcJsServer): Server;
   /** May be called once. Throws an Error when an address cannot be bound; nothing then stays bound. */
   listen<O extends ListenOptions>(options: O): Promise<Listening<O>>;
+  /**
+   * Calls `fn` on every event of that name; returns what removes it. The same events go to the diagnostics
+   * channels `hawser:server:<name>`. Throws a TypeError for an event that does not exist.
+   */
+  on<K extends keyof ServerEvents>(name: K, fn: (event: ServerEvents[K]) => void): () => void;
   /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
   close(options?: { readonly grace?: number | string }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -85,17 +95,28 @@ class HawserServer implements Server {
   #fixed = false;
   #listening = false;
   #closing: Promise<void> | undefined;
+  readonly #maxTimeout: number | undefined;
+  readonly #events = new EventHub<ServerEvents>('hawser:server', serverEventNames, (error, name) =>
+    this.#logger.error({ err: error }, `a listener of the event ${name} failed`),
+  );
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
     this.#clock = options.clock ?? systemClock;
+    this.#maxTimeout = duration(options.maxTimeout, 'maxTimeout');
+  }
+
+  on<K extends keyof ServerEvents>(name: K, fn: (event: ServerEvents[K]) => void): () => void {
+    return this.#events.on(name, fn);
   }
 
   add<S extends ServiceType>(service: S, handlers: Handlers<S>): this {
     this.#assertOpen('add a service');
     for (const other of this.#services.keys()) {
-      if (other.name === service.name) throw new TypeError(`the service ${service.name} is added already`);
+      if (other.name === service.name && other.idl === service.idl) {
+        throw new TypeError(`the service ${service.name} is added already`);
+      }
     }
     this.#services.set(service, bindHandlers(service, handlers));
     return this;
@@ -165,11 +186,14 @@ class HawserServer implements Server {
   #dispatcher(idl?: 'proto' | 'thrift'): Dispatcher {
     const stages: Staged[] = [
       { stage: 'transport', side: 0, interceptor: failure(this.#logger) },
-      { stage: 'deadline', side: 0, interceptor: serverDeadline(this.#clock) },
+      { stage: 'deadline', side: 0, interceptor: serverDeadline(this.#clock, this.#events, this.#maxTimeout) },
       { stage: 'decode', side: 0, interceptor: serverCodec },
+      { stage: 'decode', side: 1, interceptor: discardLate('decode', this.#events) },
+      { stage: 'handler', side: 0, interceptor: discardLate('handler', this.#events) },
       ...this.#interceptors,
     ];
-    const routes = new Map<string, Route>();
+    // Twins in both IDLs have the same name, and the memory transport serves both.
+    const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
     const services: ServiceType[] = [];
     for (const [service, handlers] of this.#services) {
       if (idl !== undefined && service.idl !== idl) continue;
@@ -177,10 +201,12 @@ class HawserServer implements Server {
       for (const method of Object.values<MethodType>(service.methods)) {
         const innermost = handlers.get(method.localName);
         if (innermost !== undefined)
-          routes.set(method.path, { method, handle: compose(serverStages, method, stages, innermost) });
+          routes[service.idl].set(method.path, { method, handle: compose(serverStages, method, stages, innermost) });
       }
     }
-    return { services, find: (path) => routes.get(path), logger: this.#logger, clock: this.#clock };
+    const find: Dispatcher['find'] = (path, from) =>
+      from === undefined ? (routes.proto.get(path) ?? routes.thrift.get(path)) : routes[from].get(path);
+    return { services, find, logger: this.#logger, clock: this.#clock };
   }
 }
 

@@ -1,0 +1,132 @@
+/**
+ * Where the addresses of a client come from: given once, asked of a function, or looked up in DNS. What changes is
+ * asked for again when an address fails, because that is when it may have moved, and not more often than every
+ * 30 seconds, because a server that is down is no reason to storm the resolver.
+ */
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '../call/clock.js';
+import type { Logger } from '../call/logger.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { ClientTransport } from '../call/transport.js';
+
+/** What a client can connect to, by name. */
+export type Targets = ReadonlyMap<string, () => ClientTransport>;
+
+export interface AddressSource {
+  /** `fn` gets the addresses, now if they are known, and whenever they change. Called once, by the balancer. */
+  follow(fn: (targets: Targets) => void): void;
+  /** Resolves once there are addresses. Rejects with an RpcError that says why there are none. */
+  first(): Promise<void>;
+  /** Something failed: the addresses may have changed. */
+  refresh(): void;
+  close(): void;
+}
+
+export function fixedAddresses(targets: Targets): AddressSource {
+  return { follow: (fn) => fn(targets), first: () => Promise.resolve(), refresh: () => {}, close: () => {} };
+}
+
+/** ms between two questions. */
+export const leastInterval = 30_000;
+/** ms; a question without an answer after this counts as failed. */
+const patience = 20_000;
+
+export interface ResolverInit {
+  /** For messages: `dns:///market:50051`. */
+  readonly name: string;
+  readonly ask: () => Promise<Targets>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class ResolvedAddresses implements AddressSource {
+  readonly #init: ResolverInit;
+  #fn: ((targets: Targets) => void) | undefined;
+  #known = false;
+  #asking: Promise<void> | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #lastError: RpcError | undefined;
+  #closed = false;
+
+  constructor(init: ResolverInit) {
+    this.#init = init;
+  }
+
+  follow(fn: (targets: Targets) => void): void {
+    this.#fn = fn;
+  }
+
+  /** Without addresses every call may ask, but for a failure that is a second old at most. */
+  first(): Promise<void> {
+    if (this.#known) return Promise.resolve();
+    if (this.#asking !== undefined) return this.#asking;
+    if (this.#lastError !== undefined && this.#init.clock.now() - this.#askedAt < 1_000) {
+      return Promise.reject(this.#lastError);
+    }
+    return this.#ask();
+  }
+
+  refresh(): void {
+    if (this.#closed || this.#asking !== undefined) return;
+    if (this.#init.clock.now() - this.#askedAt < leastInterval) return;
+    this.#ask().catch((error: unknown) => {
+      this.#init.logger.warn(
+        { err: error },
+        `the addresses of ${this.#init.name} were not found; the old ones are kept`,
+      );
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#fn = undefined;
+  }
+
+  #ask(): Promise<void> {
+    const { clock, ask } = this.#init;
+    this.#askedAt = clock.now();
+    this.#asking = new Promise((resolve, reject) => {
+      const cancel = clock.setTimer(() => fail(new Error(`no answer within ${patience / 1000} s`)), patience);
+      const fail = (error: unknown): void => {
+        cancel();
+        this.#asking = undefined;
+        this.#lastError = this.#failure(error);
+        reject(this.#lastError);
+      };
+      new Promise<Targets>((answer) => answer(ask()))
+        .then((targets) => {
+          if (this.#asking === undefined) return; // too late: it was given up
+          if (targets.size === 0) throw new Error('it gave no address');
+          cancel();
+          this.#asking = undefined;
+          this.#known = true;
+          this.#lastError = undefined;
+          this.#fn?.(targets);
+          resolve();
+        })
+        .catch(fail);
+    });
+    // Whoever waits hears of it; a refresh that nobody waits for must not end the process.
+    this.#asking.catch(() => {});
+    return this.#asking;
+  }
+
+  #failure(error: unknown): RpcError {
+    if (isRpcError(error)) return error;
+    const why = error instanceof Error ? error.message : String(error);
+    return new RpcError('UNAVAILABLE', `the addresses of ${this.#init.name} were not found: ${why}`, {
+      reason: 'UNRESOLVED',
+      disposition: 'not-executed',
+      cause: error,
+    });
+  }
+}
+
+/** Looks a name up as the system does, /etc/hosts included: `['10.0.0.1:443', '[2001:db8::1]:443']`. */
+export type DnsLookup = (name: string, port: number) => Promise<readonly string[]>;
+
+export const systemLookup: DnsLookup = async (name, port) => {
+  const found = await lookup(name, { all: true, order: 'verbatim' });
+  const hosts = new Set(found.map(({ address, family }) => (family === 6 ? `[${address}]` : address)));
+  return [...hosts].map((host) => `${host}:${port}`);
+};

@@ -1,0 +1,76 @@
+/** What the attempts of one method go by: its policy, computed once, and what they share with the rest of the client. */
+import type { Call } from '../call/call.js';
+import type { Clock } from '../call/clock.js';
+import { currentCall } from '../call/current.js';
+import type { Random } from '../call/random.js';
+import type { MethodType } from '../contract/method.js';
+import type { Ownership } from './attempt.js';
+import type { RetryBudget } from './budget.js';
+import type { ClientEventHub } from './client-events.js';
+import type { EffectivePolicy } from './effective-policy.js';
+import { repeatable } from './effective-policy.js';
+import { type HedgePlan, type HedgeShare, hedgePlan } from './hedge.js';
+import { LatencyWindow, type ShortestAnswer } from './latency.js';
+import { keyHeader, ownerHeader, type RetryTerms } from './retry-rules.js';
+
+/** What all methods of a client share. */
+export interface ClientShared {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly budget: RetryBudget;
+  readonly events: ClientEventHub;
+  readonly hedges: HedgeShare;
+  readonly shortest: ShortestAnswer;
+  /** Whether there is an endpoint that this call has not been to. */
+  readonly elsewhere: (call: Call) => boolean;
+  /** Whether endpoints are chosen per attempt, and want to hear how each went. */
+  readonly balanced: boolean;
+}
+
+export interface AttemptPlan extends ClientShared, RetryTerms {
+  readonly method: MethodType;
+  readonly maxAttempts: number;
+  readonly attemptTimeout: number | undefined;
+  readonly hedge: HedgePlan | undefined;
+  /** By declaration; a call with a key is so in any case. */
+  readonly repeatable: boolean;
+  readonly latency: LatencyWindow;
+}
+
+export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared: ClientShared): AttemptPlan {
+  const latency = new LatencyWindow(shared.clock);
+  const { value: idempotency } = policy.idempotency;
+  return {
+    ...shared,
+    method,
+    maxAttempts: policy.maxAttempts.value,
+    initialBackoff: policy.initialBackoff.value,
+    maxBackoff: policy.maxBackoff.value,
+    codes: new Set(policy.codes.value),
+    attemptTimeout: policy.attemptTimeout.value,
+    hedge: policy.hedge.value === undefined ? undefined : hedgePlan(policy.hedge.value, latency),
+    repeatable: repeatable.includes(idempotency) && idempotency !== 'KEYED',
+    latency,
+  };
+}
+
+/** Whether this call may run twice. */
+export function mayRepeat(plan: AttemptPlan, call: Call): boolean {
+  return plan.repeatable || (call.hasHeaders && call.headers.has(keyHeader));
+}
+
+const nobody: Ownership = { owner: undefined, elsewhere: false };
+
+/**
+ * Attempts are made once in a call tree, by the outermost client that may: with three tiers of three
+ * attempts each, a leaf that fails would get 27 times its load.
+ */
+export function ownershipOf(plan: AttemptPlan, repeats: boolean): Ownership {
+  const parent = currentCall();
+  if (parent !== undefined && !parent.finished && parent.hasHeaders) {
+    const owner = parent.headers.get(ownerHeader);
+    if (owner !== undefined) return { owner, elsewhere: true };
+  }
+  if (!repeats || plan.maxAttempts < 2) return nobody;
+  return { owner: parent === undefined ? 'client' : parent.method.service.name, elsewhere: false };
+}

@@ -1,0 +1,146 @@
+/**
+ * One attempt of a call: a Call of its own, with its own headers, deadline and life, so that what stands further
+ * in (tracing, balancing, the transport) sees each attempt as the whole thing. Ends exactly once,
+ * and then nothing of it is left: no timer, no listener, no place in the balancer.
+ */
+import { Call } from '../call/call.js';
+import { Deadline } from '../call/deadline.js';
+import { HeaderMap } from '../call/headers.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { AttemptPlan } from './attempt-plan.js';
+import type { AttemptKind } from './client-events.js';
+import { attemptsHeader, ownerHeader } from './retry-rules.js';
+
+/** What the call as a whole decided about retries, for its attempts. */
+export interface Ownership {
+  /** Sent on: who repeats this call. Undefined when nobody may. */
+  readonly owner: string | undefined;
+  /** It is someone further out. */
+  readonly elsewhere: boolean;
+}
+
+export class Attempt {
+  readonly call: Call;
+  readonly kind: AttemptKind;
+  readonly startedAt: number;
+  /** Another attempt was begun because this one is slow. */
+  overdue = false;
+  readonly #plan: AttemptPlan;
+  #cancelTimer: (() => void) | undefined;
+  #reported = false;
+  #ended = false;
+
+  constructor(plan: AttemptPlan, outer: Call, kind: AttemptKind, ownership: Ownership, bounded: boolean) {
+    this.#plan = plan;
+    this.kind = kind;
+    this.startedAt = plan.clock.now();
+    outer.attempts += 1;
+    const deadline = bounded ? this.#deadline(outer) : outer.deadline;
+    this.call = new Call({
+      method: outer.method,
+      side: 'client',
+      encoding: outer.encoding,
+      request: outer.request,
+      options: outer.options,
+      outer,
+      ...headersOf(outer, ownership),
+      ...(deadline === undefined ? {} : { deadline }),
+    });
+    this.call.attempts = outer.attempts;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sets the attempt's one timer, in the place of an earlier one. */
+  arm(fn: () => void, ms: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#plan.clock.setTimer(fn, ms);
+  }
+
+  disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Tells whoever chose the endpoint how it did; only the first time. */
+  report(error: unknown): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.call.lease?.report(error);
+  }
+
+  /** The attempt has its outcome. */
+  end(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.disarm();
+    this.report(error);
+    this.call.finish();
+    this.call.lease?.release(error !== undefined && (this.overdue || isTimeout(error)));
+    this.#tell(error);
+  }
+
+  /** The server has answered, and goes on answering: a stream. Its call and its lease live on. */
+  answered(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.report(undefined);
+    this.#tell(undefined);
+  }
+
+  #tell(error: unknown): void {
+    const { events } = this.#plan;
+    if (events.wants('attempt')) {
+      events.emit('attempt', {
+        method: this.#plan.method,
+        attempt: this.call.attempts,
+        kind: this.kind,
+        address: this.call.lease?.address ?? this.call.peer.address,
+        duration: this.#plan.clock.now() - this.startedAt,
+        code: error === undefined ? 'OK' : isRpcError(error) ? error.code : 'UNKNOWN',
+        ...(error === undefined ? {} : { error }),
+        correlationId: this.call.correlationId,
+      });
+    }
+  }
+
+  /** Gives the attempt up, here and at the server. */
+  cancel(reason: RpcError): void {
+    if (this.#ended) return;
+    this.call.abort(reason);
+    this.end(reason);
+  }
+
+  /** The attempt's own bound, never beyond the call's. */
+  #deadline(outer: Call): Deadline | undefined {
+    const { attemptTimeout, clock } = this.#plan;
+    if (attemptTimeout === undefined) return outer.deadline;
+    if (outer.deadline !== undefined && outer.deadline.remaining() <= attemptTimeout) return outer.deadline;
+    return Deadline.after(attemptTimeout, clock);
+  }
+}
+
+/** Why an attempt that took its whole time is given up. Not the call's own deadline: that one has not passed. */
+export function attemptTimedOut(path: string, ms: number): RpcError {
+  return new RpcError('DEADLINE_EXCEEDED', `an attempt of ${path} had ${ms} ms and no answer came`, {
+    reason: 'ATTEMPT_TIMEOUT',
+    disposition: 'unknown',
+  });
+}
+
+function isTimeout(error: unknown): boolean {
+  return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED';
+}
+
+/** The caller's headers and ours. Most calls have none, and then no map is made. */
+function headersOf(outer: Call, { owner }: Ownership): { headers?: HeaderMap | (() => HeaderMap) } {
+  const before = outer.attempts - 1;
+  if (before === 0 && owner === undefined && !outer.hasHeaders) return {};
+  const headers = new HeaderMap(outer.hasHeaders ? outer.headers : undefined);
+  if (owner !== undefined) headers.set(ownerHeader, owner);
+  if (before > 0) headers.set(attemptsHeader, String(before));
+  else headers.delete(attemptsHeader);
+  return { headers };
+}

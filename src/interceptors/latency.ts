@@ -1,0 +1,66 @@
+/**
+ * How long attempts take: quantiles over the last ones, for the delay of hedges and for knowing
+ * when a retry has no chance any more; and the shortest answer, which is an upper bound of the round trip.
+ * Only the newest count, so a method that became slower is seen as such within a few hundred calls.
+ */
+import type { Clock } from '../call/clock.js';
+
+const size = 512;
+/** A quantile of fewer samples says nothing. */
+export const leastSamples = 30;
+/** ms; sorting for each call would cost more than the call. */
+const refresh = 3_000;
+
+export class LatencyWindow {
+  readonly #clock: Clock;
+  readonly #ring = new Float64Array(size);
+  #count = 0;
+  #sorted: Float64Array | undefined;
+  #sortedAt = 0;
+  #sortedCount = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  record(ms: number): void {
+    this.#ring[this.#count % size] = ms;
+    this.#count += 1;
+  }
+
+  /** ms below which a share `q` of the attempts ended; undefined while there are fewer than 30. */
+  quantile(q: number): number | undefined {
+    if (this.#count < leastSamples) return undefined;
+    const stale = this.#clock.now() - this.#sortedAt >= refresh || this.#count >= 2 * this.#sortedCount;
+    if (this.#sorted === undefined || (stale && this.#count !== this.#sortedCount)) {
+      this.#sorted = this.#ring.slice(0, Math.min(this.#count, size)).sort();
+      this.#sortedAt = this.#clock.now();
+      this.#sortedCount = this.#count;
+    }
+    return this.#sorted[Math.min(this.#sorted.length - 1, Math.ceil(q * this.#sorted.length) - 1)];
+  }
+}
+
+/** ms; so long the shortest answer is believed: a peer may move further away. */
+const memory = 60_000;
+
+/** The shortest answer of late, over all methods of a client. */
+export class ShortestAnswer {
+  #shortest = Number.POSITIVE_INFINITY;
+  #next = Number.POSITIVE_INFINITY;
+  #since = 0;
+
+  /** ms; undefined before the first answer. */
+  get value(): number | undefined {
+    const value = Math.min(this.#shortest, this.#next);
+    return value === Number.POSITIVE_INFINITY ? undefined : value;
+  }
+
+  record(ms: number, now: number): void {
+    if (ms < this.#next) this.#next = ms;
+    if (now - this.#since < memory) return;
+    this.#shortest = this.#next;
+    this.#next = Number.POSITIVE_INFINITY;
+    this.#since = now;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Whether a failed attempt may be repeated, and when. Two questions, both must say yes: does its code
+ * mean that another try could help, and is it proven or declared that running twice does no harm?
+ * UNAVAILABLE alone proves nothing: a connection that broke may have carried the request.
+ * Rules: gRFC A6 (pushback), AIP-194 (codes), google.rpc.RetryInfo.
+ */
+import { RetryInfo } from '../../gen/google/rpc/error_details.js';
+import type { Call } from '../call/call.js';
+import type { Random } from '../call/random.js';
+import type { RpcError } from '../call/rpc-error.js';
+import type { Code } from '../contract/code.js';
+
+export const attemptsHeader = 'grpc-previous-rpc-attempts';
+export const pushbackHeader = 'grpc-retry-pushback-ms';
+/** Says that someone further out repeats this call, so that no one further in multiplies it. */
+export const ownerHeader = 'hawser-retry-owner';
+export const keyHeader = 'idempotency-key';
+
+/** ms; the first wait after an answer that says the server is overloaded is a random part of this. */
+export const throttledBackoff = 1_000;
+
+/** What the rules look at. */
+export interface RetryTerms {
+  readonly codes: ReadonlySet<Code>;
+  readonly initialBackoff: number;
+  readonly maxBackoff: number;
+}
+
+export interface Failure {
+  readonly error: RpcError;
+  /** The attempt that failed; its trailers may hold a pushback. */
+  readonly attempt: Call;
+  /** Whether the method, or a key, lets this call run twice. */
+  readonly repeatable: boolean;
+  /** Whether a caller further out repeats this call anyway. */
+  readonly ownedElsewhere: boolean;
+}
+
+/** `never`: the call has failed. `refused`: it could help, but not here. Otherwise the wait is known. */
+export type Verdict =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'refused'; readonly reason: 'pushback' | 'not-owner' | 'deadline' }
+  /** `exact` waits are the server's word: no jitter, and the back-off starts anew. */
+  | { readonly kind: 'again'; readonly delay: number; readonly exact: boolean };
+
+const never: Verdict = { kind: 'never' };
+const stopped: Verdict = { kind: 'refused', reason: 'pushback' };
+
+/** `retries`: repeats since the back-off last started anew. */
+export function judge(failure: Failure, terms: RetryTerms, retries: number, random: Random): Verdict {
+  const { error, attempt, repeatable, ownedElsewhere } = failure;
+  const unharmed = error.disposition === 'not-executed';
+  // From inside a handler the same call may be repeated by our caller: no proof, no repeat.
+  if (!unharmed && !repeatable) return never;
+  if (!couldHelp(error, terms.codes, repeatable)) return never;
+  if (!unharmed && ownedElsewhere) return { kind: 'refused', reason: 'not-owner' };
+  const pushback = pushbackOf(attempt);
+  if (pushback === 'stop') return stopped;
+  const left = attempt.outer?.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+  if (pushback !== undefined) {
+    return pushback >= left ? { kind: 'refused', reason: 'deadline' } : { kind: 'again', delay: pushback, exact: true };
+  }
+  const asked = retryInfo(error);
+  const throttled = error.code === 'RESOURCE_EXHAUSTED';
+  const base = throttled ? Math.max(throttledBackoff, terms.initialBackoff) : terms.initialBackoff;
+  const own = random.next() * Math.min(Math.max(terms.maxBackoff, terms.initialBackoff), base * 2 ** retries);
+  // The server's word is a minimum; jitter beyond it gives way to the deadline, it does not fail the call.
+  const delay = asked === undefined ? own : Math.max(asked, own) < left ? Math.max(asked, own) : asked;
+  return delay >= left ? { kind: 'refused', reason: 'deadline' } : { kind: 'again', delay, exact: false };
+}
+
+function couldHelp(error: RpcError, codes: ReadonlySet<Code>, repeatable: boolean): boolean {
+  switch (error.code) {
+    case 'UNAVAILABLE':
+      return codes.has('UNAVAILABLE') || error.disposition === 'not-executed';
+    case 'RESOURCE_EXHAUSTED':
+      return retryInfo(error) !== undefined;
+    case 'ABORTED':
+      return error.reason === 'IDEMPOTENCY_IN_PROGRESS';
+    case 'DEADLINE_EXCEEDED':
+      return true; // of an attempt: the call's own ends the call, and is not asked about
+    case 'INTERNAL':
+    case 'UNKNOWN':
+      return repeatable && codes.has(error.code);
+    default:
+      return false;
+  }
+}
+
+/** ms that the server asks to wait; `stop` when it asks for no more, or not in a way that can be read. */
+export function pushbackOf(attempt: Call): number | 'stop' | undefined {
+  if (!attempt.hasResponseTrailers) return undefined;
+  const values = attempt.responseTrailers.getAll(pushbackHeader);
+  if (values.length === 0) return undefined;
+  const [value] = values;
+  if (values.length > 1 || typeof value !== 'string' || !/^\d{1,10}$/.test(value)) return 'stop';
+  const ms = Number(value);
+  return ms <= 0x7fff_ffff ? ms : 'stop';
+}
+
+/** ms of a google.rpc.RetryInfo, if the error has one. */
+export function retryInfo(error: RpcError): number | undefined {
+  const delay = error.find('google.rpc.RetryInfo', RetryInfo)?.retryDelay;
+  if (delay === undefined) return undefined;
+  const ms = Number(delay.seconds) * 1_000 + delay.nanos / 1e6;
+  return ms >= 0 ? ms : undefined;
+}

@@ -1,0 +1,29 @@
+/**
+ * Client, stage `retry`: a call as several attempts. Ours and not grpc-js's, whose retries stay on the bad node,
+ * whose hedges know no budget and whose deadline starts anew on each attempt in other clients. Works on
+ * bytes, under the call's one deadline, and the same way over every transport.
+ * Rules: gRFC A6; reliability: a retry may repeat only what is proven or declared to be harmless.
+ */
+import type { Interceptor } from '../call/interceptor.js';
+import { streamsRequest, streamsResponse } from '../contract/method.js';
+import { attemptPlan, type ClientShared } from './attempt-plan.js';
+import { effectivePolicy, type PolicyOptions } from './effective-policy.js';
+import { StreamAttempts } from './stream-attempts.js';
+import { UnaryAttempts } from './unary-attempts.js';
+
+export function clientRetry(shared: ClientShared, options: PolicyOptions): Interceptor {
+  return (method, next) => {
+    const plan = attemptPlan(method, effectivePolicy(method, options), shared);
+    const alone = plan.maxAttempts < 2 && plan.hedge === undefined && plan.attemptTimeout === undefined;
+    if (alone && !shared.balanced) {
+      return (call) => {
+        call.attempts = 1;
+        return next(call);
+      };
+    }
+    if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
+      return (call) => new Promise((resolve, reject) => new StreamAttempts(plan, call, next, resolve, reject).begin());
+    }
+    return (call) => new Promise((resolve, reject) => new UnaryAttempts(plan, call, next, resolve, reject).begin());
+  };
+}

@@ -1,0 +1,264 @@
+/**
+ * The attempts of a call that streams, one after the other, until the server answers: with headers, with a
+ * message, or with the end. From then on the call is committed to that attempt, because the caller has
+ * seen a part of it; what was received passes through untouched.
+ * Rule: gRFC A6, "When Retries are Valid".
+ */
+import type { Call } from '../call/call.js';
+import type { Handler } from '../call/interceptor.js';
+import type { Source } from '../call/pump.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
+import { streamsRequest, streamsResponse } from '../contract/method.js';
+import { Attempt, attemptTimedOut, type Ownership } from './attempt.js';
+import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
+import type { AttemptKind, GiveUpEvent } from './client-events.js';
+import { Replay } from './replay.js';
+import { judge } from './retry-rules.js';
+import { leastRemaining } from './unary-attempts.js';
+
+export class StreamAttempts {
+  readonly #plan: AttemptPlan;
+  readonly #outer: Call;
+  readonly #next: Handler;
+  readonly #resolve: (response: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #repeatable: boolean;
+  readonly #ownership: Ownership;
+  readonly #replay: Replay | undefined;
+  #current: Attempt | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #retries = 0;
+  #committed = false;
+  /** The request stream outgrew the buffer: this attempt is the last. */
+  #overflowed = false;
+  #done = false;
+
+  constructor(
+    plan: AttemptPlan,
+    outer: Call,
+    next: Handler,
+    resolve: (response: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#plan = plan;
+    this.#outer = outer;
+    this.#next = next;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#repeatable = mayRepeat(plan, outer);
+    this.#ownership = ownershipOf(plan, this.#repeatable);
+    this.#replay = streamsRequest(plan.method.kind)
+      ? new Replay(outer, outer.request as Source<unknown>, () => {
+          this.#overflowed = true;
+          this.#replay?.release();
+        })
+      : undefined;
+    if (plan.maxAttempts < 2) this.#replay?.release();
+  }
+
+  begin(): void {
+    this.#outer.onFinish(() => this.#over());
+    this.#outer.onAbort((reason) => this.#abort(reason));
+    if (!this.#done) this.#start('first');
+  }
+
+  #start(kind: AttemptKind): void {
+    const attempt = new Attempt(this.#plan, this.#outer, kind, this.#ownership, false);
+    const { call } = attempt;
+    this.#current = attempt;
+    const outer = this.#outer;
+    if (this.#replay === undefined) call.encodeItem = (message) => outer.encodeItem(message);
+    else this.#replay.feed(call);
+    call.decodeItem = (bytes) => outer.decodeItem(bytes);
+    call.onResponseHeaders(() => this.#commit(attempt));
+    const { attemptTimeout, method } = this.#plan;
+    if (attemptTimeout !== undefined) {
+      attempt.arm(() => call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
+    }
+    let response: Promise<unknown>;
+    try {
+      response = this.#next(call);
+    } catch (error) {
+      this.#failed(attempt, error);
+      return;
+    }
+    response.then(
+      (value) => this.#responded(attempt, value),
+      (error: unknown) => this.#failed(attempt, error),
+    );
+  }
+
+  #responded(attempt: Attempt, response: unknown): void {
+    if (!streamsResponse(this.#plan.method.kind)) {
+      this.#commit(attempt);
+      if (this.#done) return;
+      this.#done = true;
+      attempt.call.finish();
+      this.#resolve(response);
+      return;
+    }
+    const iterator = (response as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    if (this.#committed) {
+      this.#hand(iterator);
+      return;
+    }
+    if (this.#done) {
+      void iterator.return?.();
+      return;
+    }
+    // One message ahead, so that a stream which fails before it said anything can be begun again unseen.
+    const first = iterator.next();
+    let handed = false;
+    const hand = (): void => {
+      if (handed) return;
+      handed = true;
+      this.#hand(new Resumed(first, iterator));
+    };
+    attempt.call.onResponseHeaders(hand);
+    first.then(
+      () => {
+        this.#commit(attempt);
+        hand();
+      },
+      (error: unknown) => {
+        if (!handed) this.#failed(attempt, error);
+      },
+    );
+  }
+
+  #hand(stream: AsyncIterator<unknown> & Partial<AsyncIterable<unknown>>): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#resolve(Symbol.asyncIterator in stream ? stream : new Resumed(undefined, stream));
+  }
+
+  /** The server has answered: this attempt is the call now. */
+  #commit(attempt: Attempt): void {
+    if (this.#committed || this.#current !== attempt || attempt.ended) return;
+    this.#committed = true;
+    const { call } = attempt;
+    attempt.disarm();
+    this.#replay?.release();
+    this.#outer.adopt(call);
+    attempt.answered();
+    this.#plan.budget.earn();
+    call.onFinish(() => {
+      call.lease?.release(false);
+      // The transport knows first that a stream has ended; then the call's timers can go.
+      if (call.aborted === undefined && streamsResponse(this.#plan.method.kind)) this.#outer.finish();
+    });
+  }
+
+  #failed(attempt: Attempt, error: unknown): void {
+    if (this.#committed || this.#done) {
+      if (this.#current === attempt && !this.#done) {
+        this.#done = true;
+        attempt.call.finish();
+        this.#reject(error);
+      }
+      return;
+    }
+    attempt.end(error);
+    if (isRpcError(error) && this.#again(attempt, error)) return;
+    this.#done = true;
+    this.#outer.adopt(attempt.call);
+    this.#replay?.close();
+    this.#reject(error);
+  }
+
+  /** Whether another attempt is to come. */
+  #again(attempt: Attempt, error: RpcError): boolean {
+    const { clock, random, budget, events, method, maxAttempts } = this.#plan;
+    const verdict = judge(
+      { error, attempt: attempt.call, repeatable: this.#repeatable, ownedElsewhere: this.#ownership.elsewhere },
+      this.#plan,
+      this.#retries,
+      random,
+    );
+    if (verdict.kind === 'never') return false;
+    if (verdict.kind === 'refused') return this.#giveUp(verdict.reason, error);
+    if (this.#overflowed || this.#outer.attempts >= maxAttempts) return this.#giveUp('attempts', error);
+    const left = this.#outer.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+    if (left - verdict.delay < leastRemaining) return this.#giveUp('deadline', error);
+    if (!budget.take()) return this.#giveUp('budget', error);
+    this.#retries = verdict.exact ? 0 : this.#retries + 1;
+    const { attempts, correlationId } = this.#outer;
+    if (events.wants('retry')) {
+      events.emit('retry', { method, attempt: attempts + 1, delay: verdict.delay, cause: error, correlationId });
+    }
+    this.#cancelRetry = clock.setTimer(() => {
+      this.#cancelRetry = undefined;
+      this.#start('retry');
+    }, verdict.delay);
+    return true;
+  }
+
+  #giveUp(reason: GiveUpEvent['reason'], error: RpcError): false {
+    const { events, method } = this.#plan;
+    if (events.wants('giveUp')) {
+      const { attempts, correlationId } = this.#outer;
+      events.emit('giveUp', { method, attempts, reason, error, correlationId });
+    }
+    return false;
+  }
+
+  #abort(reason: RpcError): void {
+    const attempt = this.#current;
+    const pending = !this.#done;
+    this.#done = true;
+    this.#dropRetry();
+    if (attempt !== undefined) {
+      if (this.#committed) {
+        attempt.call.abort(reason);
+        attempt.call.finish();
+      } else {
+        this.#outer.adopt(attempt.call);
+        attempt.cancel(reason);
+      }
+    }
+    this.#replay?.close();
+    if (pending) this.#reject(reason);
+  }
+
+  /** The call as a whole has ended. */
+  #over(): void {
+    this.#done = true;
+    this.#dropRetry();
+    this.#current?.call.finish();
+    this.#replay?.close();
+  }
+
+  #dropRetry(): void {
+    if (this.#cancelRetry === undefined) return;
+    this.#cancelRetry();
+    this.#cancelRetry = undefined;
+    this.#plan.budget.giveBack();
+  }
+}
+
+/** A stream of which the first message was asked for already. Adds no promise to any message. */
+class Resumed implements AsyncIterableIterator<unknown> {
+  #first: Promise<IteratorResult<unknown>> | undefined;
+  readonly #rest: AsyncIterator<unknown>;
+
+  constructor(first: Promise<IteratorResult<unknown>> | undefined, rest: AsyncIterator<unknown>) {
+    this.#first = first;
+    this.#rest = rest;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const first = this.#first;
+    if (first === undefined) return this.#rest.next();
+    this.#first = undefined;
+    return first;
+  }
+
+  return(): Promise<IteratorResult<unknown>> {
+    this.#first = undefined;
+    return this.#rest.return?.() ?? Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
