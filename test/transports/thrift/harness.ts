@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerOptions } from 'hawser';
 import { readMessageHeader, TMessageType, writeMessage } from 'hawser/thrift';
 import type { Call } from '../../../src/call/call.js';
 import type { ListenAddress } from '../../../src/server/create-server.js';
-import { Parley, Refusal } from './parley.js';
+import { Harbour, Parley, Refusal } from './parley.js';
 
 export interface LogLine {
   readonly level: string;
@@ -77,8 +77,9 @@ export async function serveParley(
   {
     listen = '127.0.0.1:0',
     handlers = {},
+    harbour = false,
     ...options
-  }: ServerOptions & { listen?: ListenAddress; handlers?: Handlers } = {},
+  }: ServerOptions & { listen?: ListenAddress; handlers?: Handlers; harbour?: boolean } = {},
 ): Promise<Served> {
   const log: LogLine[] = [];
   const parts = { log, notes: [], slow: new Map(), slowCalls: new Map() };
@@ -88,6 +89,9 @@ export async function serveParley(
     ...(thrift === undefined ? {} : { thrift }),
   });
   server.add(Parley, { ...parleyHandlers(parts), ...handlers } as never);
+  if (harbour) {
+    server.add(Harbour, { echo: async () => 'the harbour', berth: async ({ number }) => `berth ${number}` });
+  }
   const bound = await server.listen({ thrift: listen });
   closing({ close: () => server.close({ grace: 0 }) });
   return { server, address: bound.thrift, port: Number(bound.thrift.split(':').at(-1)), ...parts };

@@ -51,21 +51,29 @@ const { value } = fc.letrec<{ value: Value; leaf: Value }>((tie) => ({
 function put(writer: ThriftWriter, one: Value): void {
   switch (one.type) {
     case TType.BOOL:
-      return writer.bool(one.value);
+      writer.bool(one.value);
+      return;
     case TType.I8:
-      return writer.i8(one.value);
+      writer.i8(one.value);
+      return;
     case TType.I16:
-      return writer.i16(one.value);
+      writer.i16(one.value);
+      return;
     case TType.I32:
-      return writer.i32(one.value);
+      writer.i32(one.value);
+      return;
     case TType.I64:
-      return writer.i64(one.value);
+      writer.i64(one.value);
+      return;
     case TType.DOUBLE:
-      return writer.double(one.value);
+      writer.double(one.value);
+      return;
     case TType.STRING:
-      return writer.binary(one.value);
+      writer.binary(one.value);
+      return;
     case TType.UUID:
-      return writer.uuid('00112233-4455-6677-8899-aabbccddeeff');
+      writer.uuid('00112233-4455-6677-8899-aabbccddeeff');
+      return;
     case TType.STRUCT:
       writer.structBegin();
       one.fields.forEach((field, i) => {
@@ -73,7 +81,8 @@ function put(writer: ThriftWriter, one: Value): void {
         writer.field(field.type, (i + 1) * 13);
         put(writer, field);
       });
-      return writer.structEnd();
+      writer.structEnd();
+      return;
     case TType.MAP:
       writer.map(one.key.type, one.value.type, one.count);
       for (let i = 0; i < one.count; i++) {
