@@ -23,6 +23,8 @@ export interface GrpcClientOptions {
    * unanswered. `false` switches it off.
    */
   readonly keepalive?: { readonly time: Duration; readonly timeout?: Duration } | false;
+  /** How long connecting may take before calls that wait for it fail; 20 s by default. */
+  readonly connectTimeout?: Duration;
   /** Waits between attempts to connect: 200 ms at first, 10 s at most by default. Calls fail at once meanwhile. */
   readonly reconnect?: { readonly initial?: Duration; readonly max?: Duration };
 }

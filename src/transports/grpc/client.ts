@@ -10,8 +10,10 @@ import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
+import { milliseconds } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import { type ChannelTarget, type GrpcClientOptions, openChannel } from './channel.js';
+import { ChannelSlot } from './channel-slot.js';
 import { Attempts, type GrpcCall, refusal, requestTooLarge } from './client-call.js';
 import { oneResponse, streamResponses } from './client-stream.js';
 import { UnaryAttempt } from './client-unary.js';
@@ -40,8 +42,8 @@ class GrpcTransport implements ClientTransport {
   readonly #logger: Logger;
   readonly #attempts: Attempts;
   readonly #maxSendBytes: number;
-  readonly #channel: Channel;
-  #streamChannel: Channel | undefined;
+  readonly #channel: ChannelSlot;
+  #streamChannel: ChannelSlot | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions) {
@@ -68,7 +70,7 @@ class GrpcTransport implements ClientTransport {
     return (call) => {
       const refused = this.#refusal(call) ?? tooLarge(call, limit);
       if (refused !== undefined) return Promise.reject(refused);
-      const rpc = begin(this.#channel, path);
+      const rpc = begin(this.#channel.get(), path);
       return new Promise((resolve, reject) => new UnaryAttempt(call, rpc, this.#attempts, resolve, reject).start());
     };
   }
@@ -78,11 +80,11 @@ class GrpcTransport implements ClientTransport {
     return this.#closing;
   }
 
-  async #stream(call: Call, path: string, channel: Channel): Promise<unknown> {
+  async #stream(call: Call, path: string, slot: ChannelSlot): Promise<unknown> {
     const { kind } = call.method;
     const refused = this.#refusal(call) ?? (streamsRequest(kind) ? undefined : tooLarge(call, this.#maxSendBytes));
     if (refused !== undefined) throw refused;
-    const rpc = begin(channel, path);
+    const rpc = begin(slot.get(), path);
     const init = { call, rpc, attempts: this.#attempts, maxSendBytes: this.#maxSendBytes };
     return streamsResponse(kind) ? streamResponses(init) : oneResponse(init);
   }
@@ -95,9 +97,10 @@ class GrpcTransport implements ClientTransport {
     });
   }
 
-  #open(honestWrites: boolean): Channel {
+  #open(honestWrites: boolean): ChannelSlot {
+    const connectTimeout = milliseconds(this.#options.connectTimeout ?? '20s', 'connectTimeout');
     try {
-      return openChannel(this.#options, this.#options, honestWrites);
+      return new ChannelSlot(() => openChannel(this.#options, this.#options, honestWrites), connectTimeout);
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) throw error;
       const why = error instanceof Error ? error.message : String(error);

@@ -32,8 +32,8 @@ const locals: readonly Local[] = [
     code: UNAVAILABLE,
     details: /^(Channel closed before call started|Channel has been shut down|Channel shutdown)/,
     disposition: 'not-executed',
-    reason: 'CLIENT_CLOSED',
-    sentence: (address) => `the client of ${address} was closed before the call was sent`,
+    reason: 'NO_CONNECTION',
+    sentence: (address) => `cannot connect to ${address}: it did not answer within the connect timeout`,
   },
   {
     code: UNAVAILABLE,

@@ -232,6 +232,37 @@ test('an abort while still connecting settles at once, with its reason', async (
   expect((await chat).error).toMatchObject({ code: 'CANCELLED' });
 });
 
+test('a server that accepts and never speaks fails the calls that wait for it, and is left when it recovers', async () => {
+  const { address } = await serve();
+  let silent = true;
+  const sockets: Socket[] = [];
+  const proxy = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    if (silent) return;
+    const upstream = connectTcp(Number(address.split(':')[1]), '127.0.0.1');
+    sockets.push(upstream);
+    upstream.on('error', () => {});
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const client = connect(`127.0.0.1:${(proxy.address() as { port: number }).port}`, { connectTimeout: 100 });
+  const failed = { code: 'UNAVAILABLE', reason: 'NO_CONNECTION', disposition: 'not-executed' };
+  const unary = client.echo(note()).catch((error: unknown) => error);
+  const chat = drain(client.chat([note()]));
+  expect((await drain(client.list(note()))).error).toMatchObject(failed);
+  expect(await unary).toMatchObject(failed);
+  expect((await chat).error).toMatchObject(failed);
+  silent = false;
+  expect(await client.echo(note('again'))).toEqual(note('again'));
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(await client.echo(note('still'))).toEqual(note('still'));
+});
+
 test('a call that was aborted before it began sends nothing', async () => {
   let calls = 0;
   const listener = await serve({
