@@ -7,6 +7,7 @@
  * is still checked. Every step consumes something, so no input makes it run for ever.
  */
 import { cleanDoc } from './doctext.js';
+import type { FileDoc } from './file-doc.js';
 import type { Source } from './source.js';
 import { keywords, retiredWords, type Token, type TokenKind } from './token.js';
 
@@ -36,8 +37,7 @@ export class Lexer {
   constructor(
     private readonly source: Source,
     private readonly tokenLimit: number,
-    /** Sees the text of each doc comment. */
-    private readonly onDoc: (doc: string | undefined) => void,
+    private readonly fileDoc: FileDoc,
   ) {
     this.text = source.text;
   }
@@ -172,7 +172,7 @@ export class Lexer {
     this.at = end + 2;
     if (isDoc) {
       this.doc = cleanDoc(this.text.slice(from, end));
-      this.onDoc(this.doc);
+      this.fileDoc.seen(this.doc, this.source.place(end).line);
     }
     return true;
   }

@@ -85,6 +85,7 @@ function parseEnum(stream: TokenStream, doc: string | undefined): DefinitionNode
     const annotations = stream.annotations();
     values.push({ name: valueName, value, doc: valueDoc, annotations, start: valueName.start, end: stream.end });
     stream.separator();
+    stream.fileDoc.attached(valueDoc);
   });
   const annotations = closed ? stream.annotations() : [];
   return { kind: 'enum', name, values, doc, annotations, start, end: stream.end };
@@ -153,6 +154,7 @@ function parseField(stream: TokenStream, inService: boolean): FieldNode {
   const annotations = stream.annotations();
   const end = stream.end;
   stream.separator();
+  stream.fileDoc.attached(doc);
   return { id, requiredness: requiredness ?? 'default', type, reference, name, value, doc, annotations, start, end };
 }
 
@@ -225,6 +227,7 @@ function parseFunction(stream: TokenStream): FunctionNode {
   const annotations = stream.annotations();
   const end = stream.end;
   stream.separator();
+  stream.fileDoc.attached(doc);
   return { name, oneway, returns, args: args.fields, throws, doc, annotations, start, end };
 }
 

@@ -2,6 +2,7 @@
  * Text to syntax tree: recursive descent over the grammar of Apache's `thrifty.yy`, 0.24. It never
  * throws for what the text holds; errors are in the source's diagnostics.
  */
+import { FileDoc } from './file-doc.js';
 import type { ThriftLimits } from './limits.js';
 import { parseDefinition } from './parse-definition.js';
 import type { Source } from './source.js';
@@ -20,12 +21,13 @@ export function parseFile(source: Source, limits: ThriftLimits): FileNode {
   const doc = new FileDoc();
   let incomplete = true;
   try {
-    const stream = new TokenStream(source, limits, (text) => doc.seen(text));
+    const stream = new TokenStream(source, limits, doc);
     parseHeaders(stream, headers, doc);
     while (stream.current.kind !== 'end') {
       const before = stream.current;
       try {
         const definition = parseDefinition(stream);
+        doc.attached(definition?.doc);
         if (definition !== undefined) definitions.push(definition);
       } catch (fault) {
         if (!(fault instanceof SyntaxFault)) throw fault;
@@ -61,9 +63,9 @@ function parseHeader(stream: TokenStream, headers: Headers, doc: FileDoc): void 
   const { text: word, start } = stream.take();
   if (word !== 'namespace') {
     if (stream.current.kind !== 'literal') stream.fail(`a file name in quotes after "${word}"`);
+    const path = stream.take();
     // Apache settles the file's comment before it reads on: a comment that follows is not the file's.
     doc.header();
-    const path = stream.take();
     if (word === 'include') {
       headers.includes.push({ path: path.text, start: path.start, end: path.end });
       if (stream.isIdentifier('as')) throw new DialectFault(stream.current, '"include ... as"');
@@ -71,8 +73,8 @@ function parseHeader(stream: TokenStream, headers: Headers, doc: FileDoc): void 
     return;
   }
   if (stream.accept('*')) {
-    if (stream.current.kind === 'identifier') doc.header();
     const name = stream.identifier('the name of the namespace');
+    doc.header();
     headers.namespaces.push({ scope: '*', name: name.text, annotations: [], start, end: name.end });
     return;
   }
@@ -82,25 +84,4 @@ function parseHeader(stream: TokenStream, headers: Headers, doc: FileDoc): void 
   const annotations = stream.annotations();
   doc.header();
   headers.namespaces.push({ scope: scope.text, name: name.text, annotations, start, end: stream.end });
-}
-
-/**
- * The comment of the file itself. Apache takes the first doc comment of the file for it, unless a
- * header came first; when no header follows, the first element has the same comment.
- */
-class FileDoc {
-  text: string | undefined;
-  own = false;
-  private settled = false;
-
-  seen(text: string | undefined): void {
-    if (this.settled) return;
-    this.settled = true;
-    this.text = text;
-  }
-
-  header(): void {
-    if (this.text !== undefined) this.own = true;
-    this.settled = true;
-  }
 }

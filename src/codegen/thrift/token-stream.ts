@@ -3,6 +3,8 @@
  * syntax error is thrown as a `SyntaxFault` that is already reported; whoever reads a list catches it,
  * skips to where the next item plausibly begins and continues, so one run shows all errors.
  */
+
+import type { FileDoc } from './file-doc.js';
 import { Lexer } from './lexer.js';
 import type { ThriftLimits } from './limits.js';
 import type { Source, Span } from './source.js';
@@ -26,7 +28,8 @@ const definitionWords = new Set(['typedef', 'enum', 'struct', 'union', 'exceptio
 const headerWords = new Set(['include', 'namespace', 'cpp_include']);
 
 export class TokenStream {
-  current: Token;
+  /** Read only when somebody looks at it: comments before it may belong to what follows. */
+  private ahead: Token | undefined;
   /** The id that the next field without one gets; one counter per file, as in Apache's grammar. */
   nextFieldId = -1;
   incomplete = false;
@@ -38,10 +41,14 @@ export class TokenStream {
   constructor(
     readonly source: Source,
     readonly limits: ThriftLimits,
-    onDoc: (doc: string | undefined) => void,
+    readonly fileDoc: FileDoc,
   ) {
-    this.lexer = new Lexer(source, limits.tokens, onDoc);
-    this.current = this.lexer.next();
+    this.lexer = new Lexer(source, limits.tokens, fileDoc);
+  }
+
+  get current(): Token {
+    this.ahead ??= this.lexer.next();
+    return this.ahead;
   }
 
   /** Where the last token taken ends. */
@@ -52,7 +59,7 @@ export class TokenStream {
   take(): Token {
     const token = this.current;
     this.previousEnd = token.end;
-    if (token.kind !== 'end') this.current = this.lexer.next();
+    if (token.kind !== 'end') this.ahead = undefined;
     return token;
   }
 
@@ -111,8 +118,11 @@ export class TokenStream {
 
   /** The doc comment read since the last element took one; also one that stood before a separator. */
   takeDoc(): string | undefined {
+    // A comment counts when the token behind it has been read.
+    void this.current;
     const doc = this.lexer.doc;
     this.lexer.doc = undefined;
+    if (doc !== undefined) this.fileDoc.taken();
     return doc;
   }
 
