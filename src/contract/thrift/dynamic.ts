@@ -44,7 +44,7 @@ export function dynamicStruct(
     return slots;
   };
   const finish = (values: Fields): Fields =>
-    form === 'exception' ? (new DynamicError(name, values) as unknown as Fields) : values;
+    form === 'exception' ? (new DynamicError(name, values, hasMessage(inOrder())) as unknown as Fields) : values;
   if (form === 'union') {
     return defineStruct<Fields>({
       name,
@@ -59,7 +59,7 @@ export function dynamicStruct(
     name,
     form,
     fields: inOrder,
-    write: (writer, value) => writeStruct(name, all(), writer, value),
+    write: (writer, value) => writeStruct(name, form, all(), writer, value),
     read: (reader) => finish(readStruct(name, all(), reader)),
     create: (init = {}) => finish(filled(all(), init)),
   });
@@ -76,11 +76,15 @@ export function dynamicResult(type: TypeInfo | undefined, errors: readonly Metho
 }
 
 class DynamicError extends DeclaredError {
-  constructor(typeName: string, values: Fields) {
-    const message = values.message;
-    super(typeName, typeof message === 'string' ? message : describeError(typeName, values));
+  constructor(typeName: string, values: Fields, hasOwnMessage: boolean) {
+    const given = typeof values.message === 'string' ? values.message : '';
+    super(typeName, hasOwnMessage ? given : describeError(typeName, values));
     for (const [key, value] of Object.entries(values)) put(this as unknown as Fields, key, value);
   }
+}
+
+function hasMessage(fields: readonly FieldInfo[]): boolean {
+  return fields.some(({ localName, type }) => localName === 'message' && type.kind === 'string');
 }
 
 /** Sets an own property, also one called `__proto__`. */
@@ -92,15 +96,27 @@ function own(value: Fields, key: string): unknown {
   return key === '__proto__' || key === 'constructor' ? Object.getOwnPropertyDescriptor(value, key)?.value : value[key];
 }
 
-function writeStruct(name: string, slots: readonly Slot[], writer: ThriftWriter, value: Fields): void {
+function writeStruct(
+  name: string,
+  form: StructForm,
+  slots: readonly Slot[],
+  writer: ThriftWriter,
+  value: Fields,
+): void {
   writer.structBegin();
   for (const { info, accessor } of slots) {
     let field = own(value, info.localName);
-    if (field === undefined) {
-      if (info.requiredness === 'required') requiredUnset(name, info.localName);
-      if (info.requiredness === 'optional' || info.default === undefined) continue;
-      field = info.default();
+    if (field === undefined || field === null) {
+      if (info.requiredness === 'optional') continue;
+      field = info.default?.() ?? (info.requiredness === 'default' ? zeroOf(info.type) : undefined);
+      if (field === undefined) {
+        if (info.requiredness === 'required') requiredUnset(name, info.localName);
+        continue;
+      }
     }
+    // An error always has a message; one that the IDL calls optional is unset when it is empty.
+    if (field === '' && form === 'exception' && info.localName === 'message' && info.requiredness === 'optional')
+      continue;
     writer.field(accessor.wireType, info.id);
     accessor.write(writer, field);
   }

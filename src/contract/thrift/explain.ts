@@ -67,9 +67,9 @@ function findInStruct(
   for (const field of codec.fields) {
     const inner = given[field.localName];
     const at = `${path}.${field.localName}`;
-    if (inner === undefined) {
-      if (field.requiredness !== 'required') continue;
-      return { path: at, error: new TypeError('the field is required, but it is undefined') };
+    if (inner === undefined || inner === null) {
+      if (field.requiredness !== 'required' || field.default !== undefined) continue;
+      return { path: at, error: new TypeError(`the field is required, but it is ${inner}`) };
     }
     const fault = find(field.type, at, inner, depth - 1);
     if (fault !== undefined) return fault;

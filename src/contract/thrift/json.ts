@@ -44,7 +44,7 @@ export function structToJSON(codec: StructCodec<unknown>, value: unknown): unkno
   }
   for (const { localName, type } of codec.fields) {
     const field = own(given, localName);
-    if (field !== undefined) put(json, localName, valueToJSON(type, field));
+    if (field !== undefined && field !== null) put(json, localName, valueToJSON(type, field));
   }
   return json;
 }

@@ -20,7 +20,6 @@ describe.each([
     ['i32', Number.NaN, RangeError, 'NaN is not an i32'],
     ['i32', Number.POSITIVE_INFINITY, RangeError, 'Infinity is not an i32'],
     ['i32', '5', TypeError, '"5" is not an i32'],
-    ['i32', null, TypeError, 'null is not an i32'],
     ['i32', 5n, TypeError, '5n is not an i32'],
     ['i64', 5, TypeError, '5 is not an i64; it must be a bigint'],
     ['i64', '9007199254740993', TypeError, '"9007199254740993" is not an i64'],
@@ -57,8 +56,12 @@ describe.each([
     );
     const map = one({ kind: 'map', key: { kind: 'string' }, value: type });
     expect(() => map.encode({ f: new Map([['k', { f: 'x' }]]) }, encoding)).toThrow(/^t\.S\.f\[0\]\.value\.f: "x" is/);
-    expect(() => one(type).encode({ f: null }, encoding)).toThrow(/^t\.S\.f: null is not a t\.S/);
+    expect(() => list.encode({ f: [null] }, encoding)).toThrow(/^t\.S\.f\[0\]: null is not a t\.S/);
     expect(() => list.encode({ f: [undefined] }, encoding)).toThrow(/^t\.S\.f\[0\]: undefined is not a t\.S/);
+  });
+
+  it('may be null for a field that is not required, as JavaScript has it', () => {
+    expect(Buffer.from(inner.encode({ f: null }, encoding)).toString('hex')).toBe('00');
   });
 
   it('leaves nothing behind for the next value', () => {
