@@ -49,7 +49,7 @@ export function parseFile(source: Source, limits: ThriftLimits): FileNode {
 
 function parseHeaders(stream: TokenStream, headers: Headers, doc: FileDoc): void {
   while (stream.isHeaderWord()) {
-    stream.takeDoc();
+    stream.dropDoc();
     try {
       parseHeader(stream, headers, doc);
     } catch (fault) {

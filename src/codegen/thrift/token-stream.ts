@@ -118,11 +118,17 @@ export class TokenStream {
 
   /** The doc comment read since the last element took one; also one that stood before a separator. */
   takeDoc(): string | undefined {
+    const doc = this.dropDoc();
+    if (doc !== undefined) this.fileDoc.taken();
+    return doc;
+  }
+
+  /** The same, for what has no comment of its own. */
+  dropDoc(): string | undefined {
     // A comment counts when the token behind it has been read.
     void this.current;
     const doc = this.lexer.doc;
     this.lexer.doc = undefined;
-    if (doc !== undefined) this.fileDoc.taken();
     return doc;
   }
 
