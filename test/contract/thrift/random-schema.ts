@@ -10,6 +10,8 @@ export interface Sample {
 export interface SampleOptions {
   /** Leave out -0, which JSON and npm thrift cannot carry. */
   readonly noMinusZero?: boolean;
+  /** How many structs deep a value of a recursive type goes. */
+  readonly depth?: number;
   /** Only uuids of RFC 9562: npm thrift refuses others. */
   readonly rfcUuids?: boolean;
 }
@@ -125,6 +127,10 @@ export function isKey(info: TypeInfo): boolean {
   return !['binary', 'struct', 'list', 'set', 'map'].includes(info.kind);
 }
 
+function tooDeep({ requiredness, type: { kind } }: FieldInfo, { depth = 8 }: SampleOptions): boolean {
+  return depth <= 0 && requiredness !== 'required' && ['struct', 'list', 'set', 'map'].includes(kind);
+}
+
 function structValue(
   codec: StructCodec<Record<string, unknown>>,
   options: SampleOptions,
@@ -137,7 +143,8 @@ function structValue(
   return fc
     .tuple(
       ...codec.fields.map((one) => {
-        const value = someValue(one.type, options);
+        if (tooDeep(one, options)) return fc.constant(undefined);
+        const value = someValue(one.type, { ...options, depth: (options.depth ?? 8) - 1 });
         return one.requiredness === 'required' ? value : fc.option(value, { nil: undefined });
       }),
     )
@@ -153,4 +160,12 @@ function structValue(
 /** A random struct type, and a value of it. */
 export function sample(options: SampleOptions = {}): fc.Arbitrary<Sample> {
   return struct(3).chain((codec) => structValue(codec, options).map((value) => ({ codec, value })));
+}
+
+/** Random values of a struct that is given. */
+export function valuesOf(
+  codec: StructCodec<Record<string, unknown>>,
+  options: SampleOptions = {},
+): fc.Arbitrary<Record<string, unknown>> {
+  return structValue(codec, options);
 }
