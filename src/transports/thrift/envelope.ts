@@ -10,7 +10,7 @@ import type { ThriftProtocol } from './sniff.js';
 import { encodeHeaderFrame } from './theader.js';
 
 export interface Envelope {
-  readonly layers: 'framed' | 'unframed' | 'header';
+  readonly layers: 'framed' | 'unframed' | 'header' | 'framed-header';
   readonly protocol: ThriftProtocol;
   /** THeader only. */
   readonly zlib: boolean;
@@ -30,11 +30,22 @@ export function encodeEnvelope(envelope: Envelope, message: OutgoingMessage, lim
   const { layers, protocol, zlib } = envelope;
   const { name, type, sequenceId, body, headers } = message;
   const bytes = writeMessage(protocol, name, type, sequenceId, body);
-  if (layers === 'header') return encodeHeaderFrame({ protocol, zlib, sequenceId, headers }, bytes, limits);
+  if (hasHeaders(envelope)) {
+    const frame = encodeHeaderFrame({ protocol, zlib, sequenceId, headers }, bytes, limits);
+    return layers === 'header' ? frame : framed(frame);
+  }
   if (bytes.length > limits.maxFrameBytes) {
     throw new RangeError(`the message has ${bytes.length} bytes; the limit is ${limits.maxFrameBytes} (maxFrameBytes)`);
   }
-  if (layers === 'unframed') return bytes;
+  return layers === 'unframed' ? bytes : framed(bytes);
+}
+
+/** Whether the envelope has a place for headers. */
+export function hasHeaders({ layers }: Envelope): boolean {
+  return layers === 'header' || layers === 'framed-header';
+}
+
+function framed(bytes: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(4 + bytes.length);
   frame.writeInt32BE(bytes.length, 0);
   frame.set(bytes, 4);

@@ -28,12 +28,15 @@ const envelopes: Readonly<Record<string, Envelope>> = {
 
 /** Throws a FrameRefused or a WireError. */
 export function openMessage(frame: Buffer, kind: FrameKind, framed: boolean, options: HeaderOptions): Incoming {
-  if (kind !== 'header') {
+  if (kind !== 'header' && kind !== 'framed-header') {
     const envelope = envelopes[`${framed ? 'framed' : 'unframed'} ${kind}`] as Envelope;
     return opened(frame, envelope, undefined);
   }
-  const { protocol, zlib, headers, payload } = decodeHeaderFrame(frame, options);
-  return opened(payload, { layers: 'header', protocol, zlib }, headers);
+  const { protocol, zlib, headers, payload } = decodeHeaderFrame(
+    kind === 'header' ? frame : frame.subarray(4),
+    options,
+  );
+  return opened(payload, { layers: kind, protocol, zlib }, headers);
 }
 
 function opened(message: Buffer, envelope: Envelope, headers: HeaderMap | undefined): Incoming {

@@ -212,7 +212,8 @@ export class ServerConnection {
   }
 
   #refuseFrame({ type, sequenceId, message: sentence }: FrameRefused): void {
-    const envelope = { layers: 'header', protocol: 'binary', zlib: false } as const;
+    const layers = this.#reader.kind === 'framed-header' ? 'framed-header' : 'header';
+    const envelope = { layers, protocol: 'binary', zlib: false } as const;
     const message = {
       envelope,
       headers: undefined,

@@ -15,7 +15,7 @@ import type { ApplicationFault } from '../../contract/thrift/application-excepti
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { encodeDeclared } from '../../contract/thrift/result.js';
 import { encodeError, withStatusHeaders } from './application-errors.js';
-import { encodeEnvelope } from './envelope.js';
+import { encodeEnvelope, hasHeaders } from './envelope.js';
 import type { Incoming } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
 import type { ThriftProtocol } from './sniff.js';
@@ -126,7 +126,7 @@ export function encodeException(
         type: TMessageType.EXCEPTION,
         sequenceId,
         body: encodeError(sent, envelope.protocol, type),
-        headers: envelope.layers === 'header' ? withStatusHeaders(sentHeaders, sent) : undefined,
+        headers: hasHeaders(envelope) ? withStatusHeaders(sentHeaders, sent) : undefined,
       },
       limits,
     );

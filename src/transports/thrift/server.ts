@@ -1,12 +1,12 @@
 /** The Thrift side of a server: accepts connections and looks after them until it is closed. */
-import { existsSync } from 'node:fs';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Peer } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import type { ServerTls } from '../tls.js';
-import { type Endpoint, formatBound, formatHostPort, parseEndpoint } from './endpoint.js';
+import { bind } from './bind.js';
+import { formatBound, formatHostPort, parseEndpoint } from './endpoint.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
@@ -21,7 +21,7 @@ export interface ThriftServerOptions {
 }
 
 export interface ThriftListenOptions extends ThriftServerOptions {
-  /** `host:port` (port 0: any free one) or `unix:/path` */
+  /** `host:port` (port 0: any free one), `:port` (every interface) or `unix:/path` */
   readonly address: string;
   readonly tls?: ServerTls;
 }
@@ -31,7 +31,7 @@ export interface ThriftListenOptions extends ThriftServerOptions {
  * cannot be meant, an Error when the address cannot be bound.
  */
 export async function listenThrift(dispatcher: Dispatcher, options: ThriftListenOptions): Promise<Listener> {
-  const endpoint = parseEndpoint(options.address);
+  const endpoint = parseEndpoint(options.address, { everyInterface: true });
   const limits = resolveLimits(options.limits);
   const routes = new RouteTable(dispatcher);
   const path = 'path' in endpoint ? endpoint.path : undefined;
@@ -60,7 +60,7 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
     raw.add(socket);
     socket.on('close', () => raw.delete(socket));
   });
-  await bound(server, endpoint, options.address);
+  await bind(server, endpoint, options.address);
   server.on('error', (error) => dispatcher.logger.error({ transport: 'thrift', err: error }, 'the listener failed'));
   return {
     address: formatBound(server.address()),
@@ -86,34 +86,6 @@ function makeServer(dispatcher: Dispatcher, tls: ServerTls | undefined, accept: 
     socket.destroy();
   });
   return server;
-}
-
-function bound(server: Server, endpoint: Endpoint, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void =>
-      reject(new Error(bindFailure(error, endpoint, address), { cause: error }));
-    server.once('error', failed);
-    server.listen(endpoint, () => {
-      server.off('error', failed);
-      resolve();
-    });
-  });
-}
-
-function bindFailure(error: NodeJS.ErrnoException, endpoint: Endpoint, address: string): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return 'path' in endpoint && existsSync(endpoint.path)
-        ? `cannot listen for Thrift on ${address}: the file exists; stop the server that made it, or remove it when there is none`
-        : `cannot listen for Thrift on ${address}: another program listens there; stop it, or choose another port (0 takes any free one)`;
-    case 'EACCES':
-      return `cannot listen for Thrift on ${address}: this user may not; choose a port above 1023, or a path that is writable`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `cannot listen for Thrift on ${address}: this machine has no such address; 0.0.0.0 or [::] stand for all it has`;
-    default:
-      return `cannot listen for Thrift on ${address}: ${error.message}`;
-  }
 }
 
 async function shutDown(

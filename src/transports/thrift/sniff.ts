@@ -9,8 +9,8 @@ import { WireError } from './wire-error.js';
 /** The encoding of a message's values. */
 export type ThriftProtocol = 'binary' | 'compact';
 
-/** What stands in a frame. */
-export type FrameKind = ThriftProtocol | 'header';
+/** What stands in a frame. A framed header is a THeader frame in another frame: THeader on top of TFramedTransport. */
+export type FrameKind = ThriftProtocol | 'header' | 'framed-header';
 
 /** What the first four bytes of a connection announce. */
 export type Opening = 'framed' | 'unframed-binary' | 'unframed-compact';
@@ -41,6 +41,8 @@ export function kindOf(frame: Buffer): FrameKind {
   const high = word >>> 16;
   if (high === 0x8001) return 'binary';
   if (high === 0x0fff) return 'header';
+  // Old binary, which begins with a length too, has bytes behind what that length covers.
+  if (word === frame.length - 4 && word >= 2 && frame.readUInt16BE(4) === 0x0fff) return 'framed-header';
   if (word >>> 24 === 0x82) {
     const version = (word >>> 16) & 0x1f;
     if (version === 1) return 'compact';

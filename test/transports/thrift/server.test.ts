@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'hawser';
@@ -410,7 +411,7 @@ describe('listening for Thrift', () => {
     const served = await serveParley();
     const other = () => createServer({ logger: silentLogger });
     await expect(other().listen({ thrift: served.address })).rejects.toThrow(
-      `cannot listen for Thrift on ${served.address}: another program listens there; stop it, or choose another port (0 takes any free one)`,
+      `cannot listen for Thrift on ${served.address}: another program listens there; stop it, or choose another address (port 0 takes any free port)`,
     );
     await expect(other().listen({ thrift: 'nowhere' })).rejects.toThrow('write host:port or unix:/path');
     await expect(other().listen({ thrift: '127.0.0.1:70000' })).rejects.toThrow(/not understood/);
@@ -424,8 +425,25 @@ describe('listening for Thrift', () => {
     const served = await serveParley({}, { listen: address });
     expect(served.address).toBe(address);
     await expect(createServer({ logger: silentLogger }).listen({ thrift: address })).rejects.toThrow(
-      /the file exists; stop the server that made it/,
+      /another program listens there; stop it/,
     );
+  });
+});
+
+describe('a listener', () => {
+  it('takes over the socket file of a server that died', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hawser-'));
+    closing({ close: () => rmSync(folder, { recursive: true, force: true }) });
+    const path = join(folder, 'thrift.sock');
+    const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', script]);
+    expect(existsSync(path)).toBe(true);
+    await serveParley({}, { listen: `unix:${path}` });
+  });
+
+  it('serves on every interface when no host is named', async () => {
+    const served = await serveParley({}, { listen: ':0' });
+    await stillServes(served.port);
   });
 });
 
