@@ -3,7 +3,6 @@ import type { Server as GrpcJsServer } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../call/clock.js';
 import { EventHub } from '../call/events.js';
 import {
-  compose,
   type Handler,
   type Interceptor,
   type Placement,
@@ -13,9 +12,8 @@ import {
   serverStages,
 } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
-import type { Dispatcher, Listener, Route } from '../call/transport.js';
+import type { Dispatcher, Listener } from '../call/transport.js';
 import { milliseconds } from '../contract/duration.js';
-import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
 import { discardLate, serverDeadline } from '../interceptors/deadline.js';
@@ -28,12 +26,19 @@ import type { MemoryNode } from '../transports/memory/network.js';
 import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
 import { bindHandlers, type Handlers } from './handlers.js';
+import { healthService } from './health.js';
+import { reflectionServices } from './reflection.js';
+import { dispatcherOf } from './routes.js';
 
 export interface ServerOptions {
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
   readonly logger?: Logger;
   readonly clock?: Clock;
+  /** The standard gRPC health service, grpc.health.v1; on by default. Interceptors apply to it as to any service. */
+  readonly health?: boolean;
+  /** The standard gRPC reflection services, v1 and v1alpha; on by default. Interceptors apply to them too. */
+  readonly reflection?: boolean;
   readonly grpc?: GrpcServerOptions;
   readonly thrift?: ThriftServerOptions;
 }
@@ -64,6 +69,8 @@ export interface Server {
   mount(server: GrpcJsServer): Server;
   /** May be called once. Throws an Error when an address cannot be bound; nothing then stays bound. */
   listen<O extends ListenOptions>(options: O): Promise<Listening<O>>;
+  /** What the health service says of the server, or of one service by its full name; all are serving at first. */
+  setServing(serving: boolean, service?: string): void;
   /**
    * Calls `fn` on every event of that name; returns what removes it. The same events go to the diagnostics
    * channels `hawser:server:<name>`. Throws a TypeError for an event that does not exist.
@@ -91,6 +98,7 @@ class HawserServer implements Server {
   readonly #services = new Map<ServiceType, Map<string, Handler>>();
   readonly #interceptors: Staged[] = [];
   readonly #listeners: Listener[] = [];
+  readonly #health = healthService([]);
   /** Services and interceptors can no longer be added: routes are made from them. */
   #fixed = false;
   #listening = false;
@@ -107,6 +115,10 @@ class HawserServer implements Server {
     this.#maxTimeout = duration(options.maxTimeout, 'maxTimeout');
   }
 
+  setServing(serving: boolean, service = ''): void {
+    this.#health.setServing(service, serving);
+  }
+
   on<K extends keyof ServerEvents>(name: K, fn: (event: ServerEvents[K]) => void): () => void {
     return this.#events.on(name, fn);
   }
@@ -119,6 +131,7 @@ class HawserServer implements Server {
       }
     }
     this.#services.set(service, bindHandlers(service, handlers));
+    if (service.idl === 'proto') this.#health.setServing(service.name, true);
     return this;
   }
 
@@ -131,6 +144,7 @@ class HawserServer implements Server {
   mount(server: GrpcJsServer): this {
     if (this.#closing !== undefined) throw new Error('cannot mount: the server is closed; make a new one');
     this.#fixed = true;
+    this.#addStandardServices();
     mountGrpc(server, this.#dispatcher('proto'));
     return this;
   }
@@ -152,6 +166,7 @@ class HawserServer implements Server {
         bound.memory = memory;
       }
       if (grpc !== undefined) {
+        this.#addStandardServices();
         const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...where(grpc) });
         this.#listeners.push(listener);
         bound.grpc = listener.address;
@@ -170,6 +185,7 @@ class HawserServer implements Server {
 
   close({ grace = 10_000 }: { readonly grace?: number | string } = {}): Promise<void> {
     const ms = milliseconds(grace, 'grace');
+    this.#health.shutdown();
     this.#closing ??= Promise.all(this.#listeners.map((listener) => listener.close(ms))).then(() => {});
     return this.#closing;
   }
@@ -184,7 +200,8 @@ class HawserServer implements Server {
   }
 
   #dispatcher(idl?: 'proto' | 'thrift'): Dispatcher {
-    const stages: Staged[] = [
+    const services = [...this.#services].filter(([service]) => idl === undefined || service.idl === idl);
+    const interceptors: Staged[] = [
       { stage: 'transport', side: 0, interceptor: failure(this.#logger) },
       { stage: 'deadline', side: 0, interceptor: serverDeadline(this.#clock, this.#events, this.#maxTimeout) },
       { stage: 'decode', side: 0, interceptor: serverCodec },
@@ -192,21 +209,23 @@ class HawserServer implements Server {
       { stage: 'handler', side: 0, interceptor: discardLate('handler', this.#events) },
       ...this.#interceptors,
     ];
-    // Twins in both IDLs have the same name, and the memory transport serves both.
-    const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
-    const services: ServiceType[] = [];
-    for (const [service, handlers] of this.#services) {
-      if (idl !== undefined && service.idl !== idl) continue;
-      services.push(service);
-      for (const method of Object.values<MethodType>(service.methods)) {
-        const innermost = handlers.get(method.localName);
-        if (innermost !== undefined)
-          routes[service.idl].set(method.path, { method, handle: compose(serverStages, method, stages, innermost) });
-      }
+    return dispatcherOf({ services, interceptors, logger: this.#logger, clock: this.#clock });
+  }
+
+  /** Health and reflection, on the wire that has them; a service of the user's own takes their place. */
+  #addStandardServices(): void {
+    const { health = true, reflection = true } = this.#options;
+    const standard: [ServiceType, Map<string, Handler>][] = [];
+    if (health) standard.push([this.#health.service, bindHandlers(this.#health.service, this.#health.handlers)]);
+    if (reflection) {
+      const { v1, v1alpha } = reflectionServices(() => [...this.#services.keys()]);
+      standard.push([v1.service, bindHandlers(v1.service, v1.handlers)]);
+      standard.push([v1alpha.service, bindHandlers(v1alpha.service, v1alpha.handlers)]);
     }
-    const find: Dispatcher['find'] = (path, from) =>
-      from === undefined ? (routes.proto.get(path) ?? routes.thrift.get(path)) : routes[from].get(path);
-    return { services, find, logger: this.#logger, clock: this.#clock };
+    const names = new Set([...this.#services.keys()].map((service) => service.name));
+    for (const [service, handlers] of standard) {
+      if (!names.has(service.name)) this.#services.set(service, handlers);
+    }
   }
 }
 

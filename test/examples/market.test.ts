@@ -22,8 +22,9 @@ describe('the market example', () => {
     const program = startProgram('examples/market/main.ts', anywhere);
     let output = '';
     program.stdout.on('data', (chunk: Buffer) => {
+      const before = output.includes('Ctrl-C');
       output += chunk;
-      if (output.includes('Ctrl-C')) program.kill('SIGTERM');
+      if (!before && output.includes('Ctrl-C')) program.kill('SIGTERM');
     });
     const [code] = await once(program, 'exit');
     expect(code).toBe(0);
