@@ -8,7 +8,7 @@ import type { Call } from '../../call/call.js';
 import type { Logger } from '../../call/logger.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, detailsHeader, dispositionHeader, encodeStatus, statusOfDeclared } from '../../call/status.js';
-import { codeNumber } from '../../contract/code.js';
+import { codeNumber, isCode } from '../../contract/code.js';
 import { addHeaders, asBuffer } from './metadata.js';
 
 /** Characters of `grpc-message`, percent-encoded. */
@@ -20,16 +20,27 @@ const ownDetails = 32_000;
 /** By this name a client says, in `user-agent`, that it is one of ours. */
 export const ownUserAgent = 'hawser';
 
-/** `reason` is what the handler rejected with, or why the call was aborted. */
+/** `reason` is what the handler rejected with, or why the call was aborted. Never throws: it is the last resort. */
 export function failedStatus(call: Call, reason: unknown, logger: Logger): StatusObject {
-  const error = asRpcError(call, reason, logger);
+  try {
+    return statusOf(call, asRpcError(call, reason, logger));
+  } catch (error) {
+    // A declared error whose fields are of the wrong types, say.
+    logger.error({ err: error, reason, method: call.method.path }, 'the error of a call cannot be sent');
+    return { code: codeNumber('INTERNAL'), details: 'the server failed', metadata: new Metadata() };
+  }
+}
+
+function statusOf(call: Call, error: RpcError): StatusObject {
   const message = shortened(error.message);
   const metadata = trailersOf(call) ?? new Metadata();
   const room = call.headers.get('user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
   const details = detailsWithin(error, message, room);
   if (details !== undefined) metadata.set(detailsHeader, details);
   if (error.disposition !== 'unknown') metadata.set(dispositionHeader, error.disposition);
-  return { code: codeNumber(error.code), details: message, metadata };
+  // A code that TypeScript did not check may be none, and OK is no code for a failure.
+  const code = isCode(error.code) && error.code !== 'OK' ? error.code : 'UNKNOWN';
+  return { code: codeNumber(code), details: message, metadata };
 }
 
 /** The handler's own trailers, if there are any. */

@@ -118,8 +118,8 @@ class ServedStream {
   #succeed(send: () => void): void {
     if (this.#ended) return;
     this.#sendHeaders();
-    this.#end();
     if (!this.#rpc.cancelled) send();
+    this.#end();
     this.#call.finish();
   }
 

@@ -63,14 +63,21 @@ class UnaryExchange {
   }
 
   #succeed(call: Call, response: unknown): void {
+    try {
+      this.#answer(call, response);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  #answer(call: Call, response: unknown): void {
     const { maxSendBytes } = this.#serving;
     const bytes = asBuffer(response as Uint8Array);
     if (bytes.byteLength > maxSendBytes) this.#fail(call, tooLarge(call, bytes.byteLength, maxSendBytes));
     else if (this.#gzip) {
-      Promise.resolve(compressed(bytes)).then(
-        (message) => this.#send(call, message),
-        (error: unknown) => this.#fail(call, error),
-      );
+      Promise.resolve(compressed(bytes))
+        .then((message) => this.#send(call, message))
+        .catch((error: unknown) => this.#fail(call, error));
     } else this.#send(call, bytes);
   }
 

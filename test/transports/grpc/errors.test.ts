@@ -71,6 +71,38 @@ test('an undeclared throw is INTERNAL without its message, and is logged', async
   expect(logged).toHaveLength(1);
 });
 
+test('an error that cannot be sent is INTERNAL, and the server lives on', async () => {
+  const broken = new RpcError('ABORTED', 'x', { details: [{ type: 'a.B', value: 7 as unknown as Uint8Array }] });
+  const unknown = new RpcError('NOPE' as 'ABORTED', 'no such code');
+  for (const [thrown, code] of [
+    [broken, 'INTERNAL'],
+    [unknown, 'UNKNOWN'],
+    [new RpcError('OK', 'fine?'), 'UNKNOWN'],
+  ] as const) {
+    const { client } = await pair(failing(thrown));
+    await expect(client.echo(note())).rejects.toMatchObject({ code });
+    expect((await drain(client.list(note()))).error).toMatchObject({ code });
+    await expect(client.collect([note()])).rejects.toMatchObject({ code });
+  }
+});
+
+test('a response of the wrong shape is INTERNAL, and the server lives on', async () => {
+  const wrong = { text: 5 } as unknown as Note;
+  const { client } = await pair({
+    echo: () => wrong,
+    async *list() {
+      yield note('right');
+      yield wrong;
+    },
+    collect: () => wrong,
+  });
+  await expect(client.echo(note())).rejects.toMatchObject({ code: 'INTERNAL', disposition: 'executed' });
+  const { items, error } = await drain(client.list(note()));
+  expect(items).toEqual([note('right')]);
+  expect(error).toMatchObject({ code: 'INTERNAL', disposition: 'executed' });
+  await expect(client.collect([note()])).rejects.toMatchObject({ code: 'INTERNAL' });
+});
+
 test('a foreign status without details is taken as it is', async () => {
   const { address } = await rawServer({
     echo: (_call: unknown, callback: grpc.sendUnaryData<Note>) =>
