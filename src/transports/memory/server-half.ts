@@ -125,12 +125,17 @@ class ServerHalf implements RequestPath {
     try {
       const response = await route.handle(call);
       if (this.#answered) return;
-      this.#sendHeaders(call);
       if (streamsResponse(call.method.kind)) {
-        await pump(call, response as AsyncIterable<unknown>, (message) =>
-          this.#back.message(copy(call.encodeItem(message))),
-        );
-      } else if (response !== undefined) this.#back.message(copy(response as Uint8Array));
+        // Not yet: a stream that fails at once is answered by its status alone (gRFC A6), and may be begun again.
+        process.nextTick(() => this.#sendHeaders(call));
+        await pump(call, response as AsyncIterable<unknown>, (message) => {
+          this.#sendHeaders(call);
+          return this.#back.message(copy(call.encodeItem(message)));
+        });
+      }
+      this.#sendHeaders(call);
+      if (!streamsResponse(call.method.kind) && response !== undefined)
+        this.#back.message(copy(response as Uint8Array));
       this.#end(call, undefined);
     } catch (error) {
       this.#fail(call, error);
@@ -149,7 +154,7 @@ class ServerHalf implements RequestPath {
   }
 
   #sendHeaders(call: Call): void {
-    if (this.#headersSent) return;
+    if (this.#headersSent || this.#answered) return;
     this.#headersSent = true;
     this.#back.headers(new HeaderMap(call.responseHeaders));
   }
