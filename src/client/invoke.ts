@@ -134,6 +134,8 @@ class Stream implements StreamCall<unknown>, CallInfo {
   #opening: Promise<AsyncIterator<unknown>> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #iterated = false;
+  /** The reader wants no more: neither messages nor the error that says so. */
+  #stopped = false;
 
   constructor(call: Call, response: Promise<unknown>) {
     this.#call = call;
@@ -147,6 +149,7 @@ class Stream implements StreamCall<unknown>, CallInfo {
   }
 
   async next(): Promise<IteratorResult<unknown>> {
+    if (this.#stopped) return { done: true, value: undefined };
     try {
       const iterator = this.#iterator ?? (await this.#opening);
       if (iterator === undefined || this.#call.finished) return await this.#afterEnd(iterator);
@@ -162,6 +165,7 @@ class Stream implements StreamCall<unknown>, CallInfo {
 
   /** Ends the call, and cancels it at the server if it was still going. */
   async return(): Promise<IteratorResult<unknown>> {
+    this.#stopped = true;
     if (!this.#call.finished) {
       this.#call.abort(new RpcError('CANCELLED', 'the caller stopped reading'));
       this.#call.finish();
