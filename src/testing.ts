@@ -11,5 +11,7 @@ export {
   SeededNetwork,
   type SeededNetworkOptions,
 } from './testing/network/seeded-network.js';
+export { type FaultProxy, type FaultProxyOptions, faultProxy } from './testing/proxy/fault-proxy.js';
+export type { Direction, ProxyFaults } from './testing/proxy/proxy-faults.js';
 export { type SeededRandom, seededRandom } from './testing/random.js';
 export { type PendingTimer, type RunLimits, VirtualClock, type VirtualClockOptions } from './testing/virtual-clock.js';

@@ -1,5 +1,5 @@
 /** How long something takes: always the same, anything between two bounds, or mostly short with a tail. */
-import type { SeededRandom } from '../random.js';
+import type { Random } from '../../call/random.js';
 
 /**
  * Milliseconds: a number; `{ uniform: [2, 8] }`, each value as likely; or a heavy tail (log-normal) with its
@@ -29,7 +29,7 @@ export function checkLatency(what: string, latency: Latency): void {
 }
 
 /** One draw, ms. */
-export function sample(latency: Latency, random: SeededRandom): number {
+export function sample(latency: Latency, random: Random): number {
   if (typeof latency === 'number') return latency;
   if ('uniform' in latency) {
     const [min, max] = latency.uniform;
@@ -40,6 +40,6 @@ export function sample(latency: Latency, random: SeededRandom): number {
 }
 
 /** Box and Muller's. */
-function normal(random: SeededRandom): number {
+function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random.next())) * Math.cos(2 * Math.PI * random.next());
 }
