@@ -91,7 +91,7 @@ export function checkPolicy(policy: Policy, context: PolicyContext): PolicyFindi
   checkTopic(policy, context, error);
   for (const option of policyOptions) {
     const field = fields[option];
-    if (field !== undefined && policy[field] !== undefined && !enforced.has(option)) {
+    if (field !== undefined && policy[field] !== undefined && !enforced.has(option) && promises(option, policy)) {
       findings.push({
         severity: 'warning',
         option,
@@ -100,6 +100,11 @@ export function checkPolicy(policy: Policy, context: PolicyContext): PolicyFindi
     }
   }
   return findings;
+}
+
+/** Whether an option promises something; that a method may be repeated is only a statement, until a key makes it so. */
+function promises(option: PolicyOption, policy: Policy): boolean {
+  return option !== 'idempotency' || policy.idempotency === 'KEYED';
 }
 
 type Report = (option: string, message: string) => void;

@@ -25,6 +25,8 @@ export abstract class ProtoError<M extends object, Init> extends DeclaredError {
     const fields = withUnknown(message.create(init), init);
     super(typeName, textOf(typeName, message.toJSON(fields)));
     for (const [key, value] of Object.entries(fields)) {
+      // An empty `message` leaves the Error its own text; not enumerable, that is no field and is not sent.
+      if (key === 'message' && value === '') continue;
       // What a newer peer added is kept for passing on, and is no field that anyone wrote.
       const enumerable = key !== '_unknownFields';
       Object.defineProperty(this, renamed[key] ?? key, { value, enumerable, configurable: true, writable: true });

@@ -19,16 +19,6 @@ export const Market = {
 
 export type Market = typeof Market[keyof typeof Market];
 
-export namespace Market {
-  export type UNKNOWN = typeof Market.UNKNOWN;
-  export type PORTLAND = typeof Market.PORTLAND;
-  export type SEATTLE = typeof Market.SEATTLE;
-  export type SAN_FRANCISCO = typeof Market.SAN_FRANCISCO;
-  export type VANCOUVER = typeof Market.VANCOUVER;
-  export type ANCHORAGE = typeof Market.ANCHORAGE;
-  export type UNRECOGNIZED = typeof Market.UNRECOGNIZED;
-}
-
 export function marketFromJSON(object: any): Market {
   switch (object) {
     case 0:

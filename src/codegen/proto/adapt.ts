@@ -9,7 +9,6 @@
 import { clone, create, type DescField, type DescMessage, type Registry } from '@bufbuild/protobuf';
 import {
   type DescriptorProto,
-  DescriptorProtoSchema,
   type EnumDescriptorProto,
   FeatureSet_FieldPresence,
   type FieldDescriptorProto,
@@ -21,7 +20,7 @@ import {
   OneofDescriptorProtoSchema,
 } from '@bufbuild/protobuf/wkt';
 import { camelCase } from '../names.js';
-import { suffix, type TypeNames } from './names.js';
+import { blank, enumSuffix, isReserved, suffix, type TypeNames } from './names.js';
 
 export function adaptFile(file: FileDescriptorProto, names: TypeNames, registry: Registry): FileDescriptorProto {
   const copy = clone(FileDescriptorProtoSchema, file);
@@ -42,7 +41,10 @@ function adaptTypes(
   names: TypeNames,
   registry: Registry,
 ): void {
-  for (const one of enums) one.name = names.get(scope + one.name)?.simple ?? one.name;
+  for (const one of enums) {
+    renameValues(one);
+    one.name = names.get(scope + one.name)?.simple ?? one.name;
+  }
   for (const message of messages) {
     const fullName = scope + message.name;
     adaptTypes(message.nestedType, message.enumType, `${fullName}.`, names, registry);
@@ -63,10 +65,8 @@ function adaptField(
   if (field.typeName !== '') field.typeName = renamedType(field.typeName, names);
   delete (field as { defaultValue?: string }).defaultValue;
   const resolved = desc?.fields.find((one) => one.number === field.number);
-  const options = create(FieldOptionsSchema, {
-    ...(field.options?.deprecated === true ? { deprecated: true } : {}),
-    ...(field.options !== undefined && field.options.jstype !== 0 ? { jstype: field.options.jstype } : {}),
-  });
+  const options = create(FieldOptionsSchema, field.options?.deprecated === true ? { deprecated: true } : {});
+  const jstype = field.options?.jstype ?? 0;
   field.options = options;
   if (resolved === undefined) return;
   // The entries of a map keep their plain shape: both fields are always there.
@@ -81,6 +81,8 @@ function adaptField(
     field.oneofIndex = message.oneofDecl.length;
     message.oneofDecl.push(create(OneofDescriptorProtoSchema, { name: `_${field.name}` }));
   }
+  // Where a value may be absent or repeated, ts-proto 2.18 prints code for jstype that does not compile.
+  if (jstype !== 0 && resolved.fieldKind === 'scalar' && !explicit) options.jstype = jstype;
 }
 
 /** `.pkg.Outer.Inner`, each part under its new name. */
@@ -101,6 +103,31 @@ function isDelimited(field: DescField): boolean {
     (field.fieldKind === 'message' || (field.fieldKind === 'list' && field.listKind === 'message')) &&
     field.delimitedEncoding
   );
+}
+
+/**
+ * The values of an enum lose the enum's name as their prefix. Where two would then be one, or one would be
+ * what ts-proto adds, all keep it; what is still taken gets a `_`. ProtoJSON has the names of the file.
+ */
+function renameValues(type: EnumDescriptorProto): void {
+  const prefix = `${screamingCase(type.name)}_`;
+  const added = type.value.some((value) => value.number === -1) ? [] : ['UNRECOGNIZED'];
+  const short = type.value.map((value) => value.name.replace(prefix, ''));
+  const clash = new Set([...short, ...added]).size < short.length + added.length;
+  for (const value of type.value) {
+    if (clash) value.name = value.name.charAt(0) + blank + value.name.slice(1);
+    const member = clash ? value.name.replace(blank, '') : value.name.replace(prefix, '');
+    if (added.includes(member) || member === '__proto__') value.name += enumSuffix;
+    else if (isReserved(member)) value.name += blank;
+  }
+}
+
+/** As ts-proto makes the prefix: `FooBar` -> `FOO_BAR`. */
+function screamingCase(name: string): string {
+  return name
+    .replace(/[a-z0-9]([A-Z])/g, (pair) => `${pair.charAt(0)}_${pair.charAt(1)}`)
+    .replace(/[A-Z]([A-Z][a-z])/g, (word) => `${word.charAt(0)}_${word.slice(1)}`)
+    .toUpperCase();
 }
 
 /** Members that every object has from Object.prototype: a property of another type cannot take their name. */

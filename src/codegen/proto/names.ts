@@ -26,9 +26,9 @@ const words =
 
 /** What ts-proto's modules declare, import, or use without `globalThis.`. */
 const used =
-  'Array BigInt Math BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
+  'Array BigInt Boolean Math Number String BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
   'StructWrapperFns AnyValueWrapperFns ListValueWrapperFns FieldMaskWrapperFns base64FromBytes bytesFromBase64 ' +
-  'fromJsonTimestamp fromTimestamp toTimestamp numberToLong longToNumber isObject isSet assertAny globalThis parseInt Buffer Promise';
+  'fromJsonTimestamp fromTimestamp toTimestamp numberToLong longToNumber isObject isSet assertAny globalThis parseInt Buffer';
 
 /** Parameters and variables of the generated functions: a type of that name would be hidden by them. */
 const locals =
@@ -36,10 +36,24 @@ const locals =
   'seconds nanos millis struct tag test v val value values writer array m n i t arr bin';
 
 /**
- * Stands for a trailing `_`, which ts-proto would drop when it makes camel case; `printMessages` puts the
+ * Stands for a trailing `_`, which ts-proto would drop when it makes camel case; `settleNames` puts the
  * `_` in its place. Letters and digits only: ts-proto reads names out of text.
  */
 export const suffix = 'ZZu5fZZ';
+
+/** Stands for nothing: keeps ts-proto from reading a name as what it would be without. */
+export const blank = 'ZZu00ZZ';
+/** Stands for a trailing `_` in TypeScript and for nothing in a string, which is the name in ProtoJSON. */
+export const enumSuffix = 'ZZu5eZZ';
+
+/** Puts what they stand for in the place of `suffix`, `blank` and `enumSuffix`. */
+export function settleNames(text: string): string {
+  return text
+    .replace(/ZZu5eZZ(?=")/g, '')
+    .replaceAll(enumSuffix, '_')
+    .replaceAll(blank, '')
+    .replaceAll(suffix, '_');
+}
 
 const reserved: ReadonlySet<string> = new Set(`${words} ${used} ${locals}`.split(' '));
 

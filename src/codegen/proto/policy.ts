@@ -72,7 +72,7 @@ export class PolicyReader {
       ...(features.length === 0 ? {} : { features }),
       ...(base.deprecated === undefined && method.proto.options?.deprecated === true ? { deprecated: {} } : {}),
     };
-    this.check(policy, { service, kind: kindOf(method), name }, report, new Set(Object.keys(json)));
+    this.check(policy, { service, kind: kindOf(method), name }, report);
     this.checkFields(method, policy, name, report);
     return { policy, version: undefined, errors: (json['errors'] as string[] | undefined) ?? [] };
   }
@@ -84,18 +84,8 @@ export class PolicyReader {
     };
   }
 
-  private check(
-    policy: Policy,
-    context: Parameters<typeof checkPolicy>[1],
-    report: Report,
-    written?: ReadonlySet<string>,
-  ): void {
-    for (const { severity, message, option } of checkPolicy(policy, context)) {
-      // What was read from a standard option is not ours to warn of.
-      if (severity === 'warning' && written !== undefined && option === 'idempotency' && !written.has('idempotency'))
-        continue;
-      report(option, message, severity);
-    }
+  private check(policy: Policy, context: Parameters<typeof checkPolicy>[1], report: Report): void {
+    for (const { severity, message, option } of checkPolicy(policy, context)) report(option, message, severity);
   }
 
   private checkVersion(service: DescService, version: string, report: Report): void {

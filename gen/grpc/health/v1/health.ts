@@ -32,14 +32,6 @@ export const HealthCheckResponse_ServingStatus = {
 export type HealthCheckResponse_ServingStatus =
   typeof HealthCheckResponse_ServingStatus[keyof typeof HealthCheckResponse_ServingStatus];
 
-export namespace HealthCheckResponse_ServingStatus {
-  export type UNKNOWN = typeof HealthCheckResponse_ServingStatus.UNKNOWN;
-  export type SERVING = typeof HealthCheckResponse_ServingStatus.SERVING;
-  export type NOT_SERVING = typeof HealthCheckResponse_ServingStatus.NOT_SERVING;
-  export type SERVICE_UNKNOWN = typeof HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN;
-  export type UNRECOGNIZED = typeof HealthCheckResponse_ServingStatus.UNRECOGNIZED;
-}
-
 export function healthCheckResponse_ServingStatusFromJSON(object: any): HealthCheckResponse_ServingStatus {
   switch (object) {
     case 0:

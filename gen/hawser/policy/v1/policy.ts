@@ -42,15 +42,6 @@ export const Idempotency = {
 
 export type Idempotency = typeof Idempotency[keyof typeof Idempotency];
 
-export namespace Idempotency {
-  export type UNSPECIFIED = typeof Idempotency.UNSPECIFIED;
-  export type NONE = typeof Idempotency.NONE;
-  export type NO_SIDE_EFFECTS = typeof Idempotency.NO_SIDE_EFFECTS;
-  export type IDEMPOTENT = typeof Idempotency.IDEMPOTENT;
-  export type KEYED = typeof Idempotency.KEYED;
-  export type UNRECOGNIZED = typeof Idempotency.UNRECOGNIZED;
-}
-
 export function idempotencyFromJSON(object: any): Idempotency {
   switch (object) {
     case 0:
@@ -104,15 +95,6 @@ export const Criticality = {
 } as const;
 
 export type Criticality = typeof Criticality[keyof typeof Criticality];
-
-export namespace Criticality {
-  export type UNSPECIFIED = typeof Criticality.UNSPECIFIED;
-  export type CRITICAL_PLUS = typeof Criticality.CRITICAL_PLUS;
-  export type CRITICAL = typeof Criticality.CRITICAL;
-  export type SHEDDABLE_PLUS = typeof Criticality.SHEDDABLE_PLUS;
-  export type SHEDDABLE = typeof Criticality.SHEDDABLE;
-  export type UNRECOGNIZED = typeof Criticality.UNRECOGNIZED;
-}
 
 export function criticalityFromJSON(object: any): Criticality {
   switch (object) {
@@ -317,14 +299,6 @@ export const Topic_Mode = {
 
 export type Topic_Mode = typeof Topic_Mode[keyof typeof Topic_Mode];
 
-export namespace Topic_Mode {
-  export type UNSPECIFIED = typeof Topic_Mode.UNSPECIFIED;
-  export type EVERY = typeof Topic_Mode.EVERY;
-  export type LATEST = typeof Topic_Mode.LATEST;
-  export type MERGE = typeof Topic_Mode.MERGE;
-  export type UNRECOGNIZED = typeof Topic_Mode.UNRECOGNIZED;
-}
-
 export function topic_ModeFromJSON(object: any): Topic_Mode {
   switch (object) {
     case 0:
@@ -366,14 +340,6 @@ export function topic_ModeToJSON(object: Topic_Mode): string {
 export const Topic_Conflation = { UNSPECIFIED: 0, ON_PRESSURE: 1, ALWAYS: 2, NEVER: 3, UNRECOGNIZED: -1 } as const;
 
 export type Topic_Conflation = typeof Topic_Conflation[keyof typeof Topic_Conflation];
-
-export namespace Topic_Conflation {
-  export type UNSPECIFIED = typeof Topic_Conflation.UNSPECIFIED;
-  export type ON_PRESSURE = typeof Topic_Conflation.ON_PRESSURE;
-  export type ALWAYS = typeof Topic_Conflation.ALWAYS;
-  export type NEVER = typeof Topic_Conflation.NEVER;
-  export type UNRECOGNIZED = typeof Topic_Conflation.UNRECOGNIZED;
-}
 
 export function topic_ConflationFromJSON(object: any): Topic_Conflation {
   switch (object) {
@@ -425,17 +391,6 @@ export const Topic_Merge = {
 } as const;
 
 export type Topic_Merge = typeof Topic_Merge[keyof typeof Topic_Merge];
-
-export namespace Topic_Merge {
-  export type UNSPECIFIED = typeof Topic_Merge.UNSPECIFIED;
-  export type LAST = typeof Topic_Merge.LAST;
-  export type SUM = typeof Topic_Merge.SUM;
-  export type MIN = typeof Topic_Merge.MIN;
-  export type MAX = typeof Topic_Merge.MAX;
-  export type UNION = typeof Topic_Merge.UNION;
-  export type CUSTOM = typeof Topic_Merge.CUSTOM;
-  export type UNRECOGNIZED = typeof Topic_Merge.UNRECOGNIZED;
-}
 
 export function topic_MergeFromJSON(object: any): Topic_Merge {
   switch (object) {
@@ -502,16 +457,6 @@ export const Topic_Recovery = {
 
 export type Topic_Recovery = typeof Topic_Recovery[keyof typeof Topic_Recovery];
 
-export namespace Topic_Recovery {
-  export type UNSPECIFIED = typeof Topic_Recovery.UNSPECIFIED;
-  export type PRECISE = typeof Topic_Recovery.PRECISE;
-  export type REPEATING = typeof Topic_Recovery.REPEATING;
-  export type CONVERGENT = typeof Topic_Recovery.CONVERGENT;
-  export type DIVERGENT = typeof Topic_Recovery.DIVERGENT;
-  export type GAP = typeof Topic_Recovery.GAP;
-  export type UNRECOGNIZED = typeof Topic_Recovery.UNRECOGNIZED;
-}
-
 export function topic_RecoveryFromJSON(object: any): Topic_Recovery {
   switch (object) {
     case 0:
@@ -563,14 +508,6 @@ export function topic_RecoveryToJSON(object: Topic_Recovery): string {
 export const Topic_Durability = { UNSPECIFIED: 0, NONE: 1, PROCESS: 2, FSYNC: 3, UNRECOGNIZED: -1 } as const;
 
 export type Topic_Durability = typeof Topic_Durability[keyof typeof Topic_Durability];
-
-export namespace Topic_Durability {
-  export type UNSPECIFIED = typeof Topic_Durability.UNSPECIFIED;
-  export type NONE = typeof Topic_Durability.NONE;
-  export type PROCESS = typeof Topic_Durability.PROCESS;
-  export type FSYNC = typeof Topic_Durability.FSYNC;
-  export type UNRECOGNIZED = typeof Topic_Durability.UNRECOGNIZED;
-}
 
 export function topic_DurabilityFromJSON(object: any): Topic_Durability {
   switch (object) {
