@@ -3,6 +3,7 @@
  * waits for it: a call goes to an idle connection if there is one, else to a new one while there may be
  * more, and is pipelined behind others only when neither is to be had.
  */
+import type { Logger } from '../../call/logger.js';
 import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Attempt } from './attempt.js';
@@ -14,6 +15,7 @@ export interface PoolOptions
   readonly maxWaiting: number;
   readonly connectTimeoutMs: number;
   readonly random: Random;
+  readonly logger: Logger | undefined;
 }
 
 /** ms until the next try after a first failure to connect; it doubles with each further one. */
@@ -160,7 +162,7 @@ export class ClientPool {
   }
 
   #connect(): void {
-    const { clock, connectTimeoutMs } = this.#options;
+    const { address, clock, connectTimeoutMs, logger } = this.#options;
     let wasReady = false;
     const connection: ClientConnection = new ClientConnection({
       ...this.#options,
@@ -174,6 +176,7 @@ export class ClientPool {
       onClosed: (error) => {
         cancel();
         this.#connections.delete(connection);
+        if (error !== undefined) logger?.debug({ transport: 'thrift', address, err: error }, 'a connection was lost');
         if (!wasReady) this.#failedToConnect(error);
         this.#dispatch();
       },

@@ -56,6 +56,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     limits,
     clock,
     random,
+    logger: options.logger,
     connectTimeoutMs: atLeastOne('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
     maxConnections: atLeastOne('maxConnections', options.maxConnections ?? 4),
     maxWaiting: atLeastOne('maxWaiting', options.maxWaiting ?? 1_024),

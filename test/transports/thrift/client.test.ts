@@ -1,3 +1,7 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { createClient } from 'hawser';
 import { ApplicationFault, encodeApplicationException, TMessageType, writeMessage } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -339,6 +343,56 @@ describe('the Thrift client', () => {
       });
       await peers[0]?.gone();
     });
+  });
+
+  it('ends with an RpcError, whatever a server sends instead of an answer', async () => {
+    let answer = Buffer.alloc(0);
+    const { port } = await rawServer(async (peer) => {
+      await peer.frame();
+      peer.socket.end(answer);
+    });
+    const transports = (['binary', 'compact', 'header'] as const).map((wire) =>
+      transportTo(port, { wire, maxConnections: 1, zlib: wire === 'header' }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...transports),
+        fc.oneof(
+          fc.uint8Array({ maxLength: 100 }),
+          fc.uint8Array({ maxLength: 100 }).map(framed),
+          fc
+            .uint8Array({ maxLength: 60 })
+            .map((body) => framed(writeMessage('binary', 'echo', TMessageType.EXCEPTION, 1, body))),
+          fc
+            .uint8Array({ maxLength: 60 })
+            .map((body) => framed(Buffer.concat([Buffer.from('0fff0000000000010002', 'hex'), body]))),
+        ),
+        async (transport, bytes) => {
+          answer = Buffer.from(bytes);
+          await expect(attempt(transport, 'echo', { text: '' }).response).rejects.toBeInstanceOf(RpcError);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('does not keep the process alive by connections that are idle', async () => {
+    const served = await serveParley();
+    const script = `
+      import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { createClient } from 'hawser';
+      import { Parley } from ${JSON.stringify(join(import.meta.dirname, 'parley.ts'))};
+      const client = createClient(Parley, ${JSON.stringify(`thrift://${served.address}`)});
+      console.log(await client.echo({ text: 'and then it ends' }));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--import', 'tsx', '--conditions=hawser-source', '--input-type=module', '--eval', script],
+      { timeout: 15_000, cwd: join(import.meta.dirname, '../../..') },
+    );
+    expect(stdout.trim()).toBe('and then it ends');
   });
 
   it('sends headers and what is left of the deadline over THeader, and takes headers back', async () => {
