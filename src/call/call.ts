@@ -264,6 +264,11 @@ export class Call {
     return () => listeners.delete(fn);
   }
 
+  /** How many would be told of an abort now; the signal, once made, counts by itself. */
+  get abortListeners(): number {
+    return this.#onAbort?.size ?? 0;
+  }
+
   /** Runs `fn` when the call is over, however it ends; at once if it is. */
   onFinish(fn: () => void): void {
     if (this.#finished) fn();
