@@ -210,11 +210,15 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Who called setTimer. */
+const thisFile = new URL(import.meta.url).pathname;
+
+/** Who asked for a timer: the first lines of the stack outside this file. */
 function originOf({ stack = '' }: Error): string {
   return stack
     .split('\n')
-    .slice(2, 5)
+    .slice(1)
+    .filter((line) => !line.includes(thisFile) && !line.includes('new Promise'))
+    .slice(0, 3)
     .map((line) => line.trim())
     .join(' < ');
 }
