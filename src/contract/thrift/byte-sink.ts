@@ -26,8 +26,9 @@ export abstract class ByteSink {
     return this.pos;
   }
 
-  /** Forgets what was written. */
+  /** Forgets what was written; also the room that a message took which was never finished. */
   reset(limits: ThriftLimits): void {
+    if (this.end > 2 * handOverBytes) this.renew();
     this.pos = 0;
     this.depth = 0;
     this.maxDepth = limits.depth;
@@ -39,10 +40,9 @@ export abstract class ByteSink {
     const { pos, bytes } = this;
     this.pos = 0;
     if (pos >= handOverBytes) {
-      this.bytes = Buffer.allocUnsafeSlow(initialBytes);
-      this.end = initialBytes;
-      // A buffer that is mostly slack would be held for as long as the message is.
-      if (pos * 2 >= bytes.length) return bytes.subarray(0, pos);
+      // It grows by doubling, so at most half of it is slack.
+      this.renew();
+      return bytes.subarray(0, pos);
     }
     const copy = Buffer.allocUnsafe(pos);
     copy.set(pos === bytes.length ? bytes : bytes.subarray(0, pos));
@@ -55,6 +55,11 @@ export abstract class ByteSink {
     if (this.pos + length > this.end) this.grow(length);
     this.bytes.set(value, this.pos);
     this.pos += length;
+  }
+
+  private renew(): void {
+    this.bytes = Buffer.allocUnsafeSlow(initialBytes);
+    this.end = initialBytes;
   }
 
   /** Makes room for `more` bytes after `pos`. */

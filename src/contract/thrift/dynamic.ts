@@ -169,7 +169,7 @@ function writeUnion(name: string, slots: readonly Slot[], writer: ThriftWriter, 
 function readUnion(name: string, slots: readonly Slot[], reader: ThriftReader): Fields {
   let union: Fields | undefined;
   let count = 0;
-  let unknown = 0;
+  let unknown: number | undefined;
   reader.structBegin();
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     const slot = slots.find(({ header }) => header === field);
@@ -183,6 +183,6 @@ function readUnion(name: string, slots: readonly Slot[], reader: ThriftReader): 
     union = { $case: slot.info.localName, value };
   }
   reader.structEnd();
-  if (count > 1 || (count === 0 && unknown === 0)) unionCount(name, count);
+  if (count > 1 || (count === 0 && unknown === undefined)) unionCount(name, count);
   return union ?? { $case: '$unknown', value: unknown };
 }

@@ -348,6 +348,7 @@ describe('a union', () => {
 
   it('with a field of a later version only says which', () => {
     expect(union.decode(Buffer.from('950200', 'hex'), 'compact')).toEqual({ $case: '$unknown', value: 9 });
+    expect(union.decode(Buffer.from('0300000700', 'hex'), 'binary')).toEqual({ $case: '$unknown', value: 0 });
     expect(union.toJSON({ $case: '$unknown', value: 9 })).toEqual({ $unknown: 9 });
     expect(() => union.encode({ $case: '$unknown', value: 9 }, 'compact')).toThrow(TypeError);
   });

@@ -214,6 +214,15 @@ describe.each(['binary', 'compact'] as const)('a result in %s', (encoding) => {
     expect(() => codec.decode(undeclared, encoding)).toThrow(/neither a result/);
   });
 
+  it('that holds a value and a declared error is a failure', () => {
+    const text = dynamicResult(string, [bad]);
+    const value = text.encode('x', encoding).subarray(0, -1);
+    const error = encodeDeclared(bad, badFish.create({}) as unknown as Error, encoding);
+    expect(() => text.decode(Buffer.concat([value, error]), encoding)).toThrow(
+      expect.objectContaining({ name: 'BadFish' }),
+    );
+  });
+
   it('of void may be empty, and still throws a declared error', () => {
     const none = dynamicResult(undefined, [bad]);
     expect(none.decode(none.encode(undefined, encoding), encoding)).toBeUndefined();
