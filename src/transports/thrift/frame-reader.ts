@@ -67,7 +67,7 @@ export class FrameReader {
     if (!framed && this.#accepts === 'framed') {
       const protocol = opening === 'unframed-binary' ? 'binary' : 'compact';
       throw new WireError(
-        `the peer sends unframed (buffered) ${protocol} messages, which are taken here only on request; use a framed transport there, or unframed: true on a server and ?framing=unframed in a client's address`,
+        `the peer sends unframed (buffered) ${protocol} messages, and this end takes frames only; use a framed transport there, or leave unframed: false out of a server's options and put ?framing=unframed into a client's address`,
       );
     }
     return framed;

@@ -14,7 +14,10 @@ import { peerOf, serverTlsOptions } from './tls.js';
 
 export interface ThriftServerOptions {
   readonly limits?: Partial<ConnectionLimits>;
-  /** Also serve clients that send messages without frames (TBufferedTransport). Off by default. */
+  /**
+   * Serve clients that send messages without frames (TBufferedTransport) too; their first byte tells them from a
+   * frame's length. On by default; `false` closes such connections.
+   */
   readonly unframed?: boolean;
   /** Take THeader payloads that are compressed with zlib, and answer those the same way. Off by default. */
   readonly zlib?: boolean;
@@ -27,7 +30,7 @@ export interface ThriftListenOptions extends ThriftServerOptions {
 }
 
 /**
- * Serves framed binary, framed compact and THeader on one address. Throws a TypeError or RangeError for options that
+ * Serves binary and compact, framed and unframed, and THeader on one address. Throws a TypeError or RangeError for options that
  * cannot be meant, an Error when the address cannot be bound.
  */
 export async function listenThrift(dispatcher: Dispatcher, options: ThriftListenOptions): Promise<Listener> {
@@ -46,7 +49,7 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
     };
     // The address is gone once the socket is closed.
     peer();
-    const { unframed = false, zlib = false } = options;
+    const { unframed = true, zlib = false } = options;
     const connection = new ServerConnection(socket, { dispatcher, limits, routes, peer, unframed, zlib });
     connections.set(socket, connection);
     socket.on('close', () => connections.delete(socket));

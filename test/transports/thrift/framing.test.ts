@@ -164,7 +164,7 @@ describe('the frame reader', () => {
       [Buffer.from('POST /x HTTP/1.1\r\n'), /the peer speaks HTTP/],
       [Buffer.from('PRI * HTTP/2.0\r\n'), /the peer speaks HTTP/],
       [Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00]), /the peer speaks TLS/],
-      [echoMessage('a'), /unframed \(buffered\) binary .* unframed: true/],
+      [echoMessage('a'), /unframed \(buffered\) binary .* unframed: false/],
       [echoMessage('a', { protocol: 'compact' }), /unframed \(buffered\) compact/],
     ] as const) {
       const one = reader();

@@ -40,8 +40,6 @@ describe('a connection is closed, with a line in the log, when the first bytes a
     ['a frame length of 0', '00000000', /announced with 0 bytes/],
     ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), /the peer speaks HTTP/],
     ['a TLS ClientHello', '1603010200010001fc0303', /the peer speaks TLS/],
-    ['unframed binary that was not asked for', echoMessage('x'), /unframed: true/],
-    ['unframed compact that was not asked for', echoMessage('x', { protocol: 'compact' }), /unframed: true/],
     ['a frame of another version of binary', framed(bytes('80020001 00000004 6563686f 00000001 00')), /0x80020001/],
     [
       'a frame of another version of compact',
@@ -66,6 +64,16 @@ describe('a connection is closed, with a line in the log, when the first bytes a
     peer.send(typeof first === 'string' ? bytes(first) : first);
     await peer.gone();
     expect(logged(served)).toMatch(sentence);
+    expect(peer.received.length).toBe(0);
+    await stillServes(served.port);
+  });
+
+  it.each(['binary', 'compact'] as const)('unframed %s, and the server was told to take frames only', async (protocol) => {
+    const served = await serveParley({ unframed: false });
+    const peer = await RawPeer.connect(served.port);
+    peer.send(echoMessage('x', { protocol }));
+    await peer.gone();
+    expect(logged(served)).toMatch(/unframed \(buffered\) \w+ messages, and this end takes frames only/);
     expect(peer.received.length).toBe(0);
     await stillServes(served.port);
   });

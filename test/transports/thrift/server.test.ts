@@ -42,14 +42,19 @@ async function until(done: () => boolean): Promise<void> {
 }
 
 describe('the Thrift server', () => {
-  it('serves framed binary, framed compact and THeader on one port, and answers in kind', async () => {
+  it('serves binary and compact, framed and bare, and THeader on one port, and answers in kind', async () => {
     const served = await serveParley();
     for (const protocol of ['binary', 'compact'] as const) {
       const peer = await RawPeer.connect(served.port);
       peer.send(framed(echoMessage('hi', { protocol, seqid: 5 })));
-      const answer = readAnswer(await peer.frame(), protocol);
+      const frame = await peer.frame();
+      const answer = readAnswer(frame, protocol);
       expect(answer).toMatchObject({ name: 'echo', type: TMessageType.REPLY, seqid: 5 });
       expect(Parley.methods.echo.response.decode(answer.body, protocol)).toBe('hi');
+
+      const bare = await RawPeer.connect(served.port);
+      bare.send(echoMessage('hi', { protocol, seqid: 5 }));
+      expect(readAnswer(await bare.bytes(frame.length), protocol)).toEqual(answer);
 
       const header = await RawPeer.connect(served.port);
       header.send(
