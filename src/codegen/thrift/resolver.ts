@@ -12,8 +12,10 @@ import type {
   ServiceDefinition,
   ServiceFunction,
   StructDefinition,
+  Type,
   TypeDefinition,
   TypedefDefinition,
+  Value,
 } from './program.js';
 import { annotations, TypeResolver } from './resolve-types.js';
 import { ValueResolver } from './resolve-values.js';
@@ -30,7 +32,9 @@ import type {
   Name,
   ServiceNode,
   StructNode,
+  ValueNode,
 } from './syntax.js';
+import { sizeOf } from './value-size.js';
 
 /** A resolved file, and what other files see of it. */
 export interface ResolvedFile {
@@ -53,7 +57,7 @@ export function resolveFile(
   includes: readonly ResolvedInclude[],
   limits: ThriftLimits,
 ): ResolvedFile {
-  return new FileResolver(source, name, file, includes, limits.nesting).run();
+  return new FileResolver(source, name, file, includes, limits).run();
 }
 
 class FileResolver {
@@ -73,7 +77,7 @@ class FileResolver {
     name: string,
     private readonly file: FileNode,
     private readonly includes: readonly ResolvedInclude[],
-    nesting: number,
+    private readonly limits: ThriftLimits,
   ) {
     this.program = {
       source,
@@ -93,7 +97,7 @@ class FileResolver {
       ...{ span: nowhere, nameSpan: nowhere },
     };
     const excuse = (used: string) => this.isExcused(used);
-    this.types = new TypeResolver(source, this.visible, excuse, missing, nesting);
+    this.types = new TypeResolver(source, this.visible, excuse, missing, limits.nesting);
     this.values = new ValueResolver(source, this.visible, this.types, excuse);
   }
 
@@ -225,15 +229,25 @@ class FileResolver {
 
   private field(node: FieldNode): Field {
     const type = this.types.resolve(node.type);
-    const value = node.value === undefined ? undefined : this.values.resolve(node.value, type, `"${node.name.text}"`);
+    const value = node.value === undefined ? undefined : this.value(node.value, type, `"${node.name.text}"`);
     const { id, requiredness, reference } = node;
     return { ...this.named(node), id, requiredness, reference, type, value };
+  }
+
+  private value(node: ValueNode, type: Type, what: string): Value | undefined {
+    const value = this.values.resolve(node, type, what);
+    if (value === undefined) return undefined;
+    const size = sizeOf(value);
+    if (size <= this.limits.constantSize) return value;
+    const message = `${what} holds ${size} values, with the constants that it names written out; the limit is ${this.limits.constantSize}`;
+    this.source.error(node, message);
+    return undefined;
   }
 
   private defineConst(node: ConstNode): void {
     const type = this.types.resolve(node.type);
     const name = node.name.text;
-    const value = this.values.resolve(node.value, type, `the constant ${name}`);
+    const value = this.value(node.value, type, `the constant ${name}`);
     if (this.visible.constants.has(name)) {
       this.source.error(node.name, `there is already a constant ${name}`);
       return;
