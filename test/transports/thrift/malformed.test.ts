@@ -68,15 +68,18 @@ describe('a connection is closed, with a line in the log, when the first bytes a
     await stillServes(served.port);
   });
 
-  it.each(['binary', 'compact'] as const)('unframed %s, and the server was told to take frames only', async (protocol) => {
-    const served = await serveParley({ unframed: false });
-    const peer = await RawPeer.connect(served.port);
-    peer.send(echoMessage('x', { protocol }));
-    await peer.gone();
-    expect(logged(served)).toMatch(/unframed \(buffered\) \w+ messages, and this end takes frames only/);
-    expect(peer.received.length).toBe(0);
-    await stillServes(served.port);
-  });
+  it.each(['binary', 'compact'] as const)(
+    'unframed %s, and the server was told to take frames only',
+    async (protocol) => {
+      const served = await serveParley({ unframed: false });
+      const peer = await RawPeer.connect(served.port);
+      peer.send(echoMessage('x', { protocol }));
+      await peer.gone();
+      expect(logged(served)).toMatch(/unframed \(buffered\) \w+ messages, and this end takes frames only/);
+      expect(peer.received.length).toBe(0);
+      await stillServes(served.port);
+    },
+  );
 
   it('nothing at all, and then the end', async () => {
     const served = await serveParley();
