@@ -1,7 +1,7 @@
 /**
  * What ts-proto is given instead of the compiler's descriptors, so that its output is right for every valid
  * file. The wire and ProtoJSON stay as they are (numbers, types and `json_name` are kept). Changed are
- * - names that would clash in TypeScript (names.ts; fields here);
+ * - names that would clash in TypeScript (names.ts);
  * - proto2 and editions: written as the proto3 that means the same. ts-proto 2.18 knows neither features nor
  *   a required zero, and would drop an explicit `false` or `0` of an optional proto2 field when encoding;
  * - what makes no code: services, extensions, options.
@@ -19,8 +19,7 @@ import {
   FieldDescriptorProto_Label as Label,
   OneofDescriptorProtoSchema,
 } from '@bufbuild/protobuf/wkt';
-import { camelCase } from '../names.js';
-import { blank, enumSuffix, isReserved, suffix, type TypeNames } from './names.js';
+import { blank, enumSuffix, isReserved, memberNames, type TypeNames } from './names.js';
 
 export function adaptFile(file: FileDescriptorProto, names: TypeNames, registry: Registry): FileDescriptorProto {
   const copy = clone(FileDescriptorProtoSchema, file);
@@ -49,10 +48,18 @@ function adaptTypes(
     const fullName = scope + message.name;
     adaptTypes(message.nestedType, message.enumType, `${fullName}.`, names, registry);
     message.name = names.get(fullName)?.simple ?? message.name;
+    const members = memberNames(message);
     message.extension = [];
     const desc = registry.getMessage(fullName);
     for (const field of message.field) adaptField(field, message, desc, names);
-    renameMembers(message);
+    for (const [index, name] of members.fields.entries()) {
+      const field = message.field[index];
+      if (field !== undefined) field.name = name;
+    }
+    for (const [index, name] of members.oneofs.entries()) {
+      const oneof = message.oneofDecl[index];
+      if (oneof !== undefined) oneof.name = name;
+    }
   }
 }
 
@@ -128,37 +135,4 @@ function screamingCase(name: string): string {
     .replace(/[a-z0-9]([A-Z])/g, (pair) => `${pair.charAt(0)}_${pair.charAt(1)}`)
     .replace(/[A-Z]([A-Z][a-z])/g, (word) => `${word.charAt(0)}_${word.slice(1)}`)
     .toUpperCase();
-}
-
-/** Members that every object has from Object.prototype: a property of another type cannot take their name. */
-const inherited = new Set([
-  'constructor',
-  'hasOwnProperty',
-  'isPrototypeOf',
-  'propertyIsEnumerable',
-  'toLocaleString',
-  'toString',
-  'valueOf',
-  '__proto__',
-]);
-
-/**
- * Fields and oneofs that would be one property in TypeScript, or one of Object's, get a `_`. protoc refuses
- * most such pairs itself, for their JSON names; not a oneof and a field, and not all in proto2.
- */
-function renameMembers(message: DescriptorProto): void {
-  const taken = new Set<string>();
-  const free = (name: string): string => {
-    let chosen = name;
-    const unfit = (camel: string): boolean => camel === '' || inherited.has(camel) || taken.has(camel);
-    while (unfit(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
-    taken.add(camelCase(chosen));
-    return chosen;
-  };
-  // The fields first: they keep their names where only a oneof is in the way.
-  for (const field of message.field) field.name = free(field.name);
-  message.oneofDecl.forEach((oneof, index) => {
-    const synthetic = message.field.some((field) => field.oneofIndex === index && field.proto3Optional);
-    if (!synthetic) oneof.name = free(oneof.name);
-  });
 }

@@ -87,16 +87,26 @@ function diagnosticOf(error: BufError, sources: ReadonlyMap<string, ProtoSource>
   const source = sources.get(name);
   const line = error.start_line ?? 0;
   const sourceLine = source?.text.split('\n', line)[line - 1]?.replace(/\r$/, '');
-  const sameLine = error.end_line === line && error.end_column !== undefined;
+  const column = utf16Column(sourceLine, error.start_column ?? 0);
+  const end = error.end_line === line ? utf16Column(sourceLine, error.end_column ?? 0) : 0;
   return {
     severity: 'error',
     message: sentence(error.message ?? ''),
     file: source?.display ?? name,
     line,
-    column: error.start_column ?? 0,
-    ...(sameLine ? { length: Math.max(1, (error.end_column ?? 0) - (error.start_column ?? 0)) } : {}),
+    column,
+    ...(end > column ? { length: end - column } : {}),
     ...(sourceLine === undefined ? {} : { sourceLine }),
   };
+}
+
+/** buf counts the bytes of a line, from 1. */
+function utf16Column(line: string | undefined, column: number): number {
+  return line === undefined || column < 1
+    ? column
+    : Buffer.from(line)
+        .subarray(0, column - 1)
+        .toString().length + 1;
 }
 
 function sentence(message: string): string {

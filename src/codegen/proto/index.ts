@@ -40,12 +40,10 @@ export interface ProtoResult {
 export async function compileProto(options: ProtoOptions): Promise<ProtoResult> {
   const sources = readSources(options.roots, options.includes);
   const diagnostics = [...sources.diagnostics];
-  const unread = new Set(diagnostics.map((one) => `${one.file}:${one.line}:${one.column}`));
   const units: Unit[] = [];
   for (const group of groupSources(sources)) {
     const compiled = await compile(group, sources.files);
-    // What was found before buf ran is not said twice.
-    diagnostics.push(...compiled.diagnostics.filter((one) => !unread.has(`${one.file}:${one.line}:${one.column}`)));
+    diagnostics.push(...compiled.diagnostics.filter((one) => !isKnown(one, sources.diagnostics)));
     if (compiled.files.length > 0) units.push(new Unit(compiled.files, group.inputs, sources));
   }
   for (const unit of units) diagnostics.push(...unit.check());
@@ -59,7 +57,7 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
   diagnostics.sort(byPlace);
   if (diagnostics.some((one) => one.severity === 'error')) return { files, origins, diagnostics, ...counts };
   for (const unit of units) {
-    for (const [path, { text, source }] of await unit.print()) {
+    for (const { path, text, source } of await unit.print()) {
       const other = origins.get(path);
       if (other !== undefined && files.get(path) !== text) {
         const shown = sources.files.get(source)?.display ?? source;
@@ -77,6 +75,22 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
     diagnostics,
     ...counts,
   };
+}
+
+interface Printed {
+  /** Below the output folder. */
+  readonly path: string;
+  readonly text: string;
+  /** Import name of the file it is from. */
+  readonly source: string;
+}
+
+/** An import that is nowhere was found before buf ran, and said better. */
+function isKnown(found: Diagnostic, known: readonly Diagnostic[]): boolean {
+  return (
+    /^Import(?:ed file| path)\b/.test(found.message) &&
+    known.some((one) => one.file === found.file && one.line === found.line)
+  );
 }
 
 /** Files that were compiled together. */
@@ -100,13 +114,13 @@ class Unit {
     return reader.diagnostics;
   }
 
-  async print(): Promise<Map<string, { text: string; source: string }>> {
+  async print(): Promise<Printed[]> {
     const names = typeNames(this.compiled);
     const errors = new Set(this.services.flatMap((one) => one.methods.flatMap((method) => method.errors)));
     const needed = this.needed(errors);
-    const printed = new Map<string, { text: string; source: string }>();
+    const printed: Printed[] = [];
     const put = (source: string, suffix: '' | '.rpc' | '.desc', text: string): void => {
-      printed.set(modulePath(source, suffix), { text, source });
+      printed.push({ path: modulePath(source, suffix), text, source });
     };
     const adapted = this.compiled.map((file) => adaptFile(file, names, this.registry));
     for (const [source, text] of await printMessages(adapted, [...needed].sort())) put(source, '', text);

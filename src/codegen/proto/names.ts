@@ -68,7 +68,8 @@ export function typeNames(files: readonly FileDescriptorProto[]): Map<string, Ty
 }
 
 function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): void {
-  const taken = new Set<string>();
+  // ts-proto refers to Google's Timestamp by this name wherever it is used, whatever the file declares.
+  const taken = new Set(file.name === timestampFile || !usesTimestamp(file.messageType) ? [] : ['Timestamp']);
 
   const choose = (plain: string, prefix: string, kind: 'Message' | 'Enum'): { simple: string; local: string } => {
     for (let attempt = 0; ; attempt += 1) {
@@ -101,6 +102,15 @@ function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): voi
   visit(file.messageType, file.enumType, '', file.package === '' ? '' : `${file.package}.`);
 }
 
+const timestampFile = 'google/protobuf/timestamp.proto';
+
+function usesTimestamp(messages: readonly DescriptorProto[]): boolean {
+  return messages.some(
+    (one) =>
+      one.field.some((field) => field.typeName === '.google.protobuf.Timestamp') || usesTimestamp(one.nestedType),
+  );
+}
+
 /** The name, and what is tried when it is taken; `_1` would begin with a digit in camel case. */
 function variation(name: string, attempt: number): string {
   const camel = camelCase(name);
@@ -113,4 +123,30 @@ function declaredBy(local: string, kind: 'Message' | 'Enum'): string[] {
   if (kind === 'Message') return [local, `createBase${local}`];
   const lower = local.charAt(0).toLowerCase() + local.slice(1);
   return [local, `${lower}FromJSON`, `${lower}ToJSON`];
+}
+
+/** Members that every object has from Object.prototype: a property of another type cannot take their name. */
+const inherited = new Set([...Object.getOwnPropertyNames(Object.prototype), 'constructor']);
+
+/**
+ * What the fields and oneofs of a message are to be called so that each is a property of its own. Two that
+ * would be one property, or one of Object's, get a `_`. protoc refuses most such pairs itself, for their JSON
+ * names; not a oneof and a field, and not all in proto2.
+ */
+export function memberNames(message: DescriptorProto): { readonly fields: string[]; readonly oneofs: string[] } {
+  const taken = new Set<string>();
+  const free = (name: string): string => {
+    let chosen = name;
+    const unfit = (camel: string): boolean => camel === '' || inherited.has(camel) || taken.has(camel);
+    while (unfit(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
+    taken.add(camelCase(chosen));
+    return chosen;
+  };
+  // The fields first: they keep their names where only a oneof is in the way.
+  const fields = message.field.map((field) => free(field.name));
+  const oneofs = message.oneofDecl.map((oneof, index) => {
+    const synthetic = message.field.some((field) => field.oneofIndex === index && field.proto3Optional);
+    return synthetic ? oneof.name : free(oneof.name);
+  });
+  return { fields, oneofs };
 }

@@ -10,6 +10,7 @@ import {
   hasOption,
   type Message,
   type Registry,
+  ScalarType,
   toJson,
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Level } from '@bufbuild/protobuf/wkt';
@@ -111,7 +112,10 @@ export class PolicyReader {
           'key_field',
           `${name}: key_field is "${policy.keyField}", which is no field of ${method.input.typeName}.`,
         );
-      } else if (field.fieldKind !== 'scalar' || (field.scalar !== 9 && field.scalar !== 12)) {
+      } else if (
+        field.fieldKind !== 'scalar' ||
+        (field.scalar !== ScalarType.STRING && field.scalar !== ScalarType.BYTES)
+      ) {
         report('key_field', `${name}: key_field "${policy.keyField}" must be one string or bytes.`);
       }
     }

@@ -2,7 +2,8 @@
  * Prints `<file>.rpc.ts`: the services of a file, and an error class for each of its messages that some
  * method declares as an error. Messages are in `<file>.ts`, made by ts-proto.
  */
-import type { DescFile, DescMessage, DescService, Registry } from '@bufbuild/protobuf';
+import { type DescFile, type DescMessage, type DescService, type Registry, ScalarType } from '@bufbuild/protobuf';
+import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import type { Policy } from '../../contract/policy.js';
 import { camelCase, declarationName, localNames, methodCase, Scope } from '../names.js';
 import {
@@ -14,7 +15,7 @@ import {
   type ServiceModel,
 } from '../service-printer.js';
 import { fingerprint } from './fingerprint.js';
-import type { TypeNames } from './names.js';
+import { memberNames, settleNames, type TypeNames } from './names.js';
 import { header, importSpecifier, modulePath } from './paths.js';
 import { elementPath, leadingComment } from './place.js';
 import { kindOf, type PolicyReader } from './policy.js';
@@ -234,21 +235,27 @@ const errorMembers = new Set(['name', 'message', 'stack', 'cause']);
 
 /** The properties of a message in TypeScript: a field each, but one for a whole oneof. */
 function membersOf(message: DescMessage): Member[] {
+  const { fields, oneofs } = memberNames(message.proto);
   return message.members.map((member): Member => {
-    const field = camelCase(member.name);
-    if (member.kind === 'oneof') return { field, local: freeOf(field, false), optional: true, doc: undefined };
+    if (member.kind === 'oneof') {
+      const field = propertyOf(oneofs[message.proto.oneofDecl.indexOf(member.proto)] ?? member.name);
+      return { field, local: freeOf(field, false), optional: true, doc: undefined };
+    }
+    const field = propertyOf(fields[message.proto.field.indexOf(member.proto)] ?? member.name);
+    const implicit = member.presence === FeatureSet_FieldPresence.IMPLICIT;
     // A plain string may stand where Error has one; what may be absent, or is no string, may not.
-    const plain = member.fieldKind === 'scalar' && member.scalar === 9 && member.presence === 2;
-    const single =
-      member.fieldKind === 'message' ||
-      ((member.fieldKind === 'scalar' || member.fieldKind === 'enum') && member.presence !== 2);
+    const plain = member.fieldKind === 'scalar' && member.scalar === ScalarType.STRING && implicit;
     return {
       field,
       local: freeOf(field, plain && (field === 'name' || field === 'message')),
-      optional: single,
+      optional: member.fieldKind !== 'list' && member.fieldKind !== 'map' && !implicit,
       doc: leadingComment(message.file, elementPath(member)),
     };
   });
+}
+
+function propertyOf(name: string): string {
+  return settleNames(camelCase(name));
 }
 
 function freeOf(field: string, fits: boolean): string {

@@ -1,0 +1,169 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { formatDiagnostic } from '../../../src/codegen/diagnostic.js';
+import { compileProto } from '../../../src/codegen/proto/index.js';
+import { corpus, describeWith } from '../../requires.js';
+import { compile, importGenerated, modules, scratch, typeErrors, typeErrorsIn, writeTree } from './scratch.js';
+
+interface Fns {
+  encode(message: object): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): object;
+  toJSON(message: object): unknown;
+}
+
+describe('trees of .proto files', () => {
+  it('keep the presence, the groups and the extensions of proto2', async () => {
+    const files = await modules({
+      'a.proto': `syntax = "proto2";
+        enum Kind { KIND_A = 1; A = 2; }
+        message M {
+          required int32 r = 1; optional int32 o = 2 [default = 5]; optional double i = 3 [default = inf]; optional bool b = 4;
+          repeated int32 n = 5; optional group G = 6 { optional int32 x = 1; } optional Kind k = 7 [default = A]; optional bytes y = 8;
+          extensions 100 to 200; }
+        extend M { optional int32 e = 100; }`,
+    });
+    expect(typeErrors(files)).toEqual([]);
+    const M = (await importGenerated(files, 'a.ts'))['M'] as unknown as Fns;
+    // Zeros that were set are sent; numbers are not packed; a group has its own tags; an extension is passed on.
+    const bytes = Uint8Array.of(
+      0x08,
+      0,
+      0x10,
+      0,
+      0x20,
+      0,
+      0x28,
+      1,
+      0x28,
+      2,
+      0x33,
+      0x08,
+      0,
+      0x34,
+      0x38,
+      1,
+      0x42,
+      0,
+      0xa0,
+      6,
+      7,
+    );
+    const message = M.decode(bytes);
+    expect(message).toMatchObject({ r: 0, o: 0, b: false, n: [1, 2], g: { x: 0 }, k: 1 });
+    expect(Buffer.from(M.encode(message).finish())).toEqual(Buffer.from(bytes));
+    expect(M.toJSON(message)).toMatchObject({ r: 0, o: 0, b: false, k: 'KIND_A' });
+    expect(M.decode(Uint8Array.of())).toMatchObject({ o: undefined, i: undefined, k: undefined, y: undefined });
+  });
+
+  it('keep what the features of an edition say', async () => {
+    const files = await modules({
+      'a.proto': `edition = "2023";
+        message M {
+          int32 explicit = 1; int32 implicit = 2 [features.field_presence = IMPLICIT]; repeated int32 packed = 3;
+          repeated int32 expanded = 4 [features.repeated_field_encoding = EXPANDED]; M delimited = 5 [features.message_encoding = DELIMITED]; }`,
+    });
+    expect(typeErrors(files)).toEqual([]);
+    const M = (await importGenerated(files, 'a.ts'))['M'] as unknown as Fns;
+    const bytes = Uint8Array.of(0x08, 0, 0x1a, 2, 1, 2, 0x20, 1, 0x20, 2, 0x2b, 0x08, 1, 0x2c);
+    expect(Buffer.from(M.encode(M.decode(bytes)).finish())).toEqual(Buffer.from(bytes));
+    expect(Buffer.from(M.encode(M.decode(Uint8Array.of(0x10, 0))).finish())).toEqual(Buffer.from([]));
+  });
+
+  it('may hold what cannot be compiled together, and copies of the well-known types', async () => {
+    const api = 'syntax = "proto3"; package google.api; message Http { string rule = 1; enum E { NONE = 0; } }';
+    const files = await modules({
+      'google/api/http.proto': api,
+      'vendor/google/api/http.proto': api,
+      'google/protobuf/any.proto':
+        'syntax = "proto3"; package google.protobuf; message Any { string type_url = 1; bytes value = 2; }',
+      'a.proto':
+        'syntax = "proto3"; import "google/api/http.proto"; import "google/protobuf/any.proto"; message A { google.api.Http h = 1; google.protobuf.Any y = 2; }',
+      'b.proto': 'syntax = "proto3"; import "vendor/google/api/http.proto"; message A { google.api.Http h = 1; }',
+      'c.proto': 'message NoSyntax { optional int32 a = 1; }',
+    });
+    expect([...files.keys()].sort()).toEqual([
+      'a.ts',
+      'b.ts',
+      'c.ts',
+      'google/api/http.ts',
+      'google/protobuf/any.ts',
+      'vendor/google/api/http.ts',
+    ]);
+    expect(typeErrors(files)).toEqual([]);
+  });
+
+  it('generate what is imported for its types, and not what is imported for options or not used', async () => {
+    const files = await modules(
+      {
+        'api/a.proto': `syntax = "proto3"; import "opts.proto"; import "unused.proto"; import public "types.proto"; import "google/protobuf/duration.proto";
+          message A { T t = 1 [(note) = "x"]; }`,
+        'third/opts.proto':
+          'syntax = "proto3"; import "google/protobuf/descriptor.proto"; extend google.protobuf.FieldOptions { string note = 50001; }',
+        'third/unused.proto': 'syntax = "proto3"; message Unused {}',
+        'third/types.proto': 'syntax = "proto3"; import "deep.proto"; message T { map<string, Deep> d = 1; } ',
+        'third/deep.proto': 'syntax = "proto3"; enum Deep { ZERO = 0; }',
+        'third/broken.proto': 'this is not even proto',
+      },
+      ['api'],
+      ['third'],
+    );
+    expect([...files.keys()].sort()).toEqual(['a.ts', 'deep.ts', 'types.ts']);
+    expect(typeErrors(files)).toEqual([]);
+  });
+
+  it('have roots inside roots, and files as roots', async () => {
+    const tree = {
+      'third/google/type/d.proto': 'syntax = "proto3"; package google.type; message D {}',
+      'api/a.proto':
+        'syntax = "proto3"; import "google/type/d.proto"; import "api/b.proto"; message A { google.type.D d = 1; B b = 2; }',
+      'api/b.proto': 'syntax = "proto3"; message B {}',
+    };
+    expect([...(await modules(tree, ['.'], ['third'])).keys()].sort()).toEqual([
+      'api/a.ts',
+      'api/b.ts',
+      'google/type/d.ts',
+    ]);
+    expect([...(await modules(tree, ['api/b.proto'])).keys()]).toEqual(['b.ts']);
+    expect([...(await modules(tree, ['api/b.proto'], ['.'])).keys()]).toEqual(['api/b.ts']);
+    expect([...(await modules(tree, ['api'], ['.', 'third'])).keys()].sort()).toEqual([
+      'a.ts',
+      'api/b.ts',
+      'google/type/d.ts',
+    ]);
+  });
+
+  it('give the same output every time, whatever lies beside them', async () => {
+    const tree = {
+      'b/b.proto':
+        'syntax = "proto3"; import "a/a.proto"; message B { A a = 1; } service S { rpc Get(A) returns (B); }',
+      'a/a.proto': 'syntax = "proto3"; message A {}',
+    };
+    const first = await modules(tree);
+    const second = await compile({ 'buf.yaml': 'this: [is not buf', 'a/a.txt': '', ...tree });
+    expect(Object.fromEntries(second.files)).toEqual(Object.fromEntries(first));
+  });
+
+  it('are empty, or hold an empty file', async () => {
+    expect(await compile({})).toMatchObject({ diagnostics: [], inputs: 0 });
+    const files = await modules({ 'empty.proto': '', 'comment.proto': '// nothing' });
+    expect([...files.keys()].sort()).toEqual(['comment.ts', 'empty.ts']);
+    expect(typeErrors(files)).toEqual([]);
+  });
+});
+
+describeWith('HAWSER_CORPUS', corpus !== undefined, 'the .proto trees of the corpus', () => {
+  it('all generate and type-check', { timeout: 180_000 }, async () => {
+    const root = join(corpus!, 'proto');
+    const folder = scratch({ 'package.json': '{ "type": "module" }' });
+    const paths: string[] = [];
+    for (const tree of readdirSync(root)) {
+      const { files, diagnostics } = await compileProto({ roots: [join(root, tree)], includes: [] });
+      expect(diagnostics.filter((one) => one.severity === 'error').map(formatDiagnostic)).toEqual([]);
+      writeTree(join(folder, tree), files);
+      paths.push(...[...files.keys()].map((path) => `${tree}/${path}`));
+    }
+    expect(paths.length).toBeGreaterThan(150);
+    expect(typeErrorsIn(folder, paths)).toEqual([]);
+  });
+});
