@@ -6,19 +6,15 @@
  * in the order in which handlers end.
  */
 import { type Clock, systemClock } from '../call/clock.js';
-import { compose, type Handler, type Staged, serverStages } from '../call/interceptor.js';
+import type { Interceptor, Placement, ServerStage } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
-import type { Dispatcher, Route } from '../call/transport.js';
-import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { ApplicationFault } from '../contract/thrift/application-exception.js';
 import { maxNameBytes } from '../contract/thrift/limits.js';
 import { TMessageType } from '../contract/thrift/protocol.js';
-import { serverCodec } from '../interceptors/codec.js';
-import { serverDeadline } from '../interceptors/deadline.js';
-import { failure } from '../interceptors/failure.js';
 import { bindHandlers, type Handlers } from '../server/handlers.js';
+import { dispatcherOf, placed } from '../server/routes.js';
 import { refusal } from '../transports/thrift/application-errors.js';
 import type { Incoming } from '../transports/thrift/incoming.js';
 import { resolveLimits } from '../transports/thrift/limits.js';
@@ -35,6 +31,8 @@ import type { ApacheProcessor, ApacheProtocol } from './apache-types.js';
 import { encodingOf, takeBody } from './message-bytes.js';
 
 export interface ProcessorOptions {
+  /** Outermost first. One without a place stands after decoding, where it sees messages. */
+  readonly interceptors?: readonly (Interceptor | ({ readonly interceptor: Interceptor } & Placement<ServerStage>))[];
   readonly logger?: Logger;
   readonly clock?: Clock;
 }
@@ -48,13 +46,19 @@ export interface ProcessorOptions {
  */
 export function toApacheProcessor<S extends ServiceType>(
   service: S,
-  handlers: Handlers<S> | Dispatcher,
+  handlers: Handlers<S>,
   options: ProcessorOptions = {},
 ): ApacheProcessor {
   if (service.idl !== 'thrift') {
     throw new TypeError(`${service.name} comes from a .proto file; only a Thrift service can be served over Thrift`);
   }
-  const dispatcher = isDispatcher(handlers) ? handlers : dispatcherOf(service, handlers, options);
+  const { logger = stderrLogger, clock = systemClock, interceptors = [] } = options;
+  const dispatcher = dispatcherOf({
+    services: [[service, bindHandlers(service, handlers)]],
+    interceptors: interceptors.map((one) => (typeof one === 'function' ? placed(one) : placed(one.interceptor, one))),
+    logger,
+    clock,
+  });
   const routes = new RouteTable(dispatcher);
   const context: ExchangeContext = { dispatcher, limits: resolveLimits(), peer: () => ({ address: 'apache-thrift' }) };
   const processor: ApacheProcessor = {
@@ -149,27 +153,4 @@ function serve(
     if (!isRpcError(error)) throw error;
     refuse(error);
   }
-}
-
-function isDispatcher(given: object): given is Dispatcher {
-  return 'find' in given && typeof given.find === 'function' && 'services' in given && Array.isArray(given.services);
-}
-
-function dispatcherOf<S extends ServiceType>(
-  service: S,
-  handlers: Handlers<S>,
-  { logger = stderrLogger, clock = systemClock }: ProcessorOptions,
-): Dispatcher {
-  const stages: Staged[] = [
-    { stage: 'transport', side: 0, interceptor: failure(logger) },
-    { stage: 'deadline', side: 0, interceptor: serverDeadline(clock) },
-    { stage: 'decode', side: 0, interceptor: serverCodec },
-  ];
-  const bound = bindHandlers(service, handlers);
-  const routes = new Map<string, Route>();
-  for (const method of Object.values(service.methods as Record<string, MethodType>)) {
-    const handle = compose(serverStages, method, stages, bound.get(method.localName) as Handler);
-    routes.set(method.path, { method, handle });
-  }
-  return { services: [service], find: (path) => routes.get(path), logger, clock };
 }

@@ -1,25 +1,14 @@
 /** One server: services and handlers on one side, gRPC, Thrift and memory listeners on the other. */
 import type { Server as GrpcJsServer } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../call/clock.js';
-import { EventHub } from '../call/events.js';
-import {
-  type Handler,
-  type Interceptor,
-  type Placement,
-  place,
-  type ServerStage,
-  type Staged,
-  serverStages,
-} from '../call/interceptor.js';
+import type { EventHub } from '../call/events.js';
+import type { Handler, Interceptor, Placement, ServerStage, Staged } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { milliseconds } from '../contract/duration.js';
 import type { ServiceType } from '../contract/service.js';
-import { serverCodec } from '../interceptors/codec.js';
-import { discardLate, serverDeadline } from '../interceptors/deadline.js';
 import { duration } from '../interceptors/effective-policy.js';
-import { failure } from '../interceptors/failure.js';
-import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
+import type { ServerEvents } from '../interceptors/server-events.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
@@ -28,7 +17,7 @@ import type { ServerTls } from '../transports/tls.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { healthService } from './health.js';
 import { reflectionServices } from './reflection.js';
-import { dispatcherOf } from './routes.js';
+import { dispatcherOf, placed, serverEvents } from './routes.js';
 
 export interface ServerOptions {
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
@@ -104,13 +93,12 @@ class HawserServer implements Server {
   #listening = false;
   #closing: Promise<void> | undefined;
   readonly #maxTimeout: number | undefined;
-  readonly #events = new EventHub<ServerEvents>('hawser:server', serverEventNames, (error, name) =>
-    this.#logger.error({ err: error }, `a listener of the event ${name} failed`),
-  );
+  readonly #events: EventHub<ServerEvents>;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
+    this.#events = serverEvents(this.#logger);
     this.#clock = options.clock ?? systemClock;
     this.#maxTimeout = duration(options.maxTimeout, 'maxTimeout');
   }
@@ -135,9 +123,9 @@ class HawserServer implements Server {
     return this;
   }
 
-  use(interceptor: Interceptor, placement: Placement<ServerStage> = { after: 'decode' }): this {
+  use(interceptor: Interceptor, placement?: Placement<ServerStage>): this {
     this.#assertOpen('add an interceptor');
-    this.#interceptors.push(place(serverStages, interceptor, placement));
+    this.#interceptors.push(placed(interceptor, placement));
     return this;
   }
 
@@ -201,15 +189,14 @@ class HawserServer implements Server {
 
   #dispatcher(idl?: 'proto' | 'thrift'): Dispatcher {
     const services = [...this.#services].filter(([service]) => idl === undefined || service.idl === idl);
-    const interceptors: Staged[] = [
-      { stage: 'transport', side: 0, interceptor: failure(this.#logger) },
-      { stage: 'deadline', side: 0, interceptor: serverDeadline(this.#clock, this.#events, this.#maxTimeout) },
-      { stage: 'decode', side: 0, interceptor: serverCodec },
-      { stage: 'decode', side: 1, interceptor: discardLate('decode', this.#events) },
-      { stage: 'handler', side: 0, interceptor: discardLate('handler', this.#events) },
-      ...this.#interceptors,
-    ];
-    return dispatcherOf({ services, interceptors, logger: this.#logger, clock: this.#clock });
+    return dispatcherOf({
+      services,
+      interceptors: this.#interceptors,
+      logger: this.#logger,
+      clock: this.#clock,
+      events: this.#events,
+      maxTimeout: this.#maxTimeout,
+    });
   }
 
   /** Health and reflection, on the wire that has them; a service of the user's own takes their place. */

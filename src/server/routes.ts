@@ -1,20 +1,61 @@
-/** What a server's listeners serve from: every method of its services, with all interceptors around its handler. */
+/**
+ * What a server's listeners serve from: every method of its services, with all interceptors around
+ * its handler. The one place that says what stands in a server's pipeline.
+ */
 import type { Clock } from '../call/clock.js';
-import { compose, type Handler, type Staged, serverStages } from '../call/interceptor.js';
+import { EventHub } from '../call/events.js';
+import {
+  compose,
+  type Handler,
+  type Interceptor,
+  type Placement,
+  place,
+  type ServerStage,
+  type Staged,
+  serverStages,
+} from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import type { Dispatcher, Route } from '../call/transport.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
+import { serverCodec } from '../interceptors/codec.js';
+import { discardLate, serverDeadline } from '../interceptors/deadline.js';
+import { failure } from '../interceptors/failure.js';
+import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 
 export interface RoutesInit {
   /** The handlers of each service, by local name. */
   readonly services: Iterable<readonly [ServiceType, ReadonlyMap<string, Handler>]>;
+  /** The user's own. */
   readonly interceptors: readonly Staged[];
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly events?: EventHub<ServerEvents>;
+  /** ms */
+  readonly maxTimeout?: number | undefined;
 }
 
-export function dispatcherOf({ services, interceptors, logger, clock }: RoutesInit): Dispatcher {
+/** An interceptor of the user's; without a place it stands after decoding, where it sees messages. Throws a TypeError. */
+export function placed(interceptor: Interceptor, placement: Placement<ServerStage> = { after: 'decode' }): Staged {
+  return place(serverStages, interceptor, placement);
+}
+
+export function serverEvents(logger: Logger): EventHub<ServerEvents> {
+  return new EventHub<ServerEvents>('hawser:server', serverEventNames, (error, name) =>
+    logger.error({ err: error }, `a listener of the event ${name} failed`),
+  );
+}
+
+export function dispatcherOf(init: RoutesInit): Dispatcher {
+  const { services, logger, clock, events = serverEvents(logger), maxTimeout } = init;
+  const interceptors: readonly Staged[] = [
+    { stage: 'transport', side: 0, interceptor: failure(logger) },
+    { stage: 'deadline', side: 0, interceptor: serverDeadline(clock, events, maxTimeout) },
+    { stage: 'decode', side: 0, interceptor: serverCodec },
+    { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },
+    { stage: 'handler', side: 0, interceptor: discardLate('handler', events) },
+    ...init.interceptors,
+  ];
   // Twins in both IDLs have the same name, and the memory transport serves both.
   const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
   const served: ServiceType[] = [];
