@@ -71,16 +71,15 @@ export class Loader {
     this.sources.push(source);
     const tree = parseFile(source, this.limits);
     const includes: ResolvedInclude[] = [];
-    let missing = false;
+    const lostIncludes: string[] = [];
     for (const node of tree.includes) {
       const file = this.include(source, node);
       if (file === 'absent') continue;
-      if (file === undefined) missing = true;
+      if (file === undefined) lostIncludes.push(programName(node.path));
       else includes.push({ node, file });
     }
     // With a circle or an unreadable file reported, what is missing because of it is not.
-    const whole = missing ? { ...tree, incomplete: true } : tree;
-    const resolved = resolveFile(source, programName(real), whole, includes, this.limits);
+    const resolved = resolveFile(source, programName(real), { ...tree, lostIncludes }, includes, this.limits);
     this.chain.pop();
     this.files.set(real, resolved);
     this.programs.set(real, resolved.program);

@@ -205,6 +205,9 @@ function parseFunction(stream: TokenStream): FunctionNode {
     ? undefined
     : parseType(stream, oneway ? 'the type of the result' : 'a function, or "}"');
   const word = returns?.kind === 'named' ? returns.name : undefined;
+  if (returns !== undefined && stream.current.kind === 'keyword' && (word === 'idempotent' || word === 'readonly')) {
+    throw new DialectFault(returns, `"${word}"`);
+  }
   if (stream.is(',') && returns !== undefined) {
     stream.take();
     if (stream.current.text === 'stream' || stream.current.text === 'sink') parseType(stream);

@@ -19,7 +19,7 @@ export function parseFile(source: Source, limits: ThriftLimits): FileNode {
   const headers: Headers = { includes: [], cppIncludes: [], namespaces: [] };
   const definitions: DefinitionNode[] = [];
   const doc = new FileDoc();
-  let incomplete = true;
+  let lost: ReadonlySet<string> = new Set();
   try {
     const stream = new TokenStream(source, limits, doc);
     parseHeaders(stream, headers, doc);
@@ -32,10 +32,10 @@ export function parseFile(source: Source, limits: ThriftLimits): FileNode {
       } catch (fault) {
         if (!(fault instanceof SyntaxFault)) throw fault;
         if (stream.current === before) stream.take();
-        stream.skipDefinition();
+        stream.skipDefinition(before.start);
       }
     }
-    incomplete = stream.incomplete;
+    lost = stream.lost;
   } catch (fault) {
     if (!(fault instanceof DialectFault)) throw fault;
     source.only(
@@ -43,18 +43,20 @@ export function parseFile(source: Source, limits: ThriftLimits): FileNode {
       `this file is written in the dialect of Meta's fbthrift (it uses ${fault.feature}), which is another language than ` +
         "Apache Thrift and cannot be compiled here; keep to what Apache's compiler accepts",
     );
+    return { includes: [], cppIncludes: [], namespaces: [], definitions: [], doc: undefined, docIsOwn: false, lost };
   }
-  return { ...headers, definitions, doc: doc.text, docIsOwn: doc.own, incomplete };
+  return { ...headers, definitions, doc: doc.text, docIsOwn: doc.own, lost };
 }
 
 function parseHeaders(stream: TokenStream, headers: Headers, doc: FileDoc): void {
   while (stream.isHeaderWord()) {
     stream.dropDoc();
+    const { start } = stream.current;
     try {
       parseHeader(stream, headers, doc);
     } catch (fault) {
       if (!(fault instanceof SyntaxFault)) throw fault;
-      stream.skipDefinition();
+      stream.skipDefinition(start);
     }
   }
 }

@@ -93,12 +93,13 @@ export class ValueResolver {
     for (const [key, value] of node.entries) {
       const field = key.kind === 'string' ? definition.fields.find(({ name }) => name === key.value) : undefined;
       if (field === undefined) {
+        sound = false;
+        if (key.kind === 'string' && this.excuse(key.value)) continue;
         const message =
           key.kind === 'string'
             ? `${definition.name} has no field "${key.value}"`
             : `the fields of ${definition.name} are named by strings, but this is ${describe(key)}`;
         this.source.error(key, message);
-        sound = false;
         continue;
       }
       given.add(field.name);
@@ -148,7 +149,7 @@ export class ValueResolver {
     }
     const value = valueNamed(definition, name);
     if (value === undefined) {
-      this.source.error(node, `${definition.name} has no value "${name}"`);
+      if (!this.excuse(name)) this.source.error(node, `${definition.name} has no value "${name}"`);
       return undefined;
     }
     return { kind: 'enum', definition, value };

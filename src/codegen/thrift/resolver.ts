@@ -53,7 +53,8 @@ export interface ResolvedInclude {
 export function resolveFile(
   source: Source,
   name: string,
-  file: FileNode,
+  /** `lostIncludes`: names of included files that could not be read. */
+  file: FileNode & { readonly lostIncludes: readonly string[] },
   includes: readonly ResolvedInclude[],
   limits: ThriftLimits,
 ): ResolvedFile {
@@ -66,7 +67,7 @@ class FileResolver {
   private readonly definitions: AnyDefinition[] = [];
   private readonly typedefs: TypedefDefinition[] = [];
   private readonly broken = new Set<string>();
-  private readonly unsoundPrefixes: string[] = [];
+  private readonly unsoundPrefixes: string[];
   private readonly names = new Map<string, AnyDefinition>();
   private readonly program: Program;
   private readonly types: TypeResolver;
@@ -75,10 +76,11 @@ class FileResolver {
   constructor(
     private readonly source: Source,
     name: string,
-    private readonly file: FileNode,
+    private readonly file: FileNode & { readonly lostIncludes: readonly string[] },
     private readonly includes: readonly ResolvedInclude[],
     private readonly limits: ThriftLimits,
   ) {
+    this.unsoundPrefixes = [...file.lostIncludes].map((each) => `${each}.`);
     this.program = {
       source,
       name,
@@ -114,11 +116,12 @@ class FileResolver {
     }
     for (const node of this.file.definitions) this.define(node);
     this.types.finish(this.typedefs);
-    return { program: this.program, own: this.own, unsound: this.file.incomplete || this.source.errors > 0 };
+    return { program: this.program, own: this.own, unsound: this.source.errors > 0 };
   }
 
   private isExcused(name: string): boolean {
-    if (this.file.incomplete || this.broken.has(name)) return true;
+    const { lost } = this.file;
+    if (this.broken.has(name) || lost.has(name) || lost.has(name.split('.', 1)[0] ?? '')) return true;
     return this.unsoundPrefixes.some((prefix) => name.startsWith(prefix));
   }
 

@@ -117,6 +117,6 @@ export interface FileNode {
   readonly cppIncludes: readonly string[];
   readonly namespaces: readonly NamespaceNode[];
   readonly definitions: readonly DefinitionNode[];
-  /** Something could not be read, so a name may be missing that the file meant to define. */
-  readonly incomplete: boolean;
+  /** Names in what could not be read: the file may have meant to define them. */
+  readonly lost: ReadonlySet<string>;
 }

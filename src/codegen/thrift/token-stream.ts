@@ -32,7 +32,8 @@ export class TokenStream {
   private ahead: Token | undefined;
   /** The id that the next field without one gets; one counter per file, as in Apache's grammar. */
   nextFieldId = -1;
-  incomplete = false;
+  /** Names in what was skipped. */
+  readonly lost = new Set<string>();
   private depth = 0;
   private lastErrorLine = 0;
   private previousEnd = 0;
@@ -194,7 +195,6 @@ export class TokenStream {
         try {
           this.fail(`"${close}"`);
         } catch {
-          this.incomplete = true;
           return false;
         }
       }
@@ -203,8 +203,9 @@ export class TokenStream {
         item();
       } catch (fault) {
         if (!(fault instanceof SyntaxFault)) throw fault;
-        this.incomplete = true;
-        if (!this.skipItem(close, before)) return false;
+        const resumed = this.skipItem(close, before);
+        this.lose(before.start);
+        if (!resumed) return false;
       }
     }
     this.take();
@@ -219,7 +220,10 @@ export class TokenStream {
         if (this.is(close)) return true;
         if (this.startsDefinition()) return false;
         if (this.accept(',') || this.accept(';')) return true;
-        if (this.current.startsLine && !this.is(')') && !this.is('}') && !this.is(']')) return true;
+        if (this.current.startsLine && !this.is(')') && !this.is('}') && !this.is(']')) {
+          // A parenthesis may have been forgotten: then this begins a function, and only an id an argument.
+          return close !== ')' || this.current.kind === 'integer';
+        }
       }
       if (this.is('(') || this.is('{') || this.is('[')) depth++;
       else if (this.is(')') || this.is('}') || this.is(']')) depth = Math.max(0, depth - 1);
@@ -228,11 +232,17 @@ export class TokenStream {
     return false;
   }
 
-  /** Skips to the next definition. */
-  skipDefinition(): void {
-    this.incomplete = true;
+  /** Skips from a definition that cannot be read, which begins at `start`, to the next one. */
+  skipDefinition(start: number): void {
     this.skipOne();
     while (this.current.kind !== 'end' && !this.startsDefinition()) this.take();
+    this.lose(start);
+  }
+
+  /** Remembers the names between `start` and here: that they are not defined is not worth an error. */
+  private lose(start: number): void {
+    for (const [name] of this.source.text.slice(start, this.end).matchAll(/[A-Za-z_][A-Za-z_0-9]*/g))
+      this.lost.add(name);
   }
 
   private skipOne(): void {

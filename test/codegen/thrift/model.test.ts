@@ -52,17 +52,17 @@ function typeSpec(type: Type, program: Program): Json {
   const base: Record<string, Json | undefined> = { typeId: typeId(type) };
   if (known.kind === 'struct') {
     const { definition } = known;
-    base['annotations'] = annotationsOf(definition.annotations);
-    base['class'] = definition.program === program ? definition.name : `${definition.program.name}.${definition.name}`;
-  } else if (known.kind !== 'enum') base['annotations'] = annotationsOf(known.annotations);
+    base.annotations = annotationsOf(definition.annotations);
+    base.class = definition.program === program ? definition.name : `${definition.program.name}.${definition.name}`;
+  } else if (known.kind !== 'enum') base.annotations = annotationsOf(known.annotations);
   if (known.kind === 'map') {
-    base['keyTypeId'] = typeId(known.key);
-    base['valueTypeId'] = typeId(known.value);
-    base['keyType'] = typeObject(known.key, program);
-    base['valueType'] = typeObject(known.value, program);
+    base.keyTypeId = typeId(known.key);
+    base.valueTypeId = typeId(known.value);
+    base.keyType = typeObject(known.key, program);
+    base.valueType = typeObject(known.value, program);
   } else if (known.kind === 'list' || known.kind === 'set') {
-    base['elemTypeId'] = typeId(known.element);
-    base['elemType'] = typeObject(known.element, program);
+    base.elemTypeId = typeId(known.element);
+    base.elemType = typeObject(known.element, program);
   }
   return without(base);
 }
