@@ -16,7 +16,7 @@ export {
   type Resolver,
   type Target,
 } from './client/create-client.js';
-export type { CallInfo, Client, StreamCall, UnaryCall } from './client/types.js';
+export type { AddressStatus, CallInfo, Client, StreamCall, UnaryCall } from './client/types.js';
 export type { Code } from './contract/code.js';
 export type { Codec, Encoding } from './contract/codec.js';
 export { DeclaredError } from './contract/declared-error.js';

@@ -98,8 +98,19 @@ export class RpcError extends Error {
   /** The same error with another word on whether the handler ran. */
   withDisposition(disposition: Disposition): RpcError {
     if (disposition === this.disposition) return this;
+    // Neither a stack of its own nor the text of this one's: to write that down costs more than the call.
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 0;
     const copy = new RpcError(this.code, this.message, { details: this.details, disposition, cause: this.cause });
-    if (this.stack !== undefined) copy.stack = this.stack;
+    Error.stackTraceLimit = limit;
+    let stack: string | undefined;
+    Object.defineProperty(copy, 'stack', {
+      get: () => stack ?? this.stack,
+      set: (value: string) => {
+        stack = value;
+      },
+      configurable: true,
+    });
     return copy;
   }
 }

@@ -16,6 +16,7 @@ import { Breaker, type BreakerTerms } from '../interceptors/breaker.js';
 import type { ClientEventHub } from '../interceptors/client-events.js';
 import { Endpoint, type EndpointLease } from './endpoint.js';
 import type { AddressSource } from './resolver.js';
+import type { AddressStatus } from './types.js';
 
 export interface BalancerInit {
   readonly encoding: Encoding;
@@ -46,8 +47,12 @@ export class Balancer implements ClientTransport {
     init.source.follow((targets) => this.#change(targets));
   }
 
-  get endpoints(): readonly Endpoint[] {
-    return this.#endpoints;
+  status(): readonly AddressStatus[] {
+    return this.#endpoints.map(({ address, inFlight, breaker }) => ({
+      address,
+      inFlight,
+      breaker: breaker?.state.kind ?? 'closed',
+    }));
   }
 
   bind(method: MethodType): Handler {

@@ -103,7 +103,7 @@ export function createClient<S extends ServiceType>(
     budget,
     events,
     hedges: new HedgeShare(),
-    shortest: new ShortestAnswer(),
+    shortest: new ShortestAnswer(clock),
     elsewhere: balancer === undefined ? () => false : (call) => balancer.elsewhere(call),
     balanced: balancer !== undefined,
   };
@@ -128,6 +128,8 @@ export function createClient<S extends ServiceType>(
   }
   client.$close = close;
   client.$on = events.on.bind(events);
+  client.$addresses = () =>
+    balancer?.status() ?? [{ address: transport.address, inFlight: undefined, breaker: 'closed' }];
   client[Symbol.asyncDispose] = () => close();
   return Object.freeze(client) as unknown as Client<S>;
 }

@@ -44,13 +44,16 @@ function begin({ method, encoding, headers }: Bound, request: unknown, options: 
   const signal = options?.signal;
   if (signal !== undefined) follow(call, signal);
   const parent = currentCall();
-  if (parent !== undefined && !parent.finished) {
-    const remove = parent.onAbort(() =>
-      call.abort(new RpcError('CANCELLED', 'the call that this one serves was cancelled')),
-    );
-    call.onFinish(remove);
-  }
+  if (parent !== undefined) serve(parent, call);
   return call;
+}
+
+/** A call made inside a handler ends with the call that the handler serves; work that goes on after the answer is free. */
+function serve(parent: Call, call: Call): void {
+  const abort = (): void => call.abort(new RpcError('CANCELLED', 'the call that this one serves was cancelled'));
+  // Also when its handler has not noticed yet: what it still begins is work that nobody waits for.
+  if (parent.aborted !== undefined) abort();
+  else if (!parent.finished) call.onFinish(parent.onAbort(abort));
 }
 
 function merged(base: HeaderMap | undefined, given: CallOptions['headers']): HeaderMap {

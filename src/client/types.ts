@@ -29,6 +29,13 @@ export interface StreamCall<Res> extends AsyncIterableIterator<Res>, CallInfo {
   [Symbol.asyncIterator](): this;
 }
 
+export interface AddressStatus {
+  readonly address: string;
+  /** Attempts on their way there; undefined for a client of one address, which does not count them. */
+  readonly inFlight: number | undefined;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+}
+
 type Many<T> = AsyncIterable<T> | Iterable<T>;
 
 /** A request that may be empty may be left out. */
@@ -57,6 +64,8 @@ export interface ClientControls {
    * diagnostics channels `hawser:client:<name>`. Throws a TypeError for an event that does not exist.
    */
   $on<K extends keyof ClientEvents>(name: K, fn: (event: ClientEvents[K]) => void): () => void;
+  /** The addresses that calls go to now; empty before a resolver or DNS was asked. */
+  $addresses(): readonly AddressStatus[];
   [Symbol.asyncDispose](): Promise<void>;
 }
 

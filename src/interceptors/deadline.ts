@@ -20,10 +20,10 @@ import type { DiscardStage, ServerEventHub } from './server-events.js';
 /** ms; the longest deadline a server grants a unary call unless the IDL says otherwise. */
 export const defaultMaxTimeout = 3_600_000;
 
-/** What a call inside a handler leaves of its caller's time for the way back: ms, and the share at most. */
-const leastReserve = 2;
-const mostReserve = 50;
-const reserveShare = 0.25;
+/** ms of its caller's time that a call inside a handler leaves for the way, while no answer has told how long that is. */
+const usualReserve = 2;
+/** ms at most: an answer takes the time of its handler too, which is no reason to give up early. */
+const mostReserve = 25;
 
 export interface ClientDeadlineContext {
   readonly clock: Clock;
@@ -56,15 +56,16 @@ export function clientDeadline(
 }
 
 /**
- * ms that a call made here may take so that its caller can still be answered in time: what is left, less a round trip.
- * Without it each hop would end a little later than the one before, and the last long after the first has given up.
+ * ms that a call made here may take: what is left for its caller, less the way there. A deadline travels as a time that is
+ * left, so it arrives later by the time it was on the way; after some hops the last would work long after the first
+ * has given up. Half of the shortest answer is no less than one way, so no hop ends later than the one before.
  */
 function leftForCallee(shortest: ShortestAnswer): number | undefined {
   const parent = currentCall();
   if (parent === undefined || parent.finished || parent.deadline === undefined) return undefined;
   const left = parent.deadline.remaining();
-  const roundTrip = Math.max(leastReserve, shortest.value ?? 0);
-  return left - Math.min(roundTrip, mostReserve, Math.max(0, left) * reserveShare);
+  const way = Math.min((shortest.value ?? 0) / 2, mostReserve);
+  return left - Math.max(way, Math.min(usualReserve, left / 4));
 }
 
 /** Server, stage `deadline`. `maxTimeout` is the server's own, ms. */

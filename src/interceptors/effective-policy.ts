@@ -256,7 +256,7 @@ function checkHedge(hedge: HedgeOptions, name: string): void {
   if ((delay === undefined) === (percentile === undefined)) {
     throw new TypeError(`${name} takes either a delay or a percentile, to say when a copy is sent`);
   }
-  if (delay !== undefined) duration(delay, `${name}.delay`);
+  if (delay !== undefined && milliseconds(delay, `${name}.delay`) > 0) duration(delay, `${name}.delay`);
   if (percentile !== undefined && !(percentile > 0 && percentile < 100)) {
     throw new RangeError(`${name}.percentile is ${percentile}; it is above 0 and below 100`);
   }

@@ -46,18 +46,25 @@ const memory = 60_000;
 
 /** The shortest answer of late, over all methods of a client. */
 export class ShortestAnswer {
+  readonly #clock: Clock;
   #shortest = Number.POSITIVE_INFINITY;
   #next = Number.POSITIVE_INFINITY;
   #since = 0;
+  #heardAt = 0;
 
-  /** ms; undefined before the first answer. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** ms; undefined before the first answer, and when there was none of late: what is known may be what keeps them from coming. */
   get value(): number | undefined {
     const value = Math.min(this.#shortest, this.#next);
-    return value === Number.POSITIVE_INFINITY ? undefined : value;
+    return value === Number.POSITIVE_INFINITY || this.#clock.now() - this.#heardAt > memory ? undefined : value;
   }
 
   record(ms: number, now: number): void {
     if (ms < this.#next) this.#next = ms;
+    this.#heardAt = now;
     if (now - this.#since < memory) return;
     this.#shortest = this.#next;
     this.#next = Number.POSITIVE_INFINITY;

@@ -65,7 +65,7 @@ export async function scripted(options: ScriptedOptions = {}) {
   const arrivals: Arrival[] = [];
   const servers = [];
   for (const node of nodes) {
-    const server = createServer({ clock, logger: silentLogger });
+    const server = createServer({ clock, logger: silentLogger, maxTimeout: '365d' });
     server.add(Echo, {
       say(request, call) {
         const number = arrivals.length;
