@@ -10,10 +10,10 @@ import type { Clock } from '../../call/clock.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import { type Duration, milliseconds } from '../../contract/duration.js';
+import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import type { Serving } from './accept.js';
 import { positive } from './limits.js';
-import { bind, parseListenAddress } from './listen-address.js';
 import { register } from './mount.js';
 import { takeNotes } from './request-headers.js';
 import { serverCredentials } from './secure.js';
@@ -45,7 +45,7 @@ export async function listenGrpc(
   dispatcher: Dispatcher,
   options: GrpcServerOptions & { readonly address: string; readonly tls?: ServerTls },
 ): Promise<Listener> {
-  parseListenAddress(options.address);
+  parseListenAddress(options.address, 'gRPC');
   let address = options.address;
   const calls = new Set<Call>();
   const serving: Serving = {
@@ -70,7 +70,7 @@ export async function listenGrpc(
     injector.injectConnection(socket);
   });
   try {
-    address = await bind(tcp, options.address);
+    address = await bind(tcp, options.address, 'gRPC');
   } catch (error) {
     server.forceShutdown();
     throw error;

@@ -4,9 +4,9 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { Peer } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
+import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
-import { bind } from './bind.js';
-import { formatBound, formatHostPort, parseEndpoint } from './endpoint.js';
+import { formatHostPort } from './endpoint.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
@@ -34,10 +34,9 @@ export interface ThriftListenOptions extends ThriftServerOptions {
  * cannot be meant, an Error when the address cannot be bound.
  */
 export async function listenThrift(dispatcher: Dispatcher, options: ThriftListenOptions): Promise<Listener> {
-  const endpoint = parseEndpoint(options.address, { everyInterface: true });
+  const { path } = parseListenAddress(options.address, 'Thrift');
   const limits = resolveLimits(options.limits);
   const routes = new RouteTable(dispatcher);
-  const path = 'path' in endpoint ? endpoint.path : undefined;
   const connections = new Map<Socket, ServerConnection>();
   let closing: Promise<void> | undefined;
 
@@ -63,10 +62,10 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
     raw.add(socket);
     socket.on('close', () => raw.delete(socket));
   });
-  await bind(server, endpoint, options.address);
+  const address = await bind(server, options.address, 'Thrift');
   server.on('error', (error) => dispatcher.logger.error({ transport: 'thrift', err: error }, 'the listener failed'));
   return {
-    address: formatBound(server.address()),
+    address,
     close: (graceMs) => {
       closing ??= shutDown(server, connections, raw, dispatcher, graceMs);
       return closing;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Call } from '../../../src/call/call.js';
 import type { Interceptor } from '../../../src/call/interceptor.js';
 import { RpcError } from '../../../src/call/rpc-error.js';
 import { createClient } from '../../../src/client/create-client.js';
@@ -246,6 +247,19 @@ describe('errors', () => {
   });
 });
 
+it('leaves no listener on a call after each of its attempts', async () => {
+  const { network } = await served(Echo, { ...idle, say: () => Promise.reject(new RpcError('ABORTED', 'again')) });
+  const attempt = network.connect(Echo).bind(Echo.methods.say);
+  const call = new Call({
+    method: Echo.methods.say,
+    side: 'client',
+    encoding: 'proto',
+    request: Echo.methods.say.request.encode(note('x'), 'proto'),
+  });
+  for (let i = 0; i < 3; i++) await expect(attempt(call)).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(call.abortListeners).toBe(0);
+});
+
 describe('cancelling', () => {
   /** A handler that reports its call and never answers by itself. */
   function hanging() {
@@ -462,6 +476,15 @@ describe('a server', () => {
     await settled();
     const closing = server.close({ grace: 1 });
     await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await closing;
+  });
+
+  it('answers a call without a deadline too when it shuts down', async () => {
+    const { client, server } = await served(Echo, { ...idle, collect: () => new Promise(() => {}) });
+    const call = client.collect([note('x')]);
+    await settled();
+    const closing = server.close({ grace: 1 });
+    await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'the server is shutting down' });
     await closing;
   });
 

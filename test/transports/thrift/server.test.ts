@@ -416,10 +416,10 @@ describe('listening for Thrift', () => {
     const served = await serveParley();
     const other = () => createServer({ logger: silentLogger });
     await expect(other().listen({ thrift: served.address })).rejects.toThrow(
-      `cannot listen for Thrift on ${served.address}: another program listens there; stop it, or choose another address (port 0 takes any free port)`,
+      `cannot serve Thrift on ${served.address}: another server listens there already; stop it, or use another address (port 0 finds a free port) (EADDRINUSE)`,
     );
-    await expect(other().listen({ thrift: 'nowhere' })).rejects.toThrow('write host:port or unix:/path');
-    await expect(other().listen({ thrift: '127.0.0.1:70000' })).rejects.toThrow(/not understood/);
+    await expect(other().listen({ thrift: 'nowhere' })).rejects.toThrow('write host:port (port 0');
+    await expect(other().listen({ thrift: '127.0.0.1:70000' })).rejects.toThrow('a port is 0 to 65535');
     await expect(other().listen({ thrift: '192.0.2.1:0' })).rejects.toThrow(/this machine has no such address/);
   });
 
@@ -430,7 +430,7 @@ describe('listening for Thrift', () => {
     const served = await serveParley({}, { listen: address });
     expect(served.address).toBe(address);
     await expect(createServer({ logger: silentLogger }).listen({ thrift: address })).rejects.toThrow(
-      /another program listens there; stop it/,
+      /another server listens there already; stop it/,
     );
   });
 });
