@@ -70,7 +70,9 @@ export class ValueResolver {
     if (constant === undefined) return this.unknown(node);
     const other = constant.kind === 'const' ? this.types.known(constant.definition.type) : undefined;
     if (constant.kind === 'const' && other?.kind === type.kind) {
-      return { kind: 'constant', definition: constant.definition };
+      // One that only names another is as good as the other.
+      const { definition } = constant;
+      return definition.value.kind === 'constant' ? definition.value : { kind: 'constant', definition };
     }
     this.source.error(node, `${what} is declared as a ${type.kind}, but ${node.name} is none`);
     return undefined;

@@ -240,10 +240,12 @@ class FileResolver {
   private value(node: ValueNode, type: Type, what: string): Value | undefined {
     const value = this.values.resolve(node, type, what);
     if (value === undefined) return undefined;
-    const size = sizeOf(value);
-    if (size <= this.limits.constantSize) return value;
-    const message = `${what} holds ${size} values, with the constants that it names written out; the limit is ${this.limits.constantSize}`;
-    this.source.error(node, message);
+    const { size, depth } = sizeOf(value);
+    const { constantSize, nesting } = this.limits;
+    if (size <= constantSize && depth <= nesting) return value;
+    const problem = size > constantSize ? `holds ${size} values` : `nests ${depth} levels`;
+    const limit = size > constantSize ? constantSize : nesting;
+    this.source.error(node, `${what} ${problem}, with the constants that it names written out; the limit is ${limit}`);
     return undefined;
   }
 

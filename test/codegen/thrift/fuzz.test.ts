@@ -140,6 +140,10 @@ describe('the compiler, on absurd input', () => {
     ['fields of one id', `struct A { ${'1: i32 a, '.repeat(50_000)} }`],
     ['unknown types', `struct A { ${'i32 a, B b, '.repeat(20_000)} }`],
     ['values of one name', `enum A { ${'X, '.repeat(50_000)} }`],
+    [
+      'constants that name each other',
+      `const list<i32> C0 = [1]\n${Array.from({ length: 20_000 }, (_, i) => `const list<i32> C${i + 1} = C${i}`).join('\n')}`,
+    ],
     ['annotations', `struct A {} (${'a = "b" '.repeat(50_000)})`],
   ])('comes to an end: %s', (_, text) => {
     expect(compileBytes(text).diagnostics.length).toBeLessThan(50);
@@ -161,6 +165,10 @@ describe('the compiler, on absurd input', () => {
         const type = `${'list<'.repeat(i + 2)}i32${'>'.repeat(i + 2)}`;
         return `const ${type} C${i + 1} = [C${i}, C${i}]`;
       }).join('\n')}`,
+    ],
+    [
+      'constants that nest',
+      `typedef S T struct S { 1: list<T> s } const T C0 = {}\n${Array.from({ length: 20_000 }, (_, i) => `const T C${i + 1} = {"s": [C${i}]}`).join('\n')}`,
     ],
   ])('refuses %s', (_, text) => {
     expect(errorsOf(compileBytes(text).diagnostics)).not.toEqual([]);
