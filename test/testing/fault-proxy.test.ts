@@ -172,6 +172,24 @@ describe('slow lines', () => {
   });
 });
 
+it('holds no more than 256 KiB for a slow line, and then the sender back', async () => {
+  const { proxy } = await echo({ latency: 60_000 });
+  const client = dial(proxy);
+  await once(client.socket, 'connect');
+  let sent = 0;
+  const send = (): void => {
+    while (sent < 100_000_000) {
+      sent += 64 * 1024;
+      if (client.socket.write(bytes(64 * 1024))) continue;
+      client.socket.once('drain', send);
+      return;
+    }
+  };
+  send();
+  await wait(200);
+  expect(sent).toBeLessThan(30_000_000); // 256 KiB and what the system's own buffers take
+});
+
 describe('broken lines', () => {
   it('swallow what comes while they are half-open, and its end', async () => {
     const { proxy, sockets } = await echo();
