@@ -1,6 +1,7 @@
 /** `hawser/thrift`: what code generated from `.thrift` files imports, and the codecs for those who work below it. */
 export type { Codec, Encoding } from './contract/codec.js';
 export { DeclaredError, type ErrorType, type MethodError } from './contract/declared-error.js';
+export { describeError } from './contract/describe-error.js';
 export { oneway, serverStream, unary } from './contract/method.js';
 export { defineService } from './contract/service.js';
 export {
@@ -15,7 +16,6 @@ export { ThriftCompactReader } from './contract/thrift/compact-reader.js';
 export { ThriftCompactWriter } from './contract/thrift/compact-writer.js';
 export { constant } from './contract/thrift/constant.js';
 export { defineStruct, type StructSpec } from './contract/thrift/define-struct.js';
-export { describeError } from './contract/thrift/describe-error.js';
 export { dynamicError, dynamicResult, dynamicStruct } from './contract/thrift/dynamic.js';
 export { defaultLimits, setThriftLimits, type ThriftLimits, thriftLimits } from './contract/thrift/limits.js';
 export {

@@ -4,6 +4,7 @@
  */
 import type { Codec } from './codec.js';
 import { DeclaredError } from './declared-error.js';
+import { describeError } from './describe-error.js';
 import type { MessageFns } from './proto.js';
 
 /** What ts-proto generates for a message, and an error class is made of. */
@@ -17,13 +18,10 @@ export type InitOf<Fns> = Fns extends { create(base?: infer Init): unknown } ? E
 /** Fields whose names an Error has taken, and what they are called on the class. */
 export type Renamed = Readonly<Record<string, string>>;
 
-/** Longer than this, in UTF-16 units, the fields are cut from the message of an error. */
-const maxText = 300;
-
 export abstract class ProtoError<M extends object, Init> extends DeclaredError {
   constructor(typeName: string, message: ErrorMessageFns<M, Init>, init: Init, renamed: Renamed = {}) {
     const fields = withUnknown(message.create(init), init);
-    super(typeName, textOf(typeName, message.toJSON(fields)));
+    super(typeName, textOf(typeName, fields));
     for (const [key, value] of Object.entries(fields)) {
       // An empty `message` leaves the Error its own text; not enumerable, that is no field and is not sent.
       if (key === 'message' && value === '') continue;
@@ -41,12 +39,10 @@ function withUnknown<M extends object>(fields: M, from: unknown): M {
 }
 
 /** The message's own `message`, where it has one; else its name and its fields. */
-function textOf(typeName: string, json: unknown): string {
-  const own = (json as { message?: unknown }).message;
+function textOf(typeName: string, fields: object): string {
+  const own = (fields as { message?: unknown }).message;
   if (typeof own === 'string' && own !== '') return own;
-  const name = typeName.slice(typeName.lastIndexOf('.') + 1);
-  const text = JSON.stringify(json);
-  return text === '{}' ? name : `${name} ${text.length > maxText ? `${text.slice(0, maxText)}...` : text}`;
+  return describeError(typeName, { ...fields, _unknownFields: undefined });
 }
 
 /** Encodes the fields of an error of the class that `make` makes. Called by generated code. */

@@ -4,8 +4,8 @@
  */
 import type { Codec } from '../codec.js';
 import { DeclaredError, type ErrorType, type MethodError } from '../declared-error.js';
+import { describeError } from '../describe-error.js';
 import { defineStruct } from './define-struct.js';
-import { describeError } from './describe-error.js';
 import { type Accessor, accessorOf } from './interpret.js';
 import { missingRequired, requiredUnset, unionCount, unionUnset } from './malformed.js';
 import type { ThriftReader, ThriftWriter } from './protocol.js';

@@ -70,7 +70,7 @@ describe('a service of a .proto', () => {
     expect(back).toBeInstanceOf(Refused);
     expect(back).toMatchObject({ account: 'a', name_: 7, detail: { $case: 'missing', value: 5n } });
     expect(codec?.toJSON(error)).toEqual({ account: 'a', message: 'too poor', name: 7, missing: '5' });
-    expect(new Refused({ account: 'b' }).message).toBe('Refused {"account":"b"}');
+    expect(new Refused({ account: 'b' }).message).toBe('Refused { account: "b", message: "", name: 0 }');
   });
 
   it('keeps what a newer peer added to an error when it is passed on', async () => {
