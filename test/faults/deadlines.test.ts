@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { formatTimeout, parseTimeout } from '../../src/call/deadline.js';
 import { Echo, note } from '../support/echo.js';
 import { idempotent, pushedBack, rejection, scripted } from '../support/scripted.js';
+import { runs } from '../support/soak.js';
 
 const rest = { tell() {}, async *repeat() {}, collect: () => note(''), async *chat() {} };
 
@@ -88,7 +89,7 @@ describe('the time that is left', () => {
           if (finer !== undefined) expect(ms / units[finer]).toBeGreaterThan(99_999_999);
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 

@@ -14,9 +14,10 @@ import {
 import { type Faults, SeededNetwork, type SeededRandom, seededRandom, VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
 import { Echo, type Note, note } from '../support/echo.js';
+import { runs } from '../support/soak.js';
 
 const one = process.env['HAWSER_SEED'];
-const seeds = one === undefined ? Number(process.env['HAWSER_SEEDS'] ?? 10_000) : 1;
+const seeds = one === undefined ? runs(10_000) : 1;
 
 interface Outcome {
   readonly kind: string;

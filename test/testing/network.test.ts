@@ -3,6 +3,7 @@ import { createClient, createServer, type Handlers, silentLogger } from 'hawser'
 import { type Faults, SeededNetwork, seededRandom, VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
 import { Echo, type Note, note } from '../support/echo.js';
+import { runs } from '../support/soak.js';
 
 const idle: Handlers<typeof Echo> = {
   say: (request) => request,
@@ -365,7 +366,7 @@ describe('seeds', () => {
         expect((await run(seed)).log).toBe(log);
         expect((await run(seed + 1)).log).not.toBe(log);
       }),
-      { numRuns: 10 },
+      { numRuns: runs(10) },
     );
   });
 
@@ -375,7 +376,7 @@ describe('seeds', () => {
         const { timers, settled } = await run(seed);
         expect({ timers, settled }).toEqual({ timers: 0, settled: 36 });
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 

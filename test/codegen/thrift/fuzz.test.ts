@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileThrift, parseThrift } from '../../../src/codegen/thrift/index.js';
+import { runs } from '../../support/soak.js';
 import { battery } from './battery.js';
 import { errorsOf, scratch, typeErrors } from './scratch.js';
 
@@ -56,14 +57,14 @@ describe('the compiler, on any input', () => {
   it('survives random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => void compileBytes(bytes)),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
   it('survives random text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => void compileBytes(text)),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -72,7 +73,7 @@ describe('the compiler, on any input', () => {
     fc.assert(
       fc.property(soup, fc.constantFrom(' ', '\n', ''), (parts, glue) => void compileBytes(parts.join(glue))),
       {
-        numRuns: 1000,
+        numRuns: runs(1000),
       },
     );
   });
@@ -92,7 +93,7 @@ describe('the compiler, on any input', () => {
         }
         compileBytes(text);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 
@@ -106,7 +107,7 @@ describe('the compiler, on any input', () => {
         const text = compileBytes(`${idl.slice(0, from)} ${insert} ${idl.slice(from)}`).files.get('fuzz.ts');
         if (text !== undefined) files.set(`f${count++}.ts`, text);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     expect(files.size).toBeGreaterThan(10);
     expect(typeErrors(files)).toEqual([]);

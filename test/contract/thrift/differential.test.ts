@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import type { StructCodec, TypeInfo } from 'hawser/thrift';
 import { describe, expect, it } from 'vitest';
 import { npm } from '../../apache-thrift/npm-thrift.js';
+import { runs } from '../../support/soak.js';
 import { isKey, sample } from './random-schema.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the package is untyped
@@ -195,7 +196,7 @@ describe.each([
         const theirs = readStruct(new Protocol(new npm.TFramedTransport(Buffer.from(ours))), codec);
         expect(isDeepStrictEqual(theirs, value)).toBe(true);
       }),
-      { numRuns: Number(process.env.HAWSER_FUZZ_RUNS ?? 150) },
+      { numRuns: runs(150) },
     );
   });
 });

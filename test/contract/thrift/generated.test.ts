@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as market from '../../../gen/market.js';
 import { generate } from '../../../src/codegen/generate.js';
 import { repository, scratchFolder } from '../../support/scratch.js';
+import { runs } from '../../support/soak.js';
 import { valuesOf } from './random-schema.js';
 
 type Fields = Record<string, unknown>;
@@ -65,7 +66,7 @@ function agree(codec: Codec): void {
         expect(ours).toEqual(outcome(() => dynamic.decode(bytes, encoding)));
       },
     ),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
 }
 

@@ -10,12 +10,13 @@ import {
   ThriftProtocolError,
 } from 'hawser/thrift';
 import { describe, expect, it } from 'vitest';
+import { runs } from '../../support/soak.js';
 import { sample } from './random-schema.js';
 
 const encodings = ['binary', 'compact'] as const;
 const anything = dynamicStruct('t.Anything', 'struct', []);
 /** More by `npm run soak`. */
-const numRuns = Number(process.env.HAWSER_FUZZ_RUNS ?? 150);
+const numRuns = runs(150);
 
 const readerOf = (encoding: 'binary' | 'compact', bytes: Uint8Array) =>
   encoding === 'binary' ? new ThriftBinaryReader(bytes) : new ThriftCompactReader(bytes);
@@ -183,7 +184,7 @@ describe('any bytes', () => {
         anything.encode({}, encoding);
         expect(before.equals(bytes)).toBe(true);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
   });
 });

@@ -13,6 +13,7 @@ import { VirtualClock } from '../../../src/testing/virtual-clock.js';
 import { type ThriftTransportOptions, thriftTransport } from '../../../src/transports/thrift/client.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
+import { runs } from '../../support/soak.js';
 import {
   closeAll,
   closing,
@@ -372,7 +373,7 @@ describe('the Thrift client', () => {
           await expect(attempt(transport, 'echo', { text: '' }).response).rejects.toBeInstanceOf(RpcError);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

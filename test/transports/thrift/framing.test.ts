@@ -4,6 +4,7 @@ import { ByteQueue } from '../../../src/transports/thrift/byte-queue.js';
 import { type AcceptedFraming, FrameReader } from '../../../src/transports/thrift/frame-reader.js';
 import { defaultLimits, resolveLimits } from '../../../src/transports/thrift/limits.js';
 import { WireError } from '../../../src/transports/thrift/wire-error.js';
+import { runs } from '../../support/soak.js';
 import { echoMessage, framed } from './harness.js';
 
 function reader(accepts: AcceptedFraming = 'framed', limits = defaultLimits): FrameReader {
@@ -214,7 +215,7 @@ describe('the frame reader', () => {
           expect(error).toBeInstanceOf(WireError);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../src/testing/virtual-clock.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
+import { runs } from '../../support/soak.js';
 import {
   closeAll,
   echoMessage,
@@ -251,7 +252,7 @@ describe('the server', () => {
           peer.close();
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     await stillServes(served.port);
     expect(served.log.filter((line) => line.level === 'error')).toEqual([]);

@@ -12,6 +12,7 @@ import { BinaryScanner } from '../../../src/transports/thrift/scan-binary.js';
 import { CompactScanner } from '../../../src/transports/thrift/scan-compact.js';
 import type { MessageScanner } from '../../../src/transports/thrift/scan-stack.js';
 import { WireError } from '../../../src/transports/thrift/wire-error.js';
+import { runs } from '../../support/soak.js';
 
 type Protocol = 'binary' | 'compact';
 const protocols = ['binary', 'compact'] as const;
@@ -130,7 +131,7 @@ describe.each(protocols)('the %s length scanner', (protocol) => {
         for (let i = 4; i < bytes.length; i++) expect(incremental.scan(bytes.subarray(0, i))).toBe(-1);
         expect(incremental.scan(bytes)).toBe(bytes.length);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -230,7 +231,7 @@ describe.each(protocols)('the %s length scanner', (protocol) => {
           expect(error).toBeInstanceOf(WireError);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { HeaderMap } from '../../../src/call/headers.js';
 import { defaultLimits, resolveLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
 import { FrameRefused, WireError } from '../../../src/transports/thrift/wire-error.js';
+import { runs } from '../../support/soak.js';
 
 const plain = { limits: defaultLimits, zlib: false };
 const compressed = { limits: defaultLimits, zlib: true };
@@ -236,7 +237,7 @@ describe('THeader', () => {
           expect(error instanceof FrameRefused || error instanceof WireError).toBe(true);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 
