@@ -14,6 +14,7 @@ interface Command {
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import('./generate.js'),
   call: () => import('./call.js'),
+  explain: () => import('./explain.js'),
 };
 
 async function main(args: readonly string[]): Promise<number> {

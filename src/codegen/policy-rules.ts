@@ -53,6 +53,9 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'version',
   'timeout',
   'max_timeout',
+  'attempt_timeout',
+  'retry',
+  'hedge',
   'errors',
   'deprecated',
 ]);

@@ -91,6 +91,11 @@ const neverRepeated: readonly Code[] = [
 /** Methods that may run twice for one call. KEYED ones only when the call carries its key. */
 export const repeatable: readonly Idempotency[] = ['NO_SIDE_EFFECTS', 'IDEMPOTENT', 'KEYED'];
 
+/** What of a method its policy follows from. */
+export interface Governed extends Pick<MethodType, 'kind' | 'localName' | 'policy'> {
+  readonly service: Pick<ServiceType, 'policy'>;
+}
+
 type Layer = readonly [PolicySource, Partial<PlainPolicy> | undefined];
 
 /** One layer, in ms, `retry: false` as one attempt. */
@@ -110,7 +115,7 @@ interface PlainPolicy {
  * Throws a TypeError or RangeError that names the option for what cannot be meant. `options` are those
  * that `checkPolicyOptions` has let through.
  */
-export function effectivePolicy(method: MethodType, options: PolicyOptions = {}): EffectivePolicy {
+export function effectivePolicy(method: Governed, options: PolicyOptions = {}): EffectivePolicy {
   const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
   const own = options.methods?.[method.localName];
   const layers: Layer[] = [
