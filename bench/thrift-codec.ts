@@ -78,7 +78,7 @@ for (const encoding of ['binary', 'compact'] as const) {
   }
   const us = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]));
   const ratio = (name: string): string => ((us[`npm ${name}`] ?? 0) / (us[name] ?? 1)).toFixed(2);
-  const both = ((us['npm encode'] ?? 0) + (us['npm decode'] ?? 0)) / ((us['encode'] ?? 0) + (us['decode'] ?? 0));
+  const both = ((us['npm encode'] ?? 0) + (us['npm decode'] ?? 0)) / ((us.encode ?? 0) + (us.decode ?? 0));
   console.log(`${encoding}: ${frame.length} bytes`);
   for (const name of ['encode', 'decode']) {
     console.log(`  ${name}  ${us[name]?.toFixed(2)} us, npm ${us[`npm ${name}`]?.toFixed(2)} us: ${ratio(name)}x`);

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, it } from 'vitest';
 
-const requireAll = process.env['HAWSER_REQUIRE_ALL'] === '1';
+const requireAll = process.env.HAWSER_REQUIRE_ALL === '1';
 
 /** Whether `command args` runs and exits 0. */
 export function hasTool(command: string, args: readonly string[] = ['--version']): boolean {
@@ -16,7 +16,7 @@ export function hasTool(command: string, args: readonly string[] = ['--version']
 
 /** The corpus of real-world IDL, when HAWSER_CORPUS names it. */
 export const corpus: string | undefined = (() => {
-  const path = process.env['HAWSER_CORPUS'];
+  const path = process.env.HAWSER_CORPUS;
   return path !== undefined && existsSync(path) ? resolve(path) : undefined;
 })();
 

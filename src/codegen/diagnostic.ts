@@ -24,7 +24,7 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
   const shown = sourceLine.length > 240 ? window(sourceLine, column) : { text: sourceLine, column };
   const pad = shown.text.slice(0, shown.column - 1).replace(/[^\t]/g, ' ');
   const room = Math.max(1, shown.text.length - shown.column + 1);
-  const caret = '^' + '~'.repeat(Math.max(0, Math.min(diagnostic.length ?? 1, room) - 1));
+  const caret = `^${'~'.repeat(Math.max(0, Math.min(diagnostic.length ?? 1, room) - 1))}`;
   return `${head}\n  ${shown.text}\n  ${pad}${caret}`;
 }
 

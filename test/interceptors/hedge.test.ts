@@ -115,7 +115,7 @@ describe('a hedge', () => {
       nodes,
       client: { ...hedged, hedge: { delay: 50, maxCopies: 3 } },
       handlers: {
-        async say(request, call) {
+        async say(_request, call) {
           if (call.headers.get('grpc-previous-rpc-attempts') === undefined) {
             await clockOf().sleep(200);
             return note('first');

@@ -37,7 +37,11 @@ function caller(service: 'ThriftTest' | 'SecondService', target: string, thrift:
   return client as unknown as Caller;
 }
 
-const reader = { env: { ...process.env, PYTHONPATH: scripts }, timeout: 60_000, maxBuffer: 2 ** 24 };
+const reader = {
+  env: { ...process.env, PYTHONPATH: scripts, PYTHONDONTWRITEBYTECODE: '1' },
+  timeout: 60_000,
+  maxBuffer: 2 ** 24,
+};
 
 /** Starts a Python server; resolves to its address. */
 async function pythonServer(...args: string[]): Promise<string> {

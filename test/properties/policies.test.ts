@@ -16,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { Echo, type Note, note } from '../support/echo.js';
 import { runs } from '../support/soak.js';
 
-const one = process.env['HAWSER_SEED'];
+const one = process.env.HAWSER_SEED;
 const seeds = one === undefined ? runs(10_000) : 1;
 
 interface Outcome {

@@ -52,7 +52,7 @@ export class PolicyReader {
     const report = this.reporter(service);
     const json = this.json(service);
     const policy = policyOf(json, service.typeName, report);
-    const version = json['version'] === undefined ? undefined : String(json['version']);
+    const version = json.version === undefined ? undefined : String(json.version);
     if (version !== undefined) this.checkVersion(service, version, report);
     this.check(policy, { service: policy, kind: undefined, name: service.typeName }, report);
     const whole = service.proto.options?.deprecated === true ? { ...policy, deprecated: {} } : policy;
@@ -75,7 +75,7 @@ export class PolicyReader {
     };
     this.check(policy, { service, kind: kindOf(method), name }, report);
     this.checkFields(method, policy, name, report);
-    return { policy, version: undefined, errors: (json['errors'] as string[] | undefined) ?? [] };
+    return { policy, version: undefined, errors: (json.errors as string[] | undefined) ?? [] };
   }
 
   /** Reports at the place where the option stands. */
@@ -141,7 +141,7 @@ export class PolicyReader {
     for (const message of seen) {
       for (const field of message.fields) {
         if (field.message !== undefined) seen.add(field.message);
-        const feature = this.json(field)['feature'] as Record<string, unknown> | undefined;
+        const feature = this.json(field).feature as Record<string, unknown> | undefined;
         if (feature !== undefined) features.push({ ...featureOf(feature), field: `${message.typeName}.${field.name}` });
       }
     }
@@ -180,49 +180,49 @@ function policyOf(json: Json, name: string, report: Report): Policy {
       return undefined;
     }
   };
-  const retry = json['retry'] as Json | undefined;
-  const hedge = json['hedge'] as Json | undefined;
-  const topic = json['topic'] as Json | undefined;
-  const history = topic?.['history'] as Json | undefined;
-  const features = json['feature'] as Json[] | undefined;
+  const retry = json.retry as Json | undefined;
+  const hedge = json.hedge as Json | undefined;
+  const topic = json.topic as Json | undefined;
+  const history = topic?.history as Json | undefined;
+  const features = json.feature as Json[] | undefined;
   return present({
-    timeout: duration(json['timeout'], 'timeout'),
-    maxTimeout: duration(json['maxTimeout'], 'max_timeout'),
-    attemptTimeout: duration(json['attemptTimeout'], 'attempt_timeout'),
-    idempotency: specified(json['idempotency']),
+    timeout: duration(json.timeout, 'timeout'),
+    maxTimeout: duration(json.maxTimeout, 'max_timeout'),
+    attemptTimeout: duration(json.attemptTimeout, 'attempt_timeout'),
+    idempotency: specified(json.idempotency),
     retry: retry && {
-      maxAttempts: retry['maxAttempts'],
-      initialBackoff: duration(retry['initialBackoff'], 'retry.initial_backoff'),
-      maxBackoff: duration(retry['maxBackoff'], 'retry.max_backoff'),
-      codes: retry['codes'] as Code[] | undefined,
+      maxAttempts: retry.maxAttempts,
+      initialBackoff: duration(retry.initialBackoff, 'retry.initial_backoff'),
+      maxBackoff: duration(retry.maxBackoff, 'retry.max_backoff'),
+      codes: retry.codes as Code[] | undefined,
     },
     hedge: hedge && {
-      delay: duration(hedge['delay'], 'hedge.delay'),
-      percentile: numeric(hedge['percentile']),
-      maxCopies: hedge['maxCopies'],
+      delay: duration(hedge.delay, 'hedge.delay'),
+      percentile: numeric(hedge.percentile),
+      maxCopies: hedge.maxCopies,
     },
-    criticality: specified(json['criticality']),
-    cost: numeric(json['cost']),
-    checksum: json['checksum'],
-    deprecated: json['deprecated'],
-    keyField: json['keyField'],
-    keyRequired: json['keyRequired'],
+    criticality: specified(json.criticality),
+    cost: numeric(json.cost),
+    checksum: json.checksum,
+    deprecated: json.deprecated,
+    keyField: json.keyField,
+    keyRequired: json.keyRequired,
     features: features?.map(featureOf),
     topic: topic && {
-      key: topic['key'],
-      mode: specified(topic['mode']),
-      conflation: specified(topic['conflation']),
-      merge: specified(topic['merge']),
-      recovery: specified(topic['recovery']),
-      historyCount: numeric(history?.['count']),
-      historyAge: duration(history?.['age'], 'topic.history.age'),
-      durability: specified(topic['durability']),
+      key: topic.key,
+      mode: specified(topic.mode),
+      conflation: specified(topic.conflation),
+      merge: specified(topic.merge),
+      recovery: specified(topic.recovery),
+      historyCount: numeric(history?.count),
+      historyAge: duration(history?.age, 'topic.history.age'),
+      durability: specified(topic.durability),
     },
   }) as Policy;
 }
 
 function featureOf(json: Json): Feature {
-  return present({ name: json['name'] ?? '', since: json['since'] }) as unknown as Feature;
+  return present({ name: json.name ?? '', since: json.since }) as unknown as Feature;
 }
 
 /** `..._UNSPECIFIED` says nothing; a number is of an enum value that the schema does not name. */

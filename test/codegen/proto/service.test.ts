@@ -60,9 +60,9 @@ describe('a service of a .proto', () => {
   it('carries errors across the wire as their class, with fields whose names an Error has taken', async () => {
     const files = await modules({ 'bank.proto': bank });
     const module = await importGenerated(files, 'bank.rpc.ts');
-    const Refused = module['Refused'] as unknown as new (fields: object) => Error;
-    const service = module['Bank'] as unknown as ServiceType;
-    const codec = service.methods['move']?.errors[0]?.type.codec;
+    const Refused = module.Refused as unknown as new (fields: object) => Error;
+    const service = module.Bank as unknown as ServiceType;
+    const codec = service.methods.move?.errors[0]?.type.codec;
     const error = new Refused({ account: 'a', message: 'too poor', name: 7, detail: { $case: 'missing', value: 5n } });
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({ account: 'a', message: 'too poor', name: 'Refused', name_: 7 });
@@ -75,14 +75,14 @@ describe('a service of a .proto', () => {
 
   it('keeps what a newer peer added to an error when it is passed on', async () => {
     const module = await importGenerated(await modules({ 'bank.proto': bank }), 'bank.rpc.ts');
-    const codec = (module['Bank'] as unknown as ServiceType).methods['move']?.errors[0]?.type.codec;
+    const codec = (module.Bank as unknown as ServiceType).methods.move?.errors[0]?.type.codec;
     const bytes = Uint8Array.of(0x0a, 1, 0x61, 0x50, 9); // account "a", and field 10, which is not known
     expect(Buffer.from(codec?.encode(codec.decode(bytes, 'proto'), 'proto') ?? [])).toEqual(Buffer.from(bytes));
   });
 
   it('gives descriptors of the file and all its imports, dependencies first, each once', async () => {
     const module = await importGenerated(await modules({ 'bank.proto': bank }), 'bank.rpc.ts');
-    const names = (module['Bank'] as unknown as ServiceType)
+    const names = (module.Bank as unknown as ServiceType)
       .descriptors()
       .map((bytes) => Buffer.from(bytes.subarray(2, 2 + (bytes[1] ?? 0))).toString());
     expect(names).toEqual([

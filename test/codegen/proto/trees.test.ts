@@ -24,7 +24,7 @@ describe('trees of .proto files', () => {
         extend M { optional int32 e = 100; }`,
     });
     expect(typeErrors(files)).toEqual([]);
-    const M = (await importGenerated(files, 'a.ts'))['M'] as unknown as Fns;
+    const M = (await importGenerated(files, 'a.ts')).M as unknown as Fns;
     // Zeros that were set are sent; numbers are not packed; a group has its own tags; an extension is passed on.
     const bytes = Uint8Array.of(
       0x08,
@@ -64,7 +64,7 @@ describe('trees of .proto files', () => {
           repeated int32 expanded = 4 [features.repeated_field_encoding = EXPANDED]; M delimited = 5 [features.message_encoding = DELIMITED]; }`,
     });
     expect(typeErrors(files)).toEqual([]);
-    const M = (await importGenerated(files, 'a.ts'))['M'] as unknown as Fns;
+    const M = (await importGenerated(files, 'a.ts')).M as unknown as Fns;
     const bytes = Uint8Array.of(0x08, 0, 0x1a, 2, 1, 2, 0x20, 1, 0x20, 2, 0x2b, 0x08, 1, 0x2c);
     expect(Buffer.from(M.encode(M.decode(bytes)).finish())).toEqual(Buffer.from(bytes));
     expect(Buffer.from(M.encode(M.decode(Uint8Array.of(0x10, 0))).finish())).toEqual(Buffer.from([]));

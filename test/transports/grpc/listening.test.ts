@@ -30,9 +30,7 @@ test.each(['localhost', '127.0.0.1', '127.0.0.1:99999', 'a b:1', 'http://127.0.0
 );
 
 test('an address of another machine is refused with a sentence', async () => {
-  await expect(serve({}, { address: '192.0.2.1:0' })).rejects.toThrow(
-    /this machine has no such address/,
-  );
+  await expect(serve({}, { address: '192.0.2.1:0' })).rejects.toThrow(/this machine has no such address/);
 });
 
 test('IPv6 addresses are bound and named in brackets', async () => {

@@ -194,7 +194,7 @@ describe('errors', () => {
     expect(error.message).not.toContain('hunter2');
     expect(error.message).toContain('order-17');
     expect(logged).toMatchObject([{ correlationId: 'order-17', method: '/test.Echo/Say' }]);
-    expect(String(logged[0]?.['err'])).toContain('hunter2');
+    expect(String(logged[0]?.err)).toContain('hunter2');
   });
 
   it('delivers what came before an error, then the error', async () => {
