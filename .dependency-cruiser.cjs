@@ -67,7 +67,10 @@ module.exports = {
       name: 'declared-dependencies-only',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], dependencyTypesNot: ['type-only', 'npm-peer', 'npm-optional'] },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'],
+        dependencyTypesNot: ['type-only', 'npm-peer', 'npm-optional'],
+      },
     },
     {
       name: 'resolvable',
@@ -80,6 +83,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['hawser-source', 'import', 'node', 'types', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['hawser-source', 'import', 'node', 'types', 'default'],
+    },
   },
 };
