@@ -28,6 +28,12 @@ export function adaptFile(file: FileDescriptorProto, names: TypeNames, registry:
   copy.service = [];
   copy.extension = [];
   delete copy.options;
+  if (copy.sourceCodeInfo !== undefined) {
+    // ts-proto goes through all places for each message, and wants only the comments.
+    copy.sourceCodeInfo.location = copy.sourceCodeInfo.location.filter(
+      ({ leadingComments, trailingComments }) => leadingComments !== '' || trailingComments !== '',
+    );
+  }
   const scope = file.package === '' ? '' : `${file.package}.`;
   adaptTypes(copy.messageType, copy.enumType, scope, names, registry);
   return copy;

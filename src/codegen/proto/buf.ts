@@ -10,10 +10,13 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { Diagnostic } from '../diagnostic.js';
 import type { Group } from './groups.js';
-import { type Output, peerFile, runScript, ToolError } from './peer.js';
+import { breakLongLines, PlaceMap } from './long-lines.js';
+import { bufProgram, type Output, runProgram, ToolError } from './peer.js';
 import type { ProtoSource } from './sources.js';
 
 const timeout = 300_000;
+/** Of one file: who has more mends these first. */
+const maxErrors = 100;
 const config = 'version: v2\nmodules:\n  - path: proto\n';
 
 export interface Compiled {
@@ -23,7 +26,7 @@ export interface Compiled {
 }
 
 export async function compile(group: Group, sources: ReadonlyMap<string, ProtoSource>): Promise<Compiled> {
-  const script = peerFile('@bufbuild/buf', 'bin/buf');
+  const program = bufProgram();
   const workspace = await mkdtemp(join(tmpdir(), 'hawser-buf-'));
   try {
     await writeFile(join(workspace, 'buf.yaml'), config);
@@ -32,11 +35,11 @@ export async function compile(group: Group, sources: ReadonlyMap<string, ProtoSo
       if (source === undefined) continue;
       const path = join(workspace, 'proto', ...name.split('/'));
       await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, source.text);
+      await writeFile(path, breakLongLines(source.text));
     }
     const image = join(workspace, 'image.binpb');
     const args = ['build', '.', '--as-file-descriptor-set', '--error-format=json', '--timeout=0', '-o', image];
-    const output = await runScript(script, args, { cwd: workspace, timeout });
+    const output = await runProgram(program, args, { cwd: workspace, timeout });
     const bytes = await readFile(image).catch(() => undefined);
     if (output.status === 0 && bytes !== undefined) {
       return { files: fromBinary(FileDescriptorSetSchema, bytes).file, diagnostics: [] };
@@ -58,18 +61,21 @@ interface BufError {
 
 function readErrors(output: Output, sources: ReadonlyMap<string, ProtoSource>): Diagnostic[] {
   const text = `${output.stderr}\n${output.stdout.toString('utf8')}`;
-  const diagnostics = text.split('\n').flatMap((line) => {
+  const errors = new Map<string, BufError[]>();
+  for (const line of text.split('\n')) {
     const error = parseError(line);
-    return error === undefined ? [] : [diagnosticOf(error, sources)];
-  });
-  if (diagnostics.length === 0) {
+    if (error === undefined) continue;
+    const name = (error.path ?? '').replaceAll('\\', '/').replace(/^(?:\.\/)?proto\//, '');
+    errors.set(name, [...(errors.get(name) ?? []).slice(0, maxErrors), error].slice(0, maxErrors + 1));
+  }
+  if (errors.size === 0) {
     const said = text.trim().split('\n', 5).join(' ').slice(0, 500);
     throw new ToolError(
       `buf ended with ${output.status ?? 'a signal'} and ${said === '' ? 'said nothing' : `said: ${said}`}. ` +
         'Install @bufbuild/buf again, with its optional dependencies: one of them is the program itself.',
     );
   }
-  return diagnostics;
+  return [...errors].flatMap(([name, found]) => diagnosticsOf(name, found, sources.get(name)));
 }
 
 function parseError(line: string): BufError | undefined {
@@ -82,31 +88,28 @@ function parseError(line: string): BufError | undefined {
   }
 }
 
-function diagnosticOf(error: BufError, sources: ReadonlyMap<string, ProtoSource>): Diagnostic {
-  const name = (error.path ?? '').replaceAll('\\', '/').replace(/^(?:\.\/)?proto\//, '');
-  const source = sources.get(name);
-  const line = error.start_line ?? 0;
-  const sourceLine = source?.text.split('\n', line)[line - 1]?.replace(/\r$/, '');
-  const column = utf16Column(sourceLine, error.start_column ?? 0);
-  const end = error.end_line === line ? utf16Column(sourceLine, error.end_column ?? 0) : 0;
-  return {
-    severity: 'error',
-    message: sentence(error.message ?? ''),
-    file: source?.display ?? name,
-    line,
-    column,
-    ...(end > column ? { length: end - column } : {}),
-    ...(sourceLine === undefined ? {} : { sourceLine }),
-  };
-}
-
-/** buf counts the bytes of a line, from 1. */
-function utf16Column(line: string | undefined, column: number): number {
-  return line === undefined || column < 1
-    ? column
-    : Buffer.from(line)
-        .subarray(0, column - 1)
-        .toString().length + 1;
+function diagnosticsOf(name: string, errors: readonly BufError[], source: ProtoSource | undefined): Diagnostic[] {
+  const file = source?.display ?? name;
+  const places = source === undefined ? undefined : new PlaceMap(source.text, breakLongLines(source.text));
+  const diagnostics = errors.slice(0, maxErrors).map((error): Diagnostic => {
+    const message = sentence(error.message ?? '');
+    const {
+      start_line: line = 0,
+      start_column: column = 0,
+      end_line: endLine = line,
+      end_column: endColumn = column,
+    } = error;
+    if (places === undefined || line < 1) return { severity: 'error', message, file, line, column };
+    const place = places.placeOf(line, column);
+    const end = places.placeOf(endLine, endColumn);
+    const length = end.line === place.line && end.column > place.column ? { length: end.column - place.column } : {};
+    return { severity: 'error', message, file, ...place, ...length, sourceLine: places.lineText(place.line) };
+  });
+  if (errors.length > maxErrors) {
+    const message = `There are more than ${maxErrors} errors in this file; these are the first.`;
+    diagnostics.push({ severity: 'error', message, file, line: 0, column: 0 });
+  }
+  return diagnostics;
 }
 
 function sentence(message: string): string {

@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { settleNames } from './names.js';
 import { header } from './paths.js';
-import { peerFile, runScript, ToolError } from './peer.js';
+import { peerFile, runProgram, ToolError } from './peer.js';
 
 const timeout = 600_000;
 
@@ -56,7 +56,7 @@ export async function printMessages(
     ),
   });
   const script = peerFile('ts-proto', 'protoc-gen-ts_proto');
-  const output = await runScript(script, [], {
+  const output = await runProgram(process.execPath, [script], {
     cwd: process.cwd(),
     input: toBinary(CodeGeneratorRequestSchema, request),
     timeout,

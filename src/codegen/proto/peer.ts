@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** A tool is missing or does not run: a sentence for the user, without a stack. */
 export class ToolError extends Error {}
@@ -29,14 +29,38 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** Runs a Node script of a tool; never through a shell. Ends it after `timeout` ms. */
-export function runScript(
-  script: string,
+/**
+ * buf's own program, which is in a package for this platform. Not through the script of @bufbuild/buf: that
+ * one would leave it running when it is killed.
+ */
+export function bufProgram(): string {
+  const manifest = peerFile('@bufbuild/buf', 'package.json');
+  const require = createRequire(manifest);
+  const { optionalDependencies = {} } = require(manifest) as { optionalDependencies?: Record<string, string> };
+  for (const name of Object.keys(optionalDependencies).sort()) {
+    if (!name.includes(process.platform)) continue;
+    for (const file of ['bin/buf', 'bin/buf.exe']) {
+      try {
+        return require.resolve(`${name}/${file}`);
+      } catch {
+        // Of another architecture, so not installed.
+      }
+    }
+  }
+  throw new ToolError(
+    `@bufbuild/buf is installed without its program for ${process.platform} ${process.arch}, which is an optional dependency of it. ` +
+      'Run npm install without --omit=optional.',
+  );
+}
+
+/** Runs a program; never through a shell. Ends it after `timeout` ms, and then rejects with a ToolError. */
+export function runProgram(
+  program: string,
   args: readonly string[],
   options: { readonly cwd: string; readonly input?: Uint8Array; readonly timeout: number },
 ): Promise<Output> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], {
+    const child = spawn(program, [...args], {
       cwd: options.cwd,
       // buf reads no configuration of the user's, and writes no cache into the home folder.
       env: { ...process.env, BUF_CACHE_DIR: options.cwd, BUF_CONFIG_DIR: options.cwd, NODE_OPTIONS: '' },
@@ -53,7 +77,9 @@ export function runScript(
     child.stdin.on('error', () => {});
     child.once('error', reject);
     child.once('close', (status) => {
-      resolve({ status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
+      if (child.killed) {
+        reject(new ToolError(`${basename(program)} did not end within ${options.timeout / 1000} s, and was stopped.`));
+      } else resolve({ status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString('utf8') });
     });
     child.stdin.end(options.input ?? '');
   });

@@ -23,7 +23,7 @@ export interface ProtoScan {
 }
 
 /** White space, comments, strings, words and signs; one that is not closed ends with its line, or with the file. */
-const tokens =
+export const tokens =
   /\s+|\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|"(?:[^"\\\n]+|\\[\s\S])*"?|'(?:[^'\\\n]+|\\[\s\S])*'?|[A-Za-z0-9_.]+|[\s\S]/g;
 
 interface Token {

@@ -121,6 +121,18 @@ service T { option (hawser.policy.v1.service).version = "1.0.0"; }
     ]);
   });
 
+  it('is found in a file that is one very long line, in a bounded time and number, at its place', async () => {
+    const { diagnostics } = await compile({
+      'a.proto': `syntax = "proto3"; /* \u00fc */ ${'enum E { Z = 0; } '.repeat(4000)}`,
+    });
+    expect(diagnostics).toHaveLength(101);
+    expect(diagnostics[0]?.message).toBe('There are more than 100 errors in this file; these are the first.');
+    expect(diagnostics[100]).toMatchObject({ line: 1 });
+    for (const { column, sourceLine, length } of diagnostics.slice(1)) {
+      expect(sourceLine?.slice(column - 1, column - 1 + (length ?? 0))).toMatch(/^[EZ]$/);
+    }
+  });
+
   it('is a tool that is not installed, and what to install', () => {
     expect(() => peerFile('no-such-tool-at-all', 'bin')).toThrow(
       'no-such-tool-at-all is not installed, and generating from .proto files needs it. Run: npm install --save-dev @bufbuild/buf ts-proto',
