@@ -2,6 +2,7 @@
  * The Thrift compiler: `.thrift` files in, TypeScript modules out. Accepts and refuses what
  * Apache's compiler does (0.24); everything it consumes is bounded by `ThriftLimits`.
  */
+import { statSync } from 'node:fs';
 import { byPlace, type Diagnostic } from '../diagnostic.js';
 import { printFile } from './emit/file.js';
 import { Modules } from './emit/module.js';
@@ -19,7 +20,7 @@ export * from './program.js';
 export interface CompileThriftOptions {
   /** Folders, of which every `*.thrift` below is compiled, or single files. */
   readonly roots: readonly string[];
-  /** Folders that includes are looked for in, after the folder of the including file. */
+  /** Folders that includes are looked for in, after the folder of the including file and before the roots. */
   readonly includes: readonly string[];
   /** Called with each file as it is read. */
   readonly onFile?: (path: string) => void;
@@ -38,7 +39,8 @@ export interface CompiledThrift {
 
 export function compileThrift(options: CompileThriftOptions): CompiledThrift {
   const limits = { ...defaultLimits, ...options.limits };
-  const loader = new Loader(options.includes, limits, options.onFile);
+  // Many trees are written for `-I` at their root, as `import` of .proto files is.
+  const loader = new Loader([...options.includes, ...options.roots.filter(isFolder)], limits, options.onFile);
   const { inputs, problems } = findInputs(options.roots, limits.files);
   for (const { path, message } of problems) loader.fail(displayName(path), message);
   for (const { path } of inputs) loader.load(path);
@@ -77,6 +79,10 @@ export function compileThrift(options: CompileThriftOptions): CompiledThrift {
     methods: [...policies.values()].reduce((sum, { functions }) => sum + functions.size, 0),
     inputs: loader.programs.size,
   };
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Every `*.thrift` below a folder, or the file itself. */

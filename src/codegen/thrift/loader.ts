@@ -104,7 +104,7 @@ export class Loader {
   private include(source: Source, node: IncludeNode): ResolvedFile | 'absent' | undefined {
     const real = this.find(source, node.path);
     if (real === undefined) {
-      const places = [dirname(source.path), ...this.includeDirs].map(displayName);
+      const places = [...new Set([dirname(source.path), ...this.includeDirs].map(displayName))];
       source.warning(node, `"${node.path}" is not in ${places.join(' nor in ')}; name its folder with --include`);
       return 'absent';
     }

@@ -138,6 +138,17 @@ describe('generated files', () => {
     expect(files.get('a.ts')).toContain('from "./deep/b.js"');
   });
 
+  it('may include by a path below any of the roots', () => {
+    const folder = scratch({
+      'x/deep/a.thrift': 'include "deep/b.thrift" include "c.thrift" typedef b.B A typedef c.C D',
+      'x/deep/b.thrift': 'struct B {}',
+      'y/c.thrift': 'struct C {}',
+    });
+    const { files, diagnostics } = compileThrift({ roots: [join(folder, 'x'), join(folder, 'y')], includes: [] });
+    expect(errorsOf(diagnostics)).toEqual([]);
+    expect([...files.keys()]).toEqual(['c.ts', 'deep/a.ts', 'deep/b.ts']);
+  });
+
   it('are refused when two inputs would make one, and both are named', () => {
     const folder = scratch({ 'x/a.thrift': 'struct A {}', 'y/a.thrift': 'struct B {}' });
     const { files, diagnostics } = compileThrift({ roots: [join(folder, 'x'), join(folder, 'y')], includes: [] });
