@@ -123,13 +123,13 @@ service T { option (hawser.policy.v1.service).version = "1.0.0"; }
 
   it('is found in a file that is one very long line, in a bounded time and number, at its place', async () => {
     const { diagnostics } = await compile({
-      'a.proto': `syntax = "proto3"; /* \u00fc */ ${'enum E { Z = 0; } '.repeat(4000)}`,
+      'a.proto': `syntax = "proto3"; /* \u00fc */ ${Array.from({ length: 3000 }, (_, index) => `message M${index} { Missing m = 1; } `).join('')}`,
     });
     expect(diagnostics).toHaveLength(101);
     expect(diagnostics[0]?.message).toBe('There are more than 100 errors in this file; these are the first.');
     expect(diagnostics[100]).toMatchObject({ line: 1 });
     for (const { column, sourceLine, length } of diagnostics.slice(1)) {
-      expect(sourceLine?.slice(column - 1, column - 1 + (length ?? 0))).toMatch(/^[EZ]$/);
+      expect(sourceLine?.slice(column - 1, column - 1 + (length ?? 0))).toBe('Missing');
     }
   });
 
