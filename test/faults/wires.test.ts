@@ -69,7 +69,9 @@ async function rig(
     const call = (text: string, more?: object) => {
       const answer = made.say({ text, count: 1 }, more);
       const result = answer.then((note) => note.text);
-      return Object.defineProperty(result, 'attempts', { get: () => answer.attempts }) as unknown as ReturnType<Rig['say']>;
+      return Object.defineProperty(result, 'attempts', { get: () => answer.attempts }) as unknown as ReturnType<
+        Rig['say']
+      >;
     };
     return { say: call, proxies, seen };
   }

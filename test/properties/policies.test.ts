@@ -182,6 +182,7 @@ async function simulate(seed: number): Promise<void> {
   }
   await clock.run({ within: 60_000, name: 'all calls' });
   for (const { kind, settled, deadline, how } of outcomes) {
+    expect(how, `${kind} ends with a response or an RpcError`).toMatch(/^(ok|[A-Z_]+)$/);
     expect(settled, `${kind} settles exactly once (${how})`).toHaveLength(1);
     expect(settled[0], `${kind} settles by its deadline (${how})`).toBeLessThanOrEqual(deadline + 1e-6);
   }
