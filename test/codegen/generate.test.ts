@@ -26,7 +26,7 @@ function tree(folder: string): string[] {
     .sort();
 }
 
-describe('the output folder of generate', () => {
+describe('the output folder of generate', { timeout: 60_000 }, () => {
   it('holds what both IDLs make, and a list of it', async () => {
     const { path, run } = project({
       'proto/x/a.proto': a,

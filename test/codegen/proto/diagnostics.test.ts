@@ -7,7 +7,7 @@ import { peerFile } from '../../../src/codegen/proto/peer.js';
 import { maxFileBytes } from '../../../src/codegen/proto/sources.js';
 import { compile, errorsOf, modules, scratch } from './scratch.js';
 
-describe('what is wrong with .proto files', () => {
+describe('what is wrong with .proto files', { timeout: 60_000 }, () => {
   it('is said of all files at once, with the source line and a caret', async () => {
     const { diagnostics, files } = await compile({
       'a.proto': 'syntax = "proto3";\nmessage A { /* \u00fc\u{1F600} */ Missing m = 1; int32 b = 1; }\n',

@@ -40,7 +40,7 @@ service Bank {
 }
 `;
 
-describe('a service of a .proto', () => {
+describe('a service of a .proto', { timeout: 60_000 }, () => {
   it('is printed with its policy, errors, comments and descriptors', async () => {
     const files = await modules({ 'bank/v1/bank.proto': bank });
     const text = files.get('bank/v1/bank.rpc.ts') ?? '';

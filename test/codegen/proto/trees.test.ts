@@ -12,7 +12,7 @@ interface Fns {
   toJSON(message: object): unknown;
 }
 
-describe('trees of .proto files', () => {
+describe('trees of .proto files', { timeout: 60_000 }, () => {
   it('keep the presence, the groups and the extensions of proto2', async () => {
     const files = await modules({
       'a.proto': `syntax = "proto2";
