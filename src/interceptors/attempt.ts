@@ -134,10 +134,14 @@ function isTimeout(error: unknown): boolean {
   return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED';
 }
 
+/** What most first attempts carry. A copy of it is not checked again. */
+const ownedByClient = new HeaderMap({ [ownerHeader]: 'client' });
+
 /** The caller's headers and ours. Most calls have none, and then no map is made. */
 function headersOf(outer: Call, { owner }: Ownership): { headers?: HeaderMap | (() => HeaderMap) } {
   const before = outer.attempts - 1;
   if (before === 0 && owner === undefined && !outer.hasHeaders) return {};
+  if (before === 0 && owner === 'client' && !outer.hasHeaders) return { headers: new HeaderMap(ownedByClient) };
   const headers = new HeaderMap(outer.hasHeaders ? outer.headers : undefined);
   if (owner !== undefined) headers.set(ownerHeader, owner);
   if (before > 0) headers.set(attemptsHeader, String(before));
