@@ -19,7 +19,7 @@ import {
   FieldDescriptorProto_Label as Label,
   OneofDescriptorProtoSchema,
 } from '@bufbuild/protobuf/wkt';
-import { blank, enumSuffix, isReserved, memberNames, type TypeNames } from './names.js';
+import { memberNames, type TypeNames, valueName } from './names.js';
 
 export function adaptFile(file: FileDescriptorProto, names: TypeNames, registry: Registry): FileDescriptorProto {
   const copy = clone(FileDescriptorProtoSchema, file);
@@ -47,8 +47,9 @@ function adaptTypes(
   registry: Registry,
 ): void {
   for (const one of enums) {
-    renameValues(one);
-    one.name = names.get(scope + one.name)?.simple ?? one.name;
+    const simple = names.get(scope + one.name)?.simple ?? one.name;
+    renameValues(one, simple);
+    one.name = simple;
   }
   for (const message of messages) {
     const fullName = scope + message.name;
@@ -119,19 +120,21 @@ function isDelimited(field: DescField): boolean {
 }
 
 /**
- * The values of an enum lose the enum's name as their prefix. Where two would then be one, or one would be
- * what ts-proto adds, all keep it; what is still taken gets a `_`. ProtoJSON has the names of the file.
+ * The values of an enum lose the enum's name as their prefix. Where two would then be one, or one would be a
+ * number or what ts-proto adds, all keep it; what is still taken gets a `_`. ProtoJSON has the names of the
+ * file. ts-proto looks at all values for each of them, and stops at the first that would begin with a digit:
+ * so the first is made such a one.
  */
-function renameValues(type: EnumDescriptorProto): void {
+function renameValues(type: EnumDescriptorProto, simple: string): void {
   const prefix = `${screamingCase(type.name)}_`;
   const added = type.value.some((value) => value.number === -1) ? [] : ['UNRECOGNIZED'];
   const short = type.value.map((value) => value.name.replace(prefix, ''));
-  const clash = new Set([...short, ...added]).size < short.length + added.length;
-  for (const value of type.value) {
-    if (clash) value.name = value.name.charAt(0) + blank + value.name.slice(1);
-    const member = clash ? value.name.replace(blank, '') : value.name.replace(prefix, '');
-    if (added.includes(member) || member === '__proto__') value.name += enumSuffix;
-    else if (isReserved(member)) value.name += blank;
+  const keep =
+    new Set([...short, ...added]).size < short.length + added.length || short.some((one) => /^(?:\d|$)/.test(one));
+  for (const [index, value] of type.value.entries()) {
+    const member = (keep ? value.name : short[index]) ?? value.name;
+    const free = added.includes(member) || member === '__proto__' ? `${member}_` : member;
+    value.name = (index === 0 ? `${screamingCase(simple)}_0` : '') + valueName(value.name, free);
   }
 }
 

@@ -41,25 +41,25 @@ const locals =
  */
 export const suffix = 'ZZu5fZZ';
 
-/** Stands for nothing: keeps ts-proto from reading a name as what it would be without. */
-export const blank = 'ZZu00ZZ';
-/** Stands for a trailing `_` in TypeScript and for nothing in a string, which is the name in ProtoJSON. */
-export const enumSuffix = 'ZZu5eZZ';
+const nameStart = 'ZZu0aZZ';
+const nameMiddle = 'ZZu0bZZ';
+const nameEnd = 'ZZu0cZZ';
 
-/** Puts what they stand for in the place of `suffix`, `blank` and `enumSuffix`. */
+/** The name of an enum's value: in a string, which is ProtoJSON, `json`, and `local` in TypeScript. */
+export function valueName(json: string, local: string): string {
+  return nameStart + json + nameMiddle + local + nameEnd;
+}
+
+const valueNames = new RegExp(`("?)\\b\\w*?${nameStart}(\\w+?)${nameMiddle}(\\w+?)${nameEnd}`, 'g');
+
+/** Puts what they stand for in the place of `suffix` and of what `valueName` made. */
 export function settleNames(text: string): string {
   return text
-    .replace(/ZZu5eZZ(?=")/g, '')
-    .replaceAll(enumSuffix, '_')
-    .replaceAll(blank, '')
+    .replace(valueNames, (_, quote: string, json: string, local: string) => (quote === '' ? local : quote + json))
     .replaceAll(suffix, '_');
 }
 
 const reserved: ReadonlySet<string> = new Set(`${words} ${used} ${locals}`.split(' '));
-
-export function isReserved(name: string): boolean {
-  return reserved.has(name);
-}
 
 export function typeNames(files: readonly FileDescriptorProto[]): Map<string, TypeName> {
   const names = new Map<string, TypeName>();

@@ -35,7 +35,7 @@ test('a client finds out that a silent connection is dead, and ends its stream',
     proxy.close();
   });
   const port = (proxy.address() as { port: number }).port;
-  const client = connect(`127.0.0.1:${port}`, { keepalive: { time: 50, timeout: 50 } });
+  const client = connect(`127.0.0.1:${port}`, { keepalive: { time: 300, timeout: 300 } });
   const items: Note[] = [];
   const reading = (async () => {
     for await (const one of client.list(note())) {
