@@ -10,6 +10,7 @@ import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
+import { followSignal } from './follow-signal.js';
 import type { CallInfo, StreamCall, UnaryCall } from './types.js';
 
 /** One method of a client, ready to be called. */
@@ -42,7 +43,7 @@ function begin({ method, encoding, headers }: Bound, request: unknown, options: 
     ...(headers === undefined && given === undefined ? {} : { headers: merged(headers, given) }),
   });
   const signal = options?.signal;
-  if (signal !== undefined) follow(call, signal);
+  if (signal !== undefined) followSignal(call, signal);
   const parent = currentCall();
   if (parent !== undefined) serve(parent, call);
   return call;
@@ -64,16 +65,6 @@ function merged(base: HeaderMap | undefined, given: CallOptions['headers']): Hea
     for (const [name, value] of own) headers.append(name, value);
   }
   return headers;
-}
-
-/** By hand, not by AbortSignal.any: that retains signals on Node 20 (nodejs/node#54614). */
-function follow(call: Call, signal: AbortSignal): void {
-  const abort = (): void => call.abort(new RpcError('CANCELLED', 'the caller cancelled', { cause: signal.reason }));
-  if (signal.aborted) abort();
-  else {
-    signal.addEventListener('abort', abort, { once: true });
-    call.onFinish(() => signal.removeEventListener('abort', abort));
-  }
 }
 
 async function settle(call: Call, handler: Handler): Promise<unknown> {
