@@ -17,8 +17,7 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
     let stopped = false;
     const stop = (): void => {
       stopped = true;
-      // Not awaited: a generator that is suspended inside answers only when it gets on.
-      void Promise.resolve(iterator.return?.()).catch(() => {});
+      tellReturned(iterator);
     };
     const removeListener = call.onAbort((reason) => {
       stop();
@@ -51,6 +50,18 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
       },
     );
   });
+}
+
+/**
+ * Tells a user's iterator that nothing more is wanted. Not awaited: a generator that is suspended inside answers only
+ * when it gets on. What it throws, a generator that is running does at once, is no news to a call that is over.
+ */
+export function tellReturned(iterator: AsyncIterator<unknown> | Iterator<unknown>): void {
+  try {
+    void Promise.resolve(iterator.return?.()).catch(() => {});
+  } catch {
+    // as above
+  }
 }
 
 function open<T>(source: Source<T>): AsyncIterator<T> | Iterator<T> {

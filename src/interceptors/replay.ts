@@ -5,7 +5,7 @@
  * Rule: gRFC A6, "Memory Management (Buffering)".
  */
 import type { Call } from '../call/call.js';
-import type { Source } from '../call/pump.js';
+import { type Source, tellReturned } from '../call/pump.js';
 
 /** Bytes of requests that one call keeps. */
 export const replayLimit = 1024 * 1024;
@@ -66,8 +66,7 @@ export class Replay {
     this.#sent = [];
     if (this.#closed) return;
     this.#closed = true;
-    // Not awaited: a generator that is suspended inside answers only when it gets on.
-    void Promise.resolve(this.#source.return?.()).catch(() => {});
+    tellReturned(this.#source);
   }
 
   #next(): Promise<Pulled> {
