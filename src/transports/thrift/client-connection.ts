@@ -147,9 +147,11 @@ export class ClientConnection {
   /** Gives up the connection, and what is on it with `error`. Where the wire can say so, the server notices at once. */
   destroy(error: Error | undefined): void {
     if (this.#state === 'closed') return;
-    const abandoned = this.outstanding > 0;
+    const { endpoint, tls } = this.#options;
+    // A Unix socket has no reset, and Node throws when asked for one; over TLS it would cut what was sent before.
+    const reset = this.outstanding > 0 && tls === undefined && !('path' in endpoint);
     this.#close(error);
-    if (abandoned && this.#options.tls === undefined) this.#socket.resetAndDestroy();
+    if (reset) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 

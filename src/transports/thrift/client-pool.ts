@@ -32,6 +32,7 @@ export class ClientPool {
   #failures = 0;
   #nextTry = Number.NEGATIVE_INFINITY;
   #lastFailure = '';
+  #lastError: Error | undefined;
   #closing = false;
   #dispatching = false;
   #onDrained: (() => void) | undefined;
@@ -76,7 +77,7 @@ export class ClientPool {
 
   #refusal(): RpcError | undefined {
     const { address, maxWaiting } = this.#options;
-    if (this.#closing) return notExecuted('UNAVAILABLE', 'the client is closed', 'CLIENT_CLOSED');
+    if (this.#closing) return notExecuted('CANCELLED', 'the client is closed', 'CLIENT_CLOSED');
     if (this.#waiting.size >= maxWaiting) {
       return notExecuted(
         'RESOURCE_EXHAUSTED',
@@ -111,6 +112,8 @@ export class ClientPool {
       connection.send(attempt);
     }
     this.#dispatching = false;
+    // A connection that failed to open left them to one that is gone by now: nothing would wake them.
+    if (this.#connections.size === 0 && this.#waiting.size > 0) this.#failWaiting();
   }
 
   /** A connection to pipeline on, unless there is, or can be, a new one to wait for. */
@@ -192,18 +195,24 @@ export class ClientPool {
   }
 
   #failedToConnect(error: Error | undefined): void {
-    const { address, clock, random } = this.#options;
+    const { clock, random } = this.#options;
     if (this.#closing && error instanceof RpcError) return;
     this.#lastFailure = error?.message || (error as NodeJS.ErrnoException | undefined)?.code || 'the server hung up';
+    this.#lastError = error;
     this.#failures++;
     const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (this.#failures - 1));
     this.#nextTry = clock.now() + backoff * (0.8 + 0.4 * random.next());
     // Others that are open, or may yet be, take the calls.
-    if (this.#connections.size > 0) return;
+    if (this.#connections.size === 0) this.#failWaiting();
+  }
+
+  #failWaiting(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    const sentence = `cannot connect to ${address}: ${this.#lastFailure}`;
-    for (const attempt of waiting) attempt.fail(notExecuted('UNAVAILABLE', sentence, 'CONNECT_FAILED', error));
+    const sentence = `cannot connect to ${this.#options.address}: ${this.#lastFailure}`;
+    for (const attempt of waiting) {
+      attempt.fail(notExecuted('UNAVAILABLE', sentence, 'CONNECT_FAILED', this.#lastError));
+    }
   }
 }
 
@@ -213,7 +222,7 @@ function load(connection: ClientConnection): number {
 }
 
 function notExecuted(
-  code: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED',
+  code: 'CANCELLED' | 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED',
   message: string,
   reason: string,
   cause?: unknown,

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
@@ -218,6 +220,29 @@ describe('the Thrift client', () => {
       disposition: 'not-executed',
       reason: 'TOO_MANY_WAITING',
     });
+  });
+
+  it('fails the calls that wait when the last connection is lost while no other can be opened', async () => {
+    const { port, peers, server } = await rawServer(() => {});
+    const clock = new VirtualClock();
+    const limits = { maxInFlight: 1 };
+    const transport = transportTo(port, { clock, limits, maxConnections: 2 });
+    const first = attempt(transport, 'echo', { text: 'first' });
+    await until(() => (peers[0]?.received.length ?? 0) > 0);
+    await new Promise<void>((resolve) => {
+      server.close();
+      setImmediate(resolve);
+    });
+    const second = attempt(transport, 'echo', { text: 'second' });
+    for (let refused = false; !refused; ) {
+      const third = attempt(transport, 'echo', { text: 'third' });
+      const error = await Promise.race([third.response.catch((e) => e), turn()]);
+      refused = error === undefined;
+      third.call.abort(new RpcError('CANCELLED', 'no more'));
+    }
+    peers[0]?.socket.destroy();
+    await expect(first.response).rejects.toMatchObject({ code: 'UNAVAILABLE', disposition: 'unknown' });
+    await expect(second.response).rejects.toMatchObject({ reason: 'CONNECT_FAILED', disposition: 'not-executed' });
   });
 
   it('finishes a oneway call when the message is out, and never waits for an answer', async () => {
@@ -459,7 +484,8 @@ import { createClient } from 'hawser';
     await until(() => served.slow.size === 1);
     const closed = transport.close(60_000);
     await expect(attempt(transport, 'echo', { text: '' }).response).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
+      code: 'CANCELLED',
+      reason: 'CLIENT_CLOSED',
       disposition: 'not-executed',
     });
     served.slow.get('a')?.();
@@ -475,6 +501,17 @@ import { createClient } from 'hawser';
     await transport.close(5);
     await expect(response).rejects.toMatchObject({ code: 'CANCELLED' });
     await until(() => served.slowCalls.get('a')?.aborted !== undefined);
+  });
+
+  it.skipIf(process.platform === 'win32')('closes over a Unix socket while a call is in flight', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hawser-'));
+    closing({ close: () => rmSync(folder, { recursive: true, force: true }) });
+    const served = await serveParley({}, { listen: `unix:${join(folder, 'thrift.sock')}` });
+    const transport = transportTo(0, { address: served.address });
+    const { response } = attempt(transport, 'slow', { text: 'x' });
+    await until(() => served.slow.has('x'));
+    await transport.close(0);
+    await expect(response).rejects.toMatchObject({ code: 'CANCELLED', message: 'the client was closed' });
   });
 
   it('refuses options that cannot be meant', () => {
