@@ -86,22 +86,29 @@ export class ResolvedAddresses implements AddressSource {
     const { clock, ask } = this.#init;
     this.#askedAt = clock.now();
     this.#asking = new Promise((resolve, reject) => {
-      const cancel = clock.setTimer(() => fail(new Error(`no answer within ${patience / 1000} s`)), patience);
-      const fail = (error: unknown): void => {
+      // An answer that comes after it was given up is not taken for that to the next question.
+      let over = false;
+      const end = (): void => {
+        over = true;
         cancel();
         this.#asking = undefined;
+      };
+      const cancel = clock.setTimer(() => fail(new Error(`no answer within ${patience / 1000} s`)), patience);
+      const fail = (error: unknown): void => {
+        if (over) return;
+        end();
         this.#lastError = this.#failure(error);
         reject(this.#lastError);
       };
       new Promise<Targets>((answer) => answer(ask()))
         .then((targets) => {
-          if (this.#asking === undefined) return; // too late: it was given up
+          if (over) return;
           if (targets.size === 0) throw new Error('it gave no address');
-          cancel();
-          this.#asking = undefined;
+          // Throws where one cannot be connected to; then they are not known.
+          this.#fn?.(targets);
+          end();
           this.#known = true;
           this.#lastError = undefined;
-          this.#fn?.(targets);
           resolve();
         })
         .catch(fail);

@@ -3,6 +3,7 @@ import {
   type BreakerEvent,
   type ClientOptions,
   createClient,
+  MemoryNetwork,
   RpcError,
   silentLogger,
 } from 'hawser';
@@ -373,6 +374,28 @@ describe('addresses that a function gives', () => {
     const error = await clock.runUntil(rejection(client.say(note('x'), { timeout: 100 })));
     expect(error.code).toBe('DEADLINE_EXCEEDED');
     expect(clock.now()).toBe(100);
+  });
+
+  it('that come after they were given up, are not taken for the answer to the next question', async () => {
+    const clock = new VirtualClock();
+    const answers: ((list: MemoryNetwork[]) => void)[] = [];
+    const client = createClient(Echo, () => new Promise<MemoryNetwork[]>((resolve) => answers.push(resolve)), {
+      clock,
+      logger: silentLogger,
+      retry: false,
+      timeout: '60s',
+    });
+    const early = rejection(client.say(note('x')));
+    await clock.advance(20_000);
+    expect(await early).toMatchObject({ reason: 'UNRESOLVED' });
+    await clock.advance(2_000);
+    const late = rejection(client.say(note('y')));
+    await clock.settle();
+    answers[0]?.([]);
+    await clock.settle();
+    answers[1]?.([new MemoryNetwork()]);
+    expect((await clock.runUntil(late)).message).toContain('no server listens');
+    expect(clock.now()).toBe(22_000);
   });
 
   it('are not waited for once the client is closed', async () => {
