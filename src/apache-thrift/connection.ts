@@ -108,7 +108,12 @@ class ApacheConnectionTransport implements ClientTransport {
   }
 
   async #exchange(call: Call, method: MethodType, wireName: string): Promise<Buffer | undefined> {
-    if (this.#closed) throw unavailable('the client is closed');
+    if (this.#closed) {
+      throw new RpcError('CANCELLED', 'the client is closed', {
+        reason: 'CLIENT_CLOSED',
+        disposition: 'not-executed',
+      });
+    }
     // Were it written before, the package would queue it, and send it again and late after a reconnect.
     if (!this.#connection.connected) await this.#connected(call);
     return new Promise((resolve, reject) => {

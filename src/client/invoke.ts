@@ -29,7 +29,16 @@ export function invokeUnary(bound: Bound, request: unknown, options: CallOptions
 
 export function invokeStream(bound: Bound, request: unknown, options: CallOptions | undefined): StreamCall<unknown> {
   const call = begin(bound, request, options);
-  return new Stream(call, bound.handler(call));
+  return new Stream(call, opened(call, bound.handler));
+}
+
+/** What is thrown at once (a timeout that cannot be meant) is for the reader too, as it is for who awaits a unary call. */
+function opened(call: Call, handler: Handler): Promise<unknown> {
+  try {
+    return handler(call);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function begin({ method, encoding, headers }: Bound, request: unknown, options: CallOptions | undefined): Call {
@@ -152,6 +161,7 @@ class Stream implements StreamCall<unknown>, CallInfo {
       return result;
     } catch (error) {
       this.#call.finish();
+      this.#opening = undefined;
       markDownstream(error);
       throw error;
     }

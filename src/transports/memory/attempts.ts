@@ -18,7 +18,12 @@ export function attemptsOver(
     encoding: service.idl === 'proto' ? 'proto' : 'binary',
     address,
     bind: () => async (call) => {
-      if (closed) throw new RpcError('UNAVAILABLE', 'the client is closed', { disposition: 'not-executed' });
+      if (closed) {
+        throw new RpcError('CANCELLED', 'the client is closed', {
+          reason: 'CLIENT_CLOSED',
+          disposition: 'not-executed',
+        });
+      }
       const attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.delete(attempt) });
       attempts.add(attempt);
       return attempt.start();

@@ -1,0 +1,38 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { Echo, note } from '../support/echo.js';
+import { served } from '../support/served.js';
+
+const handlers = {
+  say: <T>(request: T) => request,
+  tell: () => {},
+  async *repeat() {},
+  collect: () => note('none'),
+  async *chat() {},
+};
+
+describe('a call with an option that cannot be meant', () => {
+  it.each(['say', 'repeat'] as const)('fails for whoever awaits or reads it, and leaves nothing (%s)', async (name) => {
+    const { client } = await served(Echo, handlers);
+    const { signal } = new AbortController();
+    const call = client[name](note('x'), { timeout: '2 parsecs', signal });
+    const result = Symbol.asyncIterator in call ? call.next() : call;
+    await expect(result).rejects.toThrow('2 parsecs');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    if (Symbol.asyncIterator in call) expect(await call.next()).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe('a client that is closed', () => {
+  it('refuses further calls as cancelled, and does not repeat them', async () => {
+    const { client } = await served(Echo, handlers);
+    await client.$close();
+    const call = client.say(note('x'));
+    await expect(call).rejects.toMatchObject({
+      code: 'CANCELLED',
+      reason: 'CLIENT_CLOSED',
+      disposition: 'not-executed',
+    });
+    expect(call.attempts).toBe(1);
+  });
+});
