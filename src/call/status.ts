@@ -7,7 +7,6 @@ import { type Code, codeNumber, codeOf } from '../contract/code.js';
 import type { Encoding } from '../contract/codec.js';
 import { declaredTypeName, type MethodError } from '../contract/declared-error.js';
 import type { MethodType } from '../contract/method.js';
-import type { HeaderMap } from './headers.js';
 import { type Disposition, type ErrorDetail, isRpcError, RpcError } from './rpc-error.js';
 
 export const dispositionHeader = 'hawser-disposition';
@@ -88,12 +87,6 @@ function decodeDetails(bytes: Uint8Array | undefined): readonly ErrorDetail[] {
 
 function dispositionOf(header: string | undefined): Disposition {
   return header === 'not-executed' || header === 'executed' ? header : 'unknown';
-}
-
-/** The status trailers of a failed call, for wires that have headers. */
-export function setStatusHeaders(trailers: HeaderMap, error: RpcError): void {
-  trailers.set(detailsHeader, encodeStatus(error));
-  if (error.disposition !== 'unknown') trailers.set(dispositionHeader, error.disposition);
 }
 
 const downstream = new WeakSet<object>();

@@ -7,7 +7,6 @@ import { camelCase, declarationName, localNames, memberName, methodCase, pascalC
 import {
   allFunctions,
   type ConstDefinition,
-  type EnumDefinition,
   type Field,
   type Program,
   type ServiceDefinition,
@@ -84,11 +83,6 @@ function errorMember(name: string, messageIsString: boolean): string {
 export function isString(field: Field): boolean {
   const type = trueType(field.type);
   return type.kind === 'base' && type.base === 'string';
-}
-
-/** The keys of an enum's object. */
-export function namesOfValues(definition: EnumDefinition): readonly string[] {
-  return definition.values.map(({ name }) => name);
 }
 
 /** The TypeScript names of all functions of a service, inherited ones included. */

@@ -41,10 +41,6 @@ export function isScalar(type: Type): boolean {
   return known.kind === 'enum' || (known.kind === 'base' && known.base !== 'binary');
 }
 
-export function isStruct(type: Type): boolean {
-  return trueType(type).kind === 'struct';
-}
-
 /** The type in TypeScript. Typedefs keep their name. */
 export function typeText(type: Type, module: ModuleWriter): string {
   switch (type.kind) {
