@@ -150,18 +150,18 @@ class HawserServer implements Server {
     const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
     try {
       if (memory !== undefined) {
-        this.#listeners.push(memory.listen(this.#dispatcher()));
+        await this.#opened(memory.listen(this.#dispatcher()));
         bound.memory = memory;
       }
       if (grpc !== undefined) {
         this.#addStandardServices();
         const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...where(grpc) });
-        this.#listeners.push(listener);
+        await this.#opened(listener);
         bound.grpc = listener.address;
       }
       if (thrift !== undefined) {
         const listener = await listenThrift(this.#dispatcher('thrift'), { ...this.#options.thrift, ...where(thrift) });
-        this.#listeners.push(listener);
+        await this.#opened(listener);
         bound.thrift = listener.address;
       }
     } catch (error) {
@@ -180,6 +180,16 @@ class HawserServer implements Server {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** A listener that came to be while the server was closed would stay for ever. */
+  async #opened(listener: Listener): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#listeners.push(listener);
+      return;
+    }
+    await listener.close(0);
+    throw new Error('cannot listen: the server was closed meanwhile; make a new one');
   }
 
   #assertOpen(what: string): void {
