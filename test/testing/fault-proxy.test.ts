@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createClient, createServer as createRpcServer, silentLogger } from 'hawser';
 import { type FaultProxy, faultProxy, type ProxyFaults } from 'hawser/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -363,4 +366,25 @@ describe('misuse', () => {
     const { proxy } = await echo();
     await expect(faultProxy({ target: '127.0.0.1:1', listen: proxy.address })).rejects.toThrow('EADDRINUSE');
   });
+});
+
+it.skipIf(process.platform === 'win32')('breaks connections to a server on a Unix socket too', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hawser-'));
+  const path = join(folder, 'echo.sock');
+  const server = createServer((socket) => socket.on('error', () => {}).pipe(socket));
+  server.listen(path);
+  await once(server, 'listening');
+  const proxy = await faultProxy({ target: `unix:${path}` });
+  onTestFinished(async () => {
+    await proxy.close();
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const [host, port] = proxy.address.split(':');
+  const socket = connect({ host: host!, port: Number(port) });
+  socket.write('x');
+  await once(socket, 'data');
+  proxy.reset();
+  const [error] = await once(socket, 'error');
+  expect(error).toMatchObject({ code: 'ECONNRESET' });
 });

@@ -166,7 +166,9 @@ class TcpFaultProxy implements FaultProxy {
       reset: () => {
         close();
         client.resetAndDestroy();
-        target.resetAndDestroy();
+        // A Unix socket has no reset, and Node throws when asked for one.
+        if ('path' in this.#target) target.destroy();
+        else target.resetAndDestroy();
       },
       update: () => {
         if (allowance() <= 0) link.reset();
