@@ -27,7 +27,7 @@ export function fixedAddresses(targets: Targets): AddressSource {
 }
 
 /** ms between two questions. */
-export const leastInterval = 30_000;
+const leastInterval = 30_000;
 /** ms; a question without an answer after this counts as failed. */
 const patience = 20_000;
 

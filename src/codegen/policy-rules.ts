@@ -25,7 +25,7 @@ export interface PolicyContext {
 }
 
 /** Every option there is, by its name in the IDL. */
-export const policyOptions = [
+const policyOptions = [
   'version',
   'timeout',
   'max_timeout',

@@ -7,7 +7,7 @@ import type { Clock } from '../call/clock.js';
 
 const size = 512;
 /** A quantile of fewer samples says nothing. */
-export const leastSamples = 30;
+const leastSamples = 30;
 /** ms; sorting for each call would cost more than the call. */
 const refresh = 3_000;
 

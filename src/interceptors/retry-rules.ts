@@ -11,13 +11,13 @@ import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
 
 export const attemptsHeader = 'grpc-previous-rpc-attempts';
-export const pushbackHeader = 'grpc-retry-pushback-ms';
+const pushbackHeader = 'grpc-retry-pushback-ms';
 /** Says that someone further out repeats this call, so that no one further in multiplies it. */
 export const ownerHeader = 'hawser-retry-owner';
 export const keyHeader = 'idempotency-key';
 
 /** ms; the first wait after an answer that says the server is overloaded is a random part of this. */
-export const throttledBackoff = 1_000;
+const throttledBackoff = 1_000;
 
 /** What the rules look at. */
 export interface RetryTerms {
@@ -88,7 +88,7 @@ function couldHelp(error: RpcError, codes: ReadonlySet<Code>, repeatable: boolea
 }
 
 /** ms that the server asks to wait; `stop` when it asks for no more, or not in a way that can be read. */
-export function pushbackOf(attempt: Call): number | 'stop' | undefined {
+function pushbackOf(attempt: Call): number | 'stop' | undefined {
   if (!attempt.hasResponseTrailers) return undefined;
   const values = attempt.responseTrailers.getAll(pushbackHeader);
   if (values.length === 0) return undefined;
@@ -99,7 +99,7 @@ export function pushbackOf(attempt: Call): number | 'stop' | undefined {
 }
 
 /** ms of a google.rpc.RetryInfo, if the error has one. */
-export function retryInfo(error: RpcError): number | undefined {
+function retryInfo(error: RpcError): number | undefined {
   const delay = error.find('google.rpc.RetryInfo', RetryInfo)?.retryDelay;
   if (delay === undefined) return undefined;
   const ms = Number(delay.seconds) * 1_000 + delay.nanos / 1e6;

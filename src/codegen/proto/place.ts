@@ -87,7 +87,7 @@ function pathOf(element: Element): number[] {
   return [...messagePath(element.parent), 2, element.parent.fields.indexOf(element)];
 }
 
-export function messagePath(message: DescMessage): number[] {
+function messagePath(message: DescMessage): number[] {
   const { parent } = message;
   if (parent === undefined) {
     return [4, message.file.proto.messageType.indexOf(message.proto)];

@@ -10,7 +10,7 @@ import type { Diagnostic } from '../diagnostic.js';
 import { type ProtoScan, scanProto } from './scan.js';
 
 export const maxFileBytes = 16 * 1024 * 1024;
-export const maxFiles = 20_000;
+const maxFiles = 20_000;
 /** protoc stops at 32 levels of messages; options may nest deeper than that. */
 const maxDepth = 100;
 

@@ -45,7 +45,7 @@ export function decodeApplicationException(bytes: Uint8Array, encoding: Encoding
   return decodeWith(encoding, bytes, readApplicationException);
 }
 
-export function writeApplicationException(writer: ThriftWriter, exception: ApplicationException): void {
+function writeApplicationException(writer: ThriftWriter, exception: ApplicationException): void {
   const { message, type, code, details, disposition } = exception;
   writer.structBegin();
   writer.field(11, 1);
@@ -67,7 +67,7 @@ export function writeApplicationException(writer: ThriftWriter, exception: Appli
   writer.structEnd();
 }
 
-export function readApplicationException(reader: ThriftReader): ApplicationException {
+function readApplicationException(reader: ThriftReader): ApplicationException {
   let message = '';
   let type = 0;
   let code: number | undefined;

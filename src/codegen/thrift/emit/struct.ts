@@ -82,7 +82,7 @@ export function fieldModels(
 }
 
 /** The members of an interface. */
-export function propertiesText(fields: readonly FieldModel[], module: ModuleWriter): string {
+function propertiesText(fields: readonly FieldModel[], module: ModuleWriter): string {
   return fields
     .map(({ field, name, optional }) => {
       const type = typeText(field.type, module);
