@@ -38,6 +38,8 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
   const limits = resolveLimits(options.limits);
   const routes = new RouteTable(dispatcher);
   const connections = new Map<Socket, ServerConnection>();
+  // By the peer's address: Node tells of a handshake that is done with another socket than of the connection.
+  const handshakes = new Map<string, Socket>();
   let closing: Promise<void> | undefined;
 
   const accept = (socket: Socket): void => {
@@ -51,6 +53,7 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
     const { unframed = true, zlib = false } = options;
     const connection = new ServerConnection(socket, { dispatcher, limits, routes, peer, unframed, zlib });
     connections.set(socket, connection);
+    handshakes.delete(formatHostPort(socket.remoteAddress, socket.remotePort));
     socket.on('close', () => connections.delete(socket));
     if (closing !== undefined) connection.drain();
   };
@@ -61,13 +64,19 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
   server.on('connection', (socket: Socket) => {
     raw.add(socket);
     socket.on('close', () => raw.delete(socket));
+    if (options.tls === undefined) return;
+    const from = formatHostPort(socket.remoteAddress, socket.remotePort);
+    handshakes.set(from, socket);
+    socket.on('close', () => {
+      if (handshakes.get(from) === socket) handshakes.delete(from);
+    });
   });
   const address = await bind(server, options.address, 'Thrift');
   server.on('error', (error) => dispatcher.logger.error({ transport: 'thrift', err: error }, 'the listener failed'));
   return {
     address,
     close: (graceMs) => {
-      closing ??= shutDown(server, connections, raw, dispatcher, graceMs);
+      closing ??= shutDown(server, { connections, handshakes, raw }, dispatcher, graceMs);
       return closing;
     },
   };
@@ -90,16 +99,23 @@ function makeServer(dispatcher: Dispatcher, tls: ServerTls | undefined, accept: 
   return server;
 }
 
+interface Open {
+  readonly connections: ReadonlyMap<Socket, ServerConnection>;
+  readonly handshakes: ReadonlyMap<string, Socket>;
+  readonly raw: ReadonlySet<Socket>;
+}
+
 async function shutDown(
   server: Server,
-  connections: ReadonlyMap<Socket, ServerConnection>,
-  raw: ReadonlySet<Socket>,
+  { connections, handshakes, raw }: Open,
   { clock }: Dispatcher,
   graceMs: number,
 ): Promise<void> {
   // Its callback comes when the last connection is gone.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const connection of connections.values()) connection.drain();
+  // Nothing is in flight there: the grace is not for them, nor for those whose peer has gone unnoticed.
+  for (const socket of handshakes.values()) socket.destroy();
   const cancel = clock.setTimer(() => {
     const reason = new RpcError('UNAVAILABLE', 'the server is shutting down');
     for (const connection of connections.values()) connection.abort(reason);
