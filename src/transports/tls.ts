@@ -17,3 +17,20 @@ export interface ClientTls {
   /** The name to expect in the server's certificate, when it is not the address's host. */
   readonly serverName?: string;
 }
+
+/** Throws a TypeError when a part is missing: Node would listen without it, and every handshake would fail. */
+export function checkServerTls({ cert, key, ca, requireClientCert }: Partial<ServerTls>): void {
+  if (cert === undefined || key === undefined) {
+    const missing = cert === undefined ? 'cert' : 'key';
+    throw new TypeError(`tls has no ${missing}; a server needs { cert, key }: its certificate and private key, in PEM`);
+  }
+  if (requireClientCert === true && ca === undefined) {
+    throw new TypeError('tls.requireClientCert needs tls.ca: the authority that signs client certificates');
+  }
+}
+
+/** Throws a TypeError when a certificate comes without its key, or a key without its certificate. */
+export function checkClientTls({ cert, key }: ClientTls): void {
+  if ((cert === undefined) === (key === undefined)) return;
+  throw new TypeError('tls.cert and tls.key go together: the certificate that the client shows, and its private key');
+}

@@ -1,14 +1,12 @@
 /** TLS options as grpc-js credentials, checked here: what OpenSSL says of a bad certificate names no option. */
 import { createSecureContext } from 'node:tls';
 import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
-import type { ClientTls, ServerTls } from '../tls.js';
+import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 
 /** Throws a TypeError that names the option. */
 export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
-  if (tls.requireClientCert === true && tls.ca === undefined) {
-    throw new TypeError('tls.requireClientCert needs tls.ca: the authority that signs client certificates');
-  }
+  checkServerTls(tls);
   check(tls);
   return ServerCredentials.createSsl(
     bytes(tls.ca),
@@ -20,9 +18,7 @@ export function serverCredentials(tls: ServerTls | undefined): ServerCredentials
 /** Throws a TypeError that names the option. */
 export function clientCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure();
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
-    throw new TypeError('tls.cert and tls.key go together: the certificate that the client shows, and its private key');
-  }
+  checkClientTls(tls);
   check(tls);
   return credentials.createSsl(bytes(tls.ca), bytes(tls.key), bytes(tls.cert));
 }

@@ -9,16 +9,14 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import type { Peer, PeerCertificate } from '../../call/call.js';
-import type { ClientTls, ServerTls } from '../tls.js';
+import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 import { type Endpoint, formatHostPort } from './endpoint.js';
 
 const handshakeTimeout = 10_000;
 
 /** Throws a TypeError when a part is missing. */
 export function serverTlsOptions(tls: ServerTls): TlsOptions {
-  if (tls.requireClientCert === true && tls.ca === undefined) {
-    throw new TypeError('tls.requireClientCert needs tls.ca: the certificate that signs those of the clients');
-  }
+  checkServerTls(tls);
   const { cert, key, ca } = tls;
   const material = { cert, key, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2' } as const;
   checked(material);
@@ -31,7 +29,9 @@ export function serverTlsOptions(tls: ServerTls): TlsOptions {
 }
 
 /** Made once for all connections to an address. Throws a TypeError when the certificates or keys are not usable. */
-export function clientTlsOptions({ ca, cert, key, serverName }: ClientTls, endpoint: Endpoint): ConnectionOptions {
+export function clientTlsOptions(tls: ClientTls, endpoint: Endpoint): ConnectionOptions {
+  checkClientTls(tls);
+  const { ca, cert, key, serverName } = tls;
   const name = serverName ?? ('host' in endpoint ? endpoint.host : undefined);
   return {
     secureContext: checked({

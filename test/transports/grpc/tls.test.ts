@@ -100,6 +100,7 @@ describeWith('openssl', hasTool('openssl', ['version']), 'gRPC over TLS', () => 
   test('half of what TLS needs is refused at once', async () => {
     expect(() => connect('127.0.0.1:1', { tls: { ca, cert: own.cert } })).toThrow(/tls\.cert and tls\.key go together/);
     await expect(serve({}, { tls: { ...server, requireClientCert: true } })).rejects.toThrow(/needs tls\.ca/);
+    await expect(serve({}, { tls: { ...server, key: undefined } as never })).rejects.toThrow(/tls has no key/);
     await expect(serve({}, { tls: { cert: 'not a certificate', key: server.key } })).rejects.toThrow(/tls\.cert/);
     expect(() => connect('127.0.0.1:1', { tls: { ca: own.key, cert: 'no', key: 'no' } })).toThrow(/tls/);
   });

@@ -161,4 +161,20 @@ describeWith('openssl', hasTool('openssl', ['version']), 'Thrift over TLS', () =
     await server.close({ grace: 20 });
     await peer.gone();
   });
+
+  it('does not wait with close for a handshake, nor for a peer that left in the middle of one', async () => {
+    const { port, server } = await served({});
+    const silent = await RawPeer.connect(port);
+    await expect(clientOf(port, {}).ping({})).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    // Far longer than the test may take.
+    await server.close({ grace: '10m' });
+    await silent.gone();
+  });
+
+  it('refuses a certificate without its key, and a key without its certificate, on either side', async () => {
+    const only = { cert: pem('client') };
+    expect(() => createClient(Parley, 'thrifts://127.0.0.1:1', { tls: only })).toThrow(/tls.cert and tls.key/);
+    await expect(served({ key: undefined })).rejects.toThrow(/tls has no key/);
+    await expect(served({ cert: undefined })).rejects.toThrow(/tls has no cert/);
+  });
 });
