@@ -176,7 +176,7 @@ function checkRetry(policy: Policy, error: Report): void {
   if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 2 && maxAttempts <= 5)) {
     error(
       'retry.max_attempts',
-      `retry.max_attempts is ${maxAttempts}; it counts the first attempt too and must be 2 to 5.`,
+      `retry.max_attempts is ${maxAttempts}; it counts the first attempt too and must be 2 or 3.`,
     );
   }
   for (const [option, value] of [
@@ -223,8 +223,8 @@ function checkHedge(policy: Policy, { kind }: PolicyContext, error: Report): voi
   if (percentile !== undefined && !(percentile > 0 && percentile < 100)) {
     error('hedge.percentile', `hedge.percentile is ${percentile}; it must be above 0 and below 100.`);
   }
-  if (maxCopies !== undefined && !(Number.isInteger(maxCopies) && maxCopies >= 2 && maxCopies <= 5)) {
-    error('hedge.max_copies', `hedge.max_copies is ${maxCopies}; it counts the first copy too and must be 2 to 5.`);
+  if (maxCopies !== undefined && !(Number.isInteger(maxCopies) && maxCopies >= 2 && maxCopies <= 3)) {
+    error('hedge.max_copies', `hedge.max_copies is ${maxCopies}; it counts the first copy too and must be 2 or 3.`);
   }
 }
 
