@@ -141,7 +141,7 @@ class HawserServer implements Server {
     if (this.#closing !== undefined) throw new Error('cannot listen: the server is closed; make a new one');
     if (this.#listening)
       throw new Error('cannot listen: the server listens already; name all addresses in one listen()');
-    const { grpc, thrift, memory } = options;
+    const { grpc, thrift, memory }: ListenOptions = options ?? {};
     if (grpc === undefined && thrift === undefined && memory === undefined) {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }
@@ -227,5 +227,6 @@ class HawserServer implements Server {
 }
 
 function where(address: ListenAddress): { address: string; tls?: ServerTls } {
-  return typeof address === 'string' ? { address } : address;
+  // What JavaScript passes besides, a bare port above all, is refused by name where the address is read.
+  return typeof address === 'object' && address !== null ? address : { address };
 }
