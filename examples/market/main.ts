@@ -15,19 +15,33 @@ const help = `usage: npm start -- [--grpc HOST:PORT] [--thrift HOST:PORT] [--onc
   --thrift  where to serve Thrift  (default 127.0.0.1:9090, or a free port when that is taken)
   --once    make the calls and end, instead of serving on`;
 
-const { values: options } = parseArgs({
-  options: {
-    grpc: { type: 'string' },
-    thrift: { type: 'string' },
-    once: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+const options = parsed();
 
 const marketNames = Object.fromEntries(Object.entries(thrift.Market).map(([name, number]) => [number, name]));
 
 if (options.help) console.log(help);
-else await main();
+else {
+  await main().catch((error: Error) => {
+    console.error(`market: ${error.message}`);
+    process.exitCode = 1;
+  });
+}
+
+function parsed() {
+  try {
+    return parseArgs({
+      options: {
+        grpc: { type: 'string' },
+        thrift: { type: 'string' },
+        once: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`market: ${(error as Error).message}\n\n${help}`);
+    process.exit(2);
+  }
+}
 
 async function main(): Promise<void> {
   const market = new FishMarket();
