@@ -45,9 +45,9 @@ export const serverCodec: Interceptor = (method, next) => {
 
 /** Throws the codec's TypeError: a message of the wrong shape is a mistake in the caller's program. */
 function encodeRequest(method: MethodType, message: unknown, call: Call): Uint8Array {
-  if (typeof message !== 'object' || message === null) {
+  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     throw new TypeError(
-      `the request of ${method.path} must be a ${method.request.typeName} object, not ${message === null ? 'null' : typeof message}`,
+      `the request of ${method.path} must be a ${method.request.typeName} object, not ${message === null ? 'null' : Array.isArray(message) ? 'an array' : typeof message}`,
     );
   }
   return method.request.encode(message, call.encoding);

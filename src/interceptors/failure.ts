@@ -17,6 +17,7 @@ export function failure(logger: Logger): Interceptor {
   return (method, next) => {
     const many = streamsResponse(method.kind);
     return async (call) => {
+      if (many) guardItems(call, logger);
       try {
         const response = await next(call);
         return many ? new GuardedStream(response as AsyncIterable<unknown>, call, logger) : response;
@@ -24,6 +25,18 @@ export function failure(logger: Logger): Interceptor {
         throw safe(call, error, logger);
       }
     };
+  };
+}
+
+/** A streamed message that is not what the IDL says is noticed only at the wire. */
+function guardItems(call: Call, logger: Logger): void {
+  const encode = call.encodeItem;
+  call.encodeItem = (message) => {
+    try {
+      return encode.call(call, message);
+    } catch (error) {
+      throw safe(call, error, logger);
+    }
   };
 }
 

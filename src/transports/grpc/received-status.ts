@@ -25,14 +25,14 @@ const locals: readonly Local[] = [
     details:
       /^(No connection established|Name resolution failed|Subchannel connection failed|LB policy|.*ECONNREFUSED)/,
     disposition: 'not-executed',
-    reason: 'NO_CONNECTION',
+    reason: 'CONNECT_FAILED',
     sentence: (address, details) => `cannot connect to ${address}: ${lastError(details)}`,
   },
   {
     code: UNAVAILABLE,
     details: /^(Channel closed before call started|Channel has been shut down|Channel shutdown)/,
     disposition: 'not-executed',
-    reason: 'NO_CONNECTION',
+    reason: 'CONNECT_FAILED',
     sentence: (address) => `cannot connect to ${address}: it did not answer within the connect timeout`,
   },
   {

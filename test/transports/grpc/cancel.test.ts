@@ -251,7 +251,7 @@ test('a server that accepts and never speaks fails the calls that wait for it, a
     proxy.close();
   });
   const client = connect(`127.0.0.1:${(proxy.address() as { port: number }).port}`, { connectTimeout: 100 });
-  const failed = { code: 'UNAVAILABLE', reason: 'NO_CONNECTION', disposition: 'not-executed' };
+  const failed = { code: 'UNAVAILABLE', reason: 'CONNECT_FAILED', disposition: 'not-executed' };
   const unary = client.echo(note()).catch((error: unknown) => error);
   const chat = drain(client.chat([note()]));
   expect((await drain(client.list(note()))).error).toMatchObject(failed);

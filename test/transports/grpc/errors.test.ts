@@ -119,7 +119,7 @@ test('a refused connection says so, and that the call was not executed', async (
   const error = await connect('127.0.0.1:1')
     .echo(note())
     .catch((reason: unknown) => reason as RpcError);
-  expect(error).toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed', reason: 'NO_CONNECTION' });
+  expect(error).toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed', reason: 'CONNECT_FAILED' });
   expect((error as RpcError).message).toBe('cannot connect to 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1');
 });
 
@@ -127,7 +127,7 @@ test('a name that does not resolve says so, and that the call was not executed',
   const error = await connect('no-such-host.invalid:443')
     .echo(note())
     .catch((reason: unknown) => reason as RpcError);
-  expect(error).toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed', reason: 'NO_CONNECTION' });
+  expect(error).toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed', reason: 'CONNECT_FAILED' });
 });
 
 test('a message of any text, however long or broken, reaches the caller', async () => {

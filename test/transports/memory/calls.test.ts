@@ -223,10 +223,28 @@ describe('errors', () => {
     await expect(client.say(note('x'))).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 
+  it('treats a streamed message of the wrong type like any failure of the handler', async () => {
+    const logged: object[] = [];
+    const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => logged.push(fields) };
+    const { client } = await served(
+      Echo,
+      {
+        ...idle,
+        async *repeat() {
+          yield null as unknown as Note;
+        },
+      },
+      { server: { logger } },
+    );
+    await expect(collect(client.repeat(note('x')))).rejects.toMatchObject({ reason: 'HANDLER_FAILED' });
+    expect(logged).toHaveLength(1);
+  });
+
   it('refuses a request that is not what the IDL says before anything is sent', async () => {
     const { client } = await served(Echo, idle);
     await expect(client.say({ text: 5 } as unknown as Note)).rejects.toThrow('test.Note.text must be a string');
     await expect(client.say('text' as unknown as Note)).rejects.toThrow('must be a test.Note object, not string');
+    await expect(client.say([] as unknown as Note)).rejects.toThrow('must be a test.Note object, not an array');
     expect(() => client.collect(5 as unknown as Note[])).toThrow('takes a stream of requests');
   });
 
