@@ -243,8 +243,12 @@ async function seeded(seed: number): Promise<void> {
 }
 
 describe('every call settles exactly once, by its deadline, and leaves nothing behind', () => {
-  it(`with ${seeds} seeds`, async () => {
-    if (one !== undefined) await seeded(Number(one));
-    else for (let seed = 0; seed < seeds; seed++) await seeded(seed);
-  }, Math.max(300_000, seeds * 60));
+  it(
+    `with ${seeds} seeds`,
+    async () => {
+      if (one !== undefined) await seeded(Number(one));
+      else for (let seed = 0; seed < seeds; seed++) await seeded(seed);
+    },
+    Math.max(300_000, seeds * 60),
+  );
 });
