@@ -212,7 +212,7 @@ describe('the adapter', () => {
     const client = createClient(Sales, fromApacheConnection(connection));
     expect(await client.getSale({ fish: 'cod' })).toBe('a cod');
     await client.$close();
-    await expect(client.getSale({ fish: 'cod' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(client.getSale({ fish: 'cod' })).rejects.toMatchObject({ code: 'CANCELLED', reason: 'CLIENT_CLOSED' });
     expect(connection.connection.destroyed).toBe(false);
   });
 });
