@@ -61,6 +61,9 @@ export interface Lease {
 export const correlationHeader = 'x-correlation-id';
 const legalCorrelationId = /^[\x21-\x7e]{1,128}$/;
 
+/** The principal of a caller whose identity nothing has established. */
+export const anonymous = 'anonymous';
+
 const noPeer: Peer = { address: '' };
 const noOptions: CallOptions = {};
 
@@ -85,6 +88,8 @@ export class Call {
   lease: Lease | undefined;
   /** Whether the handler was started (server). */
   handlerStarted = false;
+  /** The database transaction that commits together with the record of this call's key (server, KEYED methods). */
+  tx: unknown;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
   #peer: Peer | (() => Peer);
   #responseHeaders: HeaderMap | (() => HeaderMap) | undefined;
@@ -95,6 +100,7 @@ export class Call {
   #correlationId: string | undefined;
   #aborted: RpcError | undefined;
   #finished = false;
+  #principal: string | undefined;
   #controller: AbortController | undefined;
   #onAbort: Set<(reason: RpcError) => void> | undefined;
   #onFinish: (() => void)[] | undefined;
@@ -155,6 +161,19 @@ export class Call {
 
   set peer(peer: Peer) {
     this.#peer = peer;
+  }
+
+  /**
+   * Who calls, for quotas and the scope of idempotency keys (server): what authentication said, else the subject of the
+   * certificate that the peer proved to own, else `anonymous`.
+   */
+  get principal(): string {
+    this.#principal ??= this.peer.certificate?.subject ?? anonymous;
+    return this.#principal;
+  }
+
+  set principal(principal: string) {
+    this.#principal = principal;
   }
 
   /** Sent before the first message of the response (server); received (client). */

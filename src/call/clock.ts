@@ -6,6 +6,8 @@ export interface Clock {
   now(): number;
   /** Runs `fn` once, `ms` from now; returns what cancels it. */
   setTimer(fn: () => void, ms: number): () => void;
+  /** Milliseconds since the Unix epoch. For stamps that leave the process, never for measuring: it jumps when set. */
+  wallTime(): number;
 }
 
 /** setTimeout wraps above this and then fires at once. */
@@ -13,6 +15,7 @@ const longestTimer = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallTime: () => Date.now(),
   setTimer(fn, ms) {
     if (ms <= longestTimer) {
       const timer = setTimeout(fn, ms);

@@ -11,6 +11,8 @@ import { type Timer, TimerHeap } from './timer-heap.js';
 export interface VirtualClockOptions {
   /** What `now()` says at first, ms. Default 0. */
   readonly start?: number;
+  /** What `wallTime()` says at first, ms since the Unix epoch; from there it goes as `now()` does. Default 2026-01-01T00:00Z. */
+  readonly wallTime?: number;
   /** Records where each timer was set, for `pending()` and the errors; slow. Default false. */
   readonly origins?: boolean;
 }
@@ -39,6 +41,7 @@ const immediate = setImmediate;
 /** Without it every timer costs the garbage collector a callback. AsyncResource.bind is 80 times slower still. */
 const noDestroyHook = { requireManualDestroy: true };
 
+const defaultWallTime = Date.UTC(2026, 0, 1);
 const defaultMaxTimers = 10_000_000;
 /** A run lets the process do its I/O after so many timers, so that a test runner's timeout can strike. */
 const timersPerTurn = 2_000;
@@ -52,12 +55,14 @@ const timersPerTurn = 2_000;
 export class VirtualClock implements Clock {
   readonly #heap = new TimerHeap();
   readonly #origins: boolean;
+  readonly #wallStart: number;
   #now: number;
   #sequence = 0;
 
-  constructor({ start = 0, origins = false }: VirtualClockOptions = {}) {
+  constructor({ start = 0, origins = false, wallTime = defaultWallTime }: VirtualClockOptions = {}) {
     if (!Number.isFinite(start)) throw new RangeError(`a clock starts at a finite number of ms, not ${start}`);
     this.#now = start;
+    this.#wallStart = wallTime - start;
     this.#origins = origins;
   }
 
@@ -66,6 +71,10 @@ export class VirtualClock implements Clock {
   }
 
   /** Fires no earlier than the next `advance`, `run` or `runUntil`, even with 0 ms. Throws a RangeError for NaN. */
+  wallTime(): number {
+    return this.#wallStart + this.#now;
+  }
+
   setTimer(fn: () => void, ms: number): () => void {
     if (Number.isNaN(ms)) throw new RangeError('a timer needs a number of ms, not NaN');
     const timer: Timer = {

@@ -1,0 +1,86 @@
+/**
+ * The port of the databases that keep the outcomes of KEYED calls. A store commits the record of a key in the same
+ * transaction as what the handler wrote: that, and nothing weaker, makes an effect happen once.
+ * What is decided from a key, its age and its record stands in the interceptor, once for all stores; a store keeps
+ * records and transactions. Every store passes the same conformance suite.
+ * Rules: RIFL (Lee et al., SOSP 2015); IETF draft-ietf-httpapi-idempotency-key-header.
+ */
+import type { Encoding } from '../contract/codec.js';
+
+/** What one key belongs to: keys of different callers or methods never meet. */
+export interface RecordId {
+  readonly principal: string;
+  /** Service with its major version, without minor: `market.v1.TradeHistory`. */
+  readonly service: string;
+  /** The name in the IDL. */
+  readonly method: string;
+  /** 1-255 printable ASCII characters. */
+  readonly key: string;
+}
+
+/** An outcome that committed: the answer that every later call with the key gets. */
+export interface StoredOutcome {
+  /** `declared`: the exception that the IDL declares, thrown by the handler. */
+  readonly kind: 'response' | 'declared';
+  /** The full name of the declared error's message; empty for a response. */
+  readonly type: string;
+  readonly encoding: Encoding;
+  readonly bytes: Uint8Array;
+}
+
+export interface StoredRecord {
+  /** The hashes of the request's top-level fields, as the interceptor wrote them. */
+  readonly fingerprint: Uint8Array;
+  readonly outcome: StoredOutcome;
+  /** Wall time, ms since the Unix epoch. */
+  readonly committedAt: number;
+  /** `traceparent` of the call that ran, so that a replay can link to it; empty when there was none. */
+  readonly trace: string;
+}
+
+/** What is to be stored of a new key, besides its outcome. */
+export interface NewRecord {
+  readonly id: RecordId;
+  readonly fingerprint: Uint8Array;
+  readonly trace: string;
+  /** Wall time, ms since the Unix epoch, from which on the record may be deleted. */
+  readonly expiresAt: number;
+}
+
+export type Execution =
+  /** The work ran and committed together with its record. */
+  | { readonly kind: 'executed' }
+  /** There is a record; nothing ran. */
+  | { readonly kind: 'recorded'; readonly record: StoredRecord }
+  /** Another process is executing this key now; nothing ran here. */
+  | { readonly kind: 'running' };
+
+/**
+ * The handler's part: runs inside the transaction and resolves to the outcome to be recorded. When it rejects,
+ * everything is rolled back, and the store's `execute` rejects with the same error.
+ */
+export type Work<Tx, T> = (tx: Tx) => Promise<T>;
+
+/**
+ * Failures of the database itself (disk full, connection lost, file read-only) are RpcErrors UNAVAILABLE with a
+ * disposition that is true: `not-executed` when it is certain that nothing committed, `unknown` when a COMMIT went
+ * unanswered. After one the store recovers by itself; nobody restarts anything.
+ */
+export interface IdempotencyStore<Tx = unknown> {
+  /** For messages and metrics: `sqlite`, `postgres`, `memory`. */
+  readonly name: string;
+  /** How long a record is kept at least, ms. */
+  readonly retention: number;
+  /**
+   * Finds the record of a key, or runs `work` and commits it together with a new one. The caller sees to it that one
+   * process does not execute one key twice at a time. `beforeCommit` is asked last, inside the transaction: when it
+   * throws, all is rolled back.
+   */
+  execute(record: NewRecord, work: Work<Tx, StoredOutcome>, beforeCommit: () => void): Promise<Execution>;
+  /** Runs `work` in a transaction of its own without a record: a KEYED call that came without a key. */
+  transact<T>(work: Work<Tx, T>, beforeCommit: () => void): Promise<T>;
+  /** Deletes records that expired before `now` (wall time, ms), at most `limit`; resolves to how many. Called in the background. */
+  expire(now: number, limit: number): Promise<number>;
+  /** Waits for what runs, then frees the database. */
+  close(): Promise<void>;
+}
