@@ -52,6 +52,14 @@ module.exports = {
       to: { path: rooms(['client', 'codegen', 'cli', 'testing']) },
     },
     {
+      name: 'subscription-knows-neither-end',
+      severity: 'error',
+      comment:
+        'Hub, subscriber and frames know the call path; how they are served and reached is said by server and client.',
+      from: { path: '^src/subscription/' },
+      to: { path: rooms(['transports', 'client', 'server', 'stores', 'codegen', 'cli', 'testing']) },
+    },
+    {
       name: 'nothing-that-runs-imports-the-generator',
       severity: 'error',
       from: { path: '^src/(?!codegen/|cli/)' },
