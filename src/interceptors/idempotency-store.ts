@@ -43,7 +43,10 @@ export interface NewRecord {
   readonly id: RecordId;
   readonly fingerprint: Uint8Array;
   readonly trace: string;
-  /** Wall time, ms since the Unix epoch, from which on the record may be deleted. */
+  /**
+   * Wall time, ms since the Unix epoch, from which on the record may be deleted. Of a UUIDv7 it follows from the key
+   * alone, so every process computes the same one. Until `expire` has deleted it, a record counts however old it is.
+   */
   readonly expiresAt: number;
 }
 
@@ -72,9 +75,14 @@ export interface IdempotencyStore<Tx = unknown> {
   /** How long a record is kept at least, ms. */
   readonly retention: number;
   /**
-   * Finds the record of a key, or runs `work` and commits it together with a new one. The caller sees to it that one
-   * process does not execute one key twice at a time. `beforeCommit` is asked last, inside the transaction: when it
-   * throws, all is rolled back.
+   * Whether `tx` undoes what the handler wrote. Only then is a call whose handler failed told as not-executed: nothing
+   * of it is left.
+   */
+  readonly transactional: boolean;
+  /**
+   * Finds the record of a key, or runs `work`, once, and commits it together with a new one. The caller sees to it that
+   * one process does not execute one key twice at a time. `beforeCommit` is asked last, inside the transaction: when it
+   * throws, all is rolled back, and `execute` rejects with what it threw.
    */
   execute(record: NewRecord, work: Work<Tx, StoredOutcome>, beforeCommit: () => void): Promise<Execution>;
   /** Runs `work` in a transaction of its own without a record: a KEYED call that came without a key. */
