@@ -2,7 +2,7 @@
 export type { Codec, Encoding } from './contract/codec.js';
 export { DeclaredError, type ErrorType, type MethodError } from './contract/declared-error.js';
 export { describeError } from './contract/describe-error.js';
-export { oneway, serverStream, unary } from './contract/method.js';
+export { oneway, serverStream, topicStream, unary } from './contract/method.js';
 export { defineService } from './contract/service.js';
 export {
   type ApplicationException,

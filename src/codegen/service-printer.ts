@@ -39,7 +39,7 @@ export interface ServiceModel {
   readonly descriptors?: string | undefined;
 }
 
-const builders: Readonly<Record<MethodKind, string>> = {
+const kindBuilders: Readonly<Record<MethodKind, string>> = {
   unary: 'unary',
   oneway: 'oneway',
   server: 'serverStream',
@@ -47,10 +47,15 @@ const builders: Readonly<Record<MethodKind, string>> = {
   bidi: 'bidi',
 };
 
+/** A method that declares a topic is told apart in its type, so that a client can be subscribed to it. */
+function builderOf({ kind, policy }: MethodModel): string {
+  return kind === 'server' && policy.topic !== undefined ? 'topicStream' : kindBuilders[kind];
+}
+
 /** The names that `printService` needs from `hawser/proto` or `hawser/thrift`, sorted. */
 export function builderImports(services: readonly ServiceModel[]): string[] {
   const names = new Set<string>(['defineService']);
-  for (const service of services) for (const method of service.methods) names.add(builders[method.kind]);
+  for (const service of services) for (const method of service.methods) names.add(builderOf(method));
   return [...names].sort();
 }
 
@@ -77,7 +82,7 @@ function printMethod(method: MethodModel, rename: (builder: string) => string): 
   if (method.initType !== undefined) types.push(method.initType);
   const lines = [
     ...docLines(method.doc, '    ', method.policy),
-    `    ${propertyName(method.localName)}: ${rename(builders[method.kind])}<${types.join(', ')}>({`,
+    `    ${propertyName(method.localName)}: ${rename(builderOf(method))}<${types.join(', ')}>({`,
     `      name: ${JSON.stringify(method.name)},`,
     `      request: ${method.request},`,
     `      response: ${method.response},`,

@@ -35,6 +35,15 @@ export interface MethodType<Req = unknown, Res = unknown, Kind extends MethodKin
   readonly path: string;
 }
 
+/** A server-streaming method whose stream is a topic: `policy.topic` says which. */
+export interface TopicSpec<Req = unknown, Res = unknown, Init = Req> extends MethodSpec<Req, Res, 'server', Init> {
+  readonly topic: true;
+}
+
+export interface TopicMethod<Req = unknown, Res = unknown, Init = Req> extends MethodType<Req, Res, 'server', Init> {
+  readonly topic: true;
+}
+
 type Spec<Req, Res, Kind extends MethodKind, Init> = Omit<MethodSpec<Req, Res, Kind, Init>, 'kind'>;
 
 export function unary<Req, Res, Init = Req>(spec: Spec<Req, Res, 'unary', Init>): MethodSpec<Req, Res, 'unary', Init> {
@@ -49,6 +58,10 @@ export function serverStream<Req, Res, Init = Req>(
   spec: Spec<Req, Res, 'server', Init>,
 ): MethodSpec<Req, Res, 'server', Init> {
   return { ...spec, kind: 'server' };
+}
+
+export function topicStream<Req, Res, Init = Req>(spec: Spec<Req, Res, 'server', Init>): TopicSpec<Req, Res, Init> {
+  return { ...spec, kind: 'server', topic: true };
 }
 
 export function clientStream<Req, Res, Init = Req>(

@@ -2,7 +2,7 @@
  * The one model that both IDLs compile to. A client, a server, the CLI and the compatibility
  * gate all read this and nothing else of a service.
  */
-import type { MethodSpec, MethodType } from './method.js';
+import type { MethodSpec, MethodType, TopicMethod, TopicSpec } from './method.js';
 import type { Policy } from './policy.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a method of unknown messages is named; `unknown` is not assignable both ways
@@ -30,7 +30,11 @@ export interface ServiceType<M extends Methods = Methods> {
 type Specs = Readonly<Record<string, MethodSpec<any, any, any, any>>>;
 
 type TypeOf<S> =
-  S extends MethodSpec<infer Req, infer Res, infer Kind, infer Init> ? MethodType<Req, Res, Kind, Init> : never;
+  S extends TopicSpec<infer Req, infer Res, infer Init>
+    ? TopicMethod<Req, Res, Init>
+    : S extends MethodSpec<infer Req, infer Res, infer Kind, infer Init>
+      ? MethodType<Req, Res, Kind, Init>
+      : never;
 
 export interface ServiceSpec<S extends Specs> {
   readonly name: string;

@@ -89,6 +89,7 @@ class RpcPrinter {
       'serverStream',
       'clientStream',
       'bidi',
+      'topicStream',
       'protoCodec',
       'ProtoError',
       'protoErrorCodec',

@@ -46,6 +46,7 @@ const runtimeSymbols = [
     'resultCodec',
     'serverStream',
     'topicCodec',
+    'topicStream',
     'unary',
     'unionCount',
     'unionUnset',
