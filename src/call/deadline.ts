@@ -4,6 +4,10 @@
  * Source: gRPC over HTTP/2, "Timeout": at most 8 digits and a unit.
  */
 import type { Clock } from './clock.js';
+import { RpcError } from './rpc-error.js';
+
+/** ms */
+const leastSaid = 1e-6;
 
 export class Deadline {
   constructor(
@@ -20,24 +24,48 @@ export class Deadline {
   remaining(): number {
     return this.at - this.clock.now();
   }
+
+  /** Whether less is left than a wire can say: a nanosecond. */
+  get spent(): boolean {
+    return this.remaining() < leastSaid;
+  }
 }
 
+export const timeoutHeader = 'grpc-timeout';
 const notation = /^(\d{1,8})([HMSmun])$/;
-const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
+/** Finest first: how many of a unit make a millisecond. A power of ten or 1/whole number, so that each count is divided once. */
+const perMs = { n: 1e6, u: 1e3, m: 1, S: 1 / 1e3, M: 1 / 6e4, H: 1 / 36e5 } as const;
+const units = Object.entries(perMs) as readonly [keyof typeof perMs, number][];
+const mostCount = 99_999_999;
+
+/** ms of a number of units, by one multiplication or division of whole numbers: as near as a double can be. */
+function inMs(count: number, perMillisecond: number): number {
+  return perMillisecond >= 1 ? count / perMillisecond : count * Math.round(1 / perMillisecond);
+}
 
 /** Milliseconds of a `grpc-timeout` header, or undefined when it is malformed. */
 export function parseTimeout(header: string): number | undefined {
   const match = notation.exec(header);
-  if (match === null) return undefined;
-  return Number(match[1]) * (unitMs[match[2] as string] as number);
+  return match === null ? undefined : inMs(Number(match[1]), perMs[match[2] as keyof typeof perMs]);
 }
 
-/** `ms` as a `grpc-timeout` header, rounded down to the finest unit whose number fits 8 digits. */
+/**
+ * `ms` as a `grpc-timeout` header, in the finest unit whose number fits 8 digits. Never more than is left: what is read is
+ * `ms` or up to one unit less. `0n` for a deadline that is spent: one with less than a nanosecond left is.
+ */
 export function formatTimeout(ms: number): string {
   if (!(ms > 0)) return '0n';
-  for (const unit of ['n', 'u', 'm', 'S', 'M', 'H']) {
-    const count = Math.floor(ms / (unitMs[unit] as number) + 1e-9);
-    if (count <= 99_999_999) return `${count}${unit}`;
+  for (const [unit, perMillisecond] of units) {
+    let count = Math.round(ms * perMillisecond);
+    if (inMs(count, perMillisecond) > ms) count -= 1;
+    if (count <= mostCount) return `${count}${unit}`;
   }
-  return '99999999H';
+  return `${mostCount}H`;
+}
+
+/** For transports: why an attempt does not go out whose deadline has passed while it waited to. */
+export function spentBeforeSent(path: string): RpcError {
+  return new RpcError('DEADLINE_EXCEEDED', `the deadline of ${path} had passed before it was sent`, {
+    disposition: 'not-executed',
+  });
 }

@@ -1,13 +1,22 @@
 /** Deadlines over several hops, over attempts, and over clocks that are set. */
 
 import fc from 'fast-check';
-import { createClient, createServer, type ServerDiscardedEvent, silentLogger } from 'hawser';
+import {
+  createClient,
+  createServer,
+  type Interceptor,
+  MemoryNetwork,
+  type ServerDiscardedEvent,
+  silentLogger,
+  systemClock,
+} from 'hawser';
 import { SeededNetwork, seededRandom, VirtualClock } from 'hawser/testing';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { formatTimeout, parseTimeout } from '../../src/call/deadline.js';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Deadline, formatTimeout, parseTimeout } from '../../src/call/deadline.js';
 import { Echo, note } from '../support/echo.js';
 import { idempotent, pushedBack, rejection, scripted } from '../support/scripted.js';
 import { runs } from '../support/soak.js';
+import { Parley } from '../transports/thrift/parley.js';
 
 const rest = { tell() {}, async *repeat() {}, collect: () => note(''), async *chat() {} };
 
@@ -147,6 +156,55 @@ describe('work that nobody waits for', () => {
     });
     expect(ran()).toBe(0);
     expect(events).toMatchObject([{ stage: 'arrival', method: { name: 'Say' } }]);
+  });
+
+  it.each(['memory', 'grpc', 'thrift'] as const)('over %s is one event for each call that is refused', async (wire) => {
+    const server = createServer({ logger: silentLogger });
+    onTestFinished(() => server.close({ grace: 0 }));
+    const events: ServerDiscardedEvent[] = [];
+    server.on('discarded', (event) => events.push(event));
+    let ran = 0;
+    server.add(Echo, {
+      ...rest,
+      say: (request) => {
+        ran += 1;
+        return request;
+      },
+      async *repeat(request) {
+        ran += 1;
+        yield request;
+      },
+    });
+    server.add(Parley, new Proxy({}, { get: () => () => (ran += 1) }) as never);
+    const memory = new MemoryNetwork();
+    const all = await server.listen({ memory, grpc: '127.0.0.1:0', thrift: '127.0.0.1:0' });
+    // Sent with a nanosecond left: spent by the time it arrives, however fast that is.
+    const nearlySpent: Interceptor = (_method, next) => (call) => {
+      call.deadline = Deadline.after(1e-6, { ...systemClock, now: () => 0 });
+      return next(call);
+    };
+    const options = { retry: false, interceptors: [{ before: 'transport', interceptor: nearlySpent }] } as const;
+    const made =
+      wire === 'thrift'
+        ? createClient(Parley, `${all.thrift.replace(/^/, 'thrift://')}?wire=header`, options)
+        : createClient(Echo, wire === 'grpc' ? all.grpc : memory, options);
+    onTestFinished(() => made.$close());
+    const calls =
+      'say' in made
+        ? [made.say(note('x')), made.repeat(note('x')).next()]
+        : [made.echo({ text: 'x' } as never) as PromiseLike<unknown>];
+    for (const call of calls) {
+      expect(await rejection(call)).toMatchObject({ code: 'DEADLINE_EXCEEDED', disposition: 'not-executed' });
+    }
+    expect(ran).toBe(0);
+    expect(events.map(({ stage, method }) => [stage, method.name])).toEqual(
+      wire === 'thrift'
+        ? [['arrival', 'echo']]
+        : [
+            ['arrival', 'Say'],
+            ['arrival', 'Repeat'],
+          ],
+    );
   });
 
   it.each([

@@ -33,7 +33,7 @@ export interface Serving {
 export interface Accepted {
   readonly call: Call;
   readonly acceptsGzip: boolean;
-  /** Why the call is not to run at all. */
+  /** Why the call cannot begin. A deadline that has passed is the pipeline's to refuse. */
   readonly refusal: RpcError | undefined;
 }
 
@@ -52,7 +52,7 @@ export function accept(serving: Serving, route: Route, rpc: ServerRpc, request: 
       ? {}
       : { deadline: Deadline.after(timeout, clock) }),
   });
-  return { call, acceptsGzip, refusal: refusalOf(timeout, method.path) };
+  return { call, acceptsGzip, refusal: timeout === undefined ? malformed(method.path) : undefined };
 }
 
 /** Without notes: what grpc-js made of the deadline, on the wall clock. */
@@ -61,15 +61,9 @@ function ownNote(rpc: ServerRpc): RequestNote {
   return { timeout: Number(at) - Date.now(), acceptsGzip: false };
 }
 
-function refusalOf(timeout: number | undefined, path: string): RpcError | undefined {
-  if (timeout === undefined) {
-    return new RpcError('INTERNAL', `the grpc-timeout header of the call to ${path} is malformed`, {
-      reason: 'TIMEOUT_MALFORMED',
-      disposition: 'not-executed',
-    });
-  }
-  if (timeout > 0) return undefined;
-  return new RpcError('DEADLINE_EXCEEDED', `the deadline of the call to ${path} had passed when it arrived`, {
+function malformed(path: string): RpcError {
+  return new RpcError('INTERNAL', `the grpc-timeout header of the call to ${path} is malformed`, {
+    reason: 'TIMEOUT_MALFORMED',
     disposition: 'not-executed',
   });
 }

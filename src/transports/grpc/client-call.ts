@@ -1,7 +1,7 @@
 /** What attempts of every kind share: the grpc-js call beneath, its request headers, who can end them. */
 import { type Channel, Metadata } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
-import { formatTimeout } from '../../call/deadline.js';
+import { formatTimeout, spentBeforeSent } from '../../call/deadline.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { addHeaders } from './metadata.js';
 
@@ -31,12 +31,6 @@ export class Attempts extends Set<{ cancel(reason: RpcError): void }> {
   }
 }
 
-/**
- * The longest deadline that is sent, ms (24.8 days). A server on grpc-js counts in 32 bits: one
- * that is longer would arrive there as long past.
- */
-const longestTimeout = 2_147_483_000;
-
 /** grpc-js clones what it is given, so calls without headers share this. */
 const noMetadata = new Metadata();
 
@@ -49,7 +43,7 @@ export function requestMetadata(call: Call): Metadata {
   const metadata = new Metadata();
   if (call.hasHeaders) addHeaders(metadata, call.headers);
   if (call.deadline !== undefined) {
-    metadata.set('grpc-timeout', formatTimeout(Math.min(call.deadline.remaining(), longestTimeout)));
+    metadata.set('grpc-timeout', formatTimeout(call.deadline.remaining()));
   }
   return metadata;
 }
@@ -57,10 +51,7 @@ export function requestMetadata(call: Call): Metadata {
 /** Why a call is not even begun, if there is a reason. */
 export function refusal(call: Call): RpcError | undefined {
   if (call.aborted !== undefined) return call.aborted;
-  if (call.deadline === undefined || call.deadline.remaining() > 0) return undefined;
-  return new RpcError('DEADLINE_EXCEEDED', `the deadline of ${call.method.path} had passed before it was sent`, {
-    disposition: 'not-executed',
-  });
+  return call.deadline?.spent === true ? spentBeforeSent(call.method.path) : undefined;
 }
 
 /** The error for a request message above the client's own limit. */

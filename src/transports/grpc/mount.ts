@@ -2,11 +2,16 @@
  * Services of ours on a grpc-js server, ours or the user's own: every method is registered with codecs that
  * pass bytes through, so that what runs before decoding sees them and nothing is decoded twice.
  */
-import type { Server, UntypedHandleCall } from '@grpc/grpc-js';
+import { Metadata, type Server, type ServerDuplexStream, type UntypedHandleCall } from '@grpc/grpc-js';
+import { RpcError } from '../../call/rpc-error.js';
+import { detailsHeader, dispositionHeader, encodeStatus } from '../../call/status.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
+import { codeNumber } from '../../contract/code.js';
 import type { MethodKind, MethodType } from '../../contract/method.js';
 import type { Serving } from './accept.js';
 import type { Outgoing } from './compression.js';
+import { asBuffer, noteHeader, textOf } from './metadata.js';
+import { takeNotes } from './request-headers.js';
 import { serveBidi, serveClientStream, serveServerStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
 
@@ -23,21 +28,40 @@ const types: Readonly<Partial<Record<MethodKind, string>>> = {
  * it serves already. The user binds and shuts it down. Throws an Error when a method's path is
  * taken; then none is registered.
  *
- * Limits, TLS and keepalive are that server's. grpc-js reads deadlines itself here, so one
- * longer than 24.8 days arrives as passed, and responses are not compressed.
+ * Limits, TLS and keepalive are that server's, and responses are not compressed.
  */
 export function mountGrpc(server: Server, dispatcher: Dispatcher): void {
-  register(server, {
+  const serving: Serving = {
     dispatcher,
     calls: new Set(),
     address: () => 'unknown',
     notes: false,
     maxSendBytes: Number.POSITIVE_INFINITY,
-  });
+  };
+  const paths = register(server, serving);
+  serving.notes = takeNotes(server, { ours: (path) => paths.has(path), gzip: false });
 }
 
-export function register(server: Server, serving: Serving): void {
-  const registered: string[] = [];
+/** Where a listener of ours sends calls of methods that it does not have. No name in an IDL has a hyphen. */
+export const unimplementedPath = '/hawser-unimplemented/call';
+
+/** grpc-js's own answer says nothing on whether something ran. */
+export function registerUnimplemented(server: Server): void {
+  const answer = (rpc: ServerDuplexStream<Buffer, Buffer>): void => {
+    const path = textOf(rpc.metadata, noteHeader)?.slice(0, 200) ?? 'of this name';
+    const error = new RpcError('UNIMPLEMENTED', `the server has no method ${path}`, { reason: 'UNKNOWN_METHOD' });
+    const metadata = new Metadata();
+    metadata.set(dispositionHeader, 'not-executed');
+    metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
+    rpc.emit('error', { code: codeNumber('UNIMPLEMENTED'), details: error.message, metadata });
+  };
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  server.register(unimplementedPath, answer, asIs, asIs, 'bidi');
+}
+
+/** The paths that are served now. Throws an Error when one is taken; then none is registered. */
+export function register(server: Server, serving: Serving): ReadonlySet<string> {
+  const registered = new Set<string>();
   for (const service of serving.dispatcher.services) {
     if (service.idl !== 'proto') continue;
     for (const { path, kind } of Object.values<MethodType>(service.methods)) {
@@ -50,9 +74,10 @@ export function register(server: Server, serving: Serving): void {
         for (const other of registered) server.unregister(other);
         throw new Error(`the grpc-js server has a handler for ${path} already; mount a service once`);
       }
-      registered.push(path);
+      registered.add(path);
     }
   }
+  return registered;
 }
 
 function handlerOf(serving: Serving, route: Route): UntypedHandleCall {

@@ -18,31 +18,63 @@ export interface RequestNote {
 
 const nothing: RequestNote = { timeout: Number.POSITIVE_INFINITY, acceptsGzip: false };
 
+/** What the notes are taken for. */
+export interface NoteTerms {
+  /** Whether a request to this path is for a service of ours; others are left as they are. */
+  readonly ours: (path: string) => boolean;
+  /** Whether responses may be compressed. */
+  readonly gzip: boolean;
+  /** The path that a request gets whose own is not ours; left out on a server that others serve from too. */
+  readonly otherwise?: string;
+}
+
 type StreamSource = {
   prependListener(event: 'stream', fn: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void): unknown;
 };
 
 /**
- * Takes notes for the newest HTTP/2 server inside `server`. False when this grpc-js keeps them
- * elsewhere: there is no public way to them, so what needs the notes must do without.
+ * Takes notes on every HTTP/2 server inside `server`, those that are yet to be bound too. False when this grpc-js keeps
+ * them elsewhere: there is no public way to them, so what needs the notes must do without.
  */
-export function takeNotes(server: Server, gzip: boolean): boolean {
+export function takeNotes(server: Server, terms: NoteTerms): boolean {
   const servers: unknown = Reflect.get(server, 'http2Servers');
-  const http2Server = servers instanceof Map ? [...servers.keys()].at(-1) : undefined;
-  if (!isStreamSource(http2Server)) return false;
-  http2Server.prependListener('stream', (_stream, headers) => {
+  if (!(servers instanceof Map)) return false;
+  const known = [...servers.keys()];
+  if (!known.every(isStreamSource)) return false;
+  for (const one of known) listen(one, terms);
+  const add = servers.set;
+  servers.set = (key: unknown, value: unknown) => {
+    if (isStreamSource(key) && !servers.has(key)) listen(key, terms);
+    return add.call(servers, key, value);
+  };
+  return true;
+}
+
+function listen(source: StreamSource, { ours, gzip, otherwise }: NoteTerms): void {
+  source.prependListener('stream', (_stream, headers) => {
+    const path = headers[':path'];
+    if (path === undefined || !ours(path)) {
+      if (otherwise === undefined) return;
+      headers[':path'] = otherwise;
+      headers[noteHeader] = legible(path);
+      return;
+    }
     const timeout = headers['grpc-timeout'];
     const accepts = gzip && acceptsGzip(headers['grpc-accept-encoding']);
     delete headers[noteHeader];
     if (timeout === undefined && !accepts) return;
     delete headers['grpc-timeout'];
-    headers[noteHeader] = `${accepts ? 'z' : '-'}${timeout ?? ''}`;
+    headers[noteHeader] = `${accepts ? 'z' : '-'}${timeout === undefined ? '' : legible(timeout)}`;
   });
-  return true;
 }
 
 function isStreamSource(value: unknown): value is StreamSource {
   return typeof value === 'object' && value !== null && 'prependListener' in value;
+}
+
+/** Bytes that grpc-js would leave out, and an empty value, are no less malformed as a question mark. */
+function legible(value: string | string[] | undefined): string {
+  return typeof value === 'string' && /^[!-~ ]+$/.test(value) ? value : '?';
 }
 
 export function noteOf(metadata: Metadata): RequestNote {

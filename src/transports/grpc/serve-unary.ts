@@ -14,6 +14,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import { runInCall } from '../../call/current.js';
+import { dispositionHeader } from '../../call/status.js';
 import type { Route } from '../../call/transport.js';
 import { accept, cancelled, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
@@ -202,6 +203,8 @@ class TakenOver implements Reply {
   }
 
   #refuse(what: string): void {
-    this.#next.sendStatus({ code: 12, details: `${this.#path} is unary, and got ${what}` });
+    const metadata = new Metadata();
+    metadata.set(dispositionHeader, 'not-executed');
+    this.#next.sendStatus({ code: 12, details: `${this.#path} is unary, and got ${what}`, metadata });
   }
 }

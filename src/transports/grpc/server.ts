@@ -14,7 +14,7 @@ import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import type { Serving } from './accept.js';
 import { positive } from './limits.js';
-import { register } from './mount.js';
+import { register, registerUnimplemented, unimplementedPath } from './mount.js';
 import { takeNotes } from './request-headers.js';
 import { serverCredentials } from './secure.js';
 import { unaryInterceptor } from './serve-unary.js';
@@ -57,11 +57,16 @@ export async function listenGrpc(
   };
   const server = new Server({ ...channelOptions(options), interceptors: [unaryInterceptor(serving)] });
   const injector = server.createConnectionInjector(serverCredentials(options.tls));
-  serving.notes = takeNotes(server, options.gzip ?? false);
+  const paths = register(server, serving);
+  registerUnimplemented(server);
+  serving.notes = takeNotes(server, {
+    ours: (path) => paths.has(path),
+    gzip: options.gzip ?? false,
+    otherwise: unimplementedPath,
+  });
   if (options.gzip === true && !serving.notes) {
     throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');
   }
-  register(server, serving);
   const sockets = new Set<Socket>();
   const tcp = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);

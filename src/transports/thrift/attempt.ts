@@ -3,7 +3,7 @@
  * connection or the caller's own abort. An answer that comes after that is read and dropped.
  */
 import type { Call, Peer } from '../../call/call.js';
-import { formatTimeout } from '../../call/deadline.js';
+import { formatTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
@@ -112,7 +112,7 @@ export class Attempt {
 function requestHeaders(call: Call): HeaderMap | undefined {
   if (call.deadline === undefined) return call.hasHeaders ? call.headers : undefined;
   const headers = new HeaderMap(call.hasHeaders ? call.headers : undefined);
-  headers.set('grpc-timeout', formatTimeout(call.deadline.remaining()));
+  headers.set(timeoutHeader, formatTimeout(call.deadline.remaining()));
   return headers;
 }
 

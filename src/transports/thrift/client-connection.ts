@@ -7,6 +7,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Peer } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
+import { spentBeforeSent } from '../../call/deadline.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { type Attempt, takeReply } from './attempt.js';
 import type { Endpoint } from './endpoint.js';
@@ -111,6 +112,11 @@ export class ClientConnection {
 
   /** Must have room. */
   send(attempt: Attempt): void {
+    const { deadline, method } = attempt.call;
+    if (deadline?.spent === true) {
+      attempt.fail(spentBeforeSent(method.path));
+      return;
+    }
     this.#sequenceId = this.#sequenceId === 0x7fff_ffff ? 1 : this.#sequenceId + 1;
     const sequenceId = this.#sequenceId;
     let bytes: Buffer;

@@ -3,8 +3,9 @@
  * wrong on the way, encoding included, the answer is a whole message.
  */
 import { Call, type Peer } from '../../call/call.js';
+import type { Clock } from '../../call/clock.js';
 import { runInCall } from '../../call/current.js';
-import { Deadline, parseTimeout } from '../../call/deadline.js';
+import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf } from '../../call/status.js';
@@ -29,19 +30,7 @@ export interface ExchangeContext {
 /** Throws an RpcError for headers that the call cannot begin with. */
 export function makeCall(route: Route, message: Incoming, context: ExchangeContext): Call {
   const { headers, envelope, body } = message;
-  const timeout = headers?.get('grpc-timeout');
-  let deadline: Deadline | undefined;
-  if (timeout !== undefined) {
-    const ms = parseTimeout(timeout);
-    if (ms === undefined) {
-      throw new RpcError(
-        'INVALID_ARGUMENT',
-        `the header grpc-timeout is ${JSON.stringify(timeout)}; it must be 1 to 8 digits and a unit (H, M, S, m, u or n)`,
-        { reason: 'TIMEOUT_MALFORMED', disposition: 'not-executed' },
-      );
-    }
-    deadline = Deadline.after(ms, context.dispatcher.clock);
-  }
+  const deadline = headers?.has(timeoutHeader) === true ? deadlineOf(headers, context.dispatcher.clock) : undefined;
   if (streamsResponse(route.method.kind)) {
     throw new RpcError(
       'UNIMPLEMENTED',
@@ -58,6 +47,21 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
     ...(headers === undefined ? {} : { headers }),
     ...(deadline === undefined ? {} : { deadline }),
   });
+}
+
+/** Given twice, it is no deadline at all. Throws an RpcError. */
+function deadlineOf(headers: HeaderMap, clock: Clock): Deadline {
+  const [first, ...others] = headers.getAll(timeoutHeader);
+  const ms = typeof first === 'string' && others.length === 0 ? parseTimeout(first) : undefined;
+  if (ms !== undefined) return Deadline.after(ms, clock);
+  throw new RpcError(
+    'INVALID_ARGUMENT',
+    `the header ${timeoutHeader} is ${headers
+      .getAll(timeoutHeader)
+      .map((one) => JSON.stringify(one))
+      .join(' and ')}; it must be 1 to 8 digits and a unit (H, M, S, m, u or n), once`,
+    { reason: 'TIMEOUT_MALFORMED', disposition: 'not-executed' },
+  );
 }
 
 /** Runs the pipeline. Never rejects; a handler that throws before its first await counts as one that rejects. */

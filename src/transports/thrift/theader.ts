@@ -4,6 +4,7 @@
  * Source: Apache Thrift, doc/specs/HeaderFormat.md.
  */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import type { ConnectionLimits } from './limits.js';
@@ -127,7 +128,10 @@ function readHeaders(block: HeaderBlock, limits: ConnectionLimits, refuse: Refus
       try {
         headers.append(name, name.endsWith('-bin') ? value : value.toString('latin1'));
       } catch {
-        // THeader allows any bytes; a call's headers are what every wire can carry.
+        // THeader allows any bytes; a call's headers are what every wire can carry. A deadline that is
+        // none must be refused all the same, not be left out: as text it is no less malformed.
+        if (name === timeoutHeader)
+          headers.append(name, JSON.stringify(value.toString('latin1')).replace(/[^ -~]/g, '?'));
       }
     }
   }

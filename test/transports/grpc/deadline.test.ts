@@ -7,8 +7,10 @@ import {
   attempt,
   connect,
   dispatcher,
+  drain,
   echoing,
   pair,
+  RawNotes,
   rawClient,
   rawEcho,
   rawServer,
@@ -70,7 +72,7 @@ test.each(['0m', '0n', '0S'])('a call that arrives with %s left is refused and n
   expect(seen).toEqual([]);
 });
 
-test.each(['-5m', '5', 'm', '123456789m', '5x', '1m, 2m', '1.5S'])(
+test.each(['-5m', '5', 'm', '123456789m', '5x', '1m, 2m', '1.5S', '', '5 m', '\u00e95m', '+5m', '5mm'])(
   'the malformed grpc-timeout %s is refused',
   async (timeout) => {
     const { seen, handlers } = counting();
@@ -108,18 +110,33 @@ test('nobody can pass for our own HTTP/2 layer', async () => {
   expect(seen).toHaveLength(1);
 });
 
-test('a deadline of 30 days reaches a raw grpc-js server as a long one', async () => {
-  let deadline: number | undefined;
+test.each([25 * day, 30 * day, 60 * day])('a deadline of %d ms of a raw grpc-js client is a long one', async (ms) => {
+  const seen: (number | undefined)[] = [];
+  const { address } = await serve({
+    async *list(request, call) {
+      seen.push(call.deadline?.remaining());
+      yield request;
+    },
+  });
+  const stream = rawClient(address).list(note('a'), new grpc.Metadata(), { deadline: Date.now() + ms });
+  for await (const _one of stream);
+  expect(seen[0]).toBeGreaterThan(ms - 60_000);
+  expect(seen[0]).toBeLessThanOrEqual(ms);
+});
+
+test('a raw grpc-js server takes the right deadline of 30 days for one that has passed; it is sent all the same', async () => {
+  let left: number | undefined;
   const { address } = await rawServer({
     list: (call: grpc.ServerWritableStream<Note, Note>) => {
-      deadline = Number(call.getDeadline()) - Date.now();
+      left = Number(call.getDeadline()) - Date.now();
       call.end();
     },
   });
   const handler = transport(address).bind(Notes.methods.list);
   const call = attempt(Notes.methods.list, Buffer.alloc(0), { timeout: 30 * day });
-  for await (const _one of (await handler(call)) as AsyncIterable<unknown>);
-  expect(deadline).toBeGreaterThan(24 * day);
+  await drain((await handler(call)) as AsyncIterable<unknown>);
+  // Its arithmetic wraps at 2^31 ms. When this fails, grpc-js was mended, and the docs can say less.
+  expect(left).toBeLessThan(0);
 });
 
 test('each attempt sends what is left at its own start', async () => {
@@ -158,4 +175,39 @@ test('a service that is mounted does not run a call whose deadline has passed', 
   expect(seen).toEqual([]);
   expect(await connect(`127.0.0.1:${port}`).echo(note('a'), { timeout: 5_000 })).toEqual(note('a'));
   expect(seen[0]).toBeGreaterThan(3_000);
+});
+
+async function mounted(handlers: Parameters<typeof serve>[0]): Promise<string> {
+  const server = new grpc.Server();
+  server.addService({ raw: { ...RawNotes.echo, path: '/raw.Raw/Echo' } }, { raw: rawHandler });
+  mountGrpc(server, dispatcher([[Notes, { ...echoing, ...handlers }]]));
+  const port = await new Promise<number>((resolve) =>
+    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (_error, bound) => resolve(bound)),
+  );
+  onTestFinished(() => server.forceShutdown());
+  return `127.0.0.1:${port}`;
+}
+
+let rawLeft = 0;
+function rawHandler(call: grpc.ServerUnaryCall<Note, Note>, callback: grpc.sendUnaryData<Note>): void {
+  rawLeft = Number(call.getDeadline()) - Date.now();
+  callback(null, call.request);
+}
+
+test('a service that is mounted has a deadline of 30 days, refuses a malformed one, and leaves the others theirs', async () => {
+  const seen: (number | undefined)[] = [];
+  const address = await mounted({
+    async *list(request, call) {
+      seen.push(call.deadline?.remaining());
+      yield request;
+    },
+  });
+  const path = { ':path': '/hawser.test.v1.Notes/List' };
+  expect((await callWith(address, { ...path, 'grpc-timeout': '720H' }))['grpc-status']).toBe('0');
+  expect(seen[0]).toBeGreaterThan(30 * day - 60_000);
+  expect((await callWith(address, { ...path, 'grpc-timeout': '-5m' }))['grpc-status']).toBe('13');
+  expect((await callWith(address, { ':path': '/raw.Raw/Echo', 'grpc-timeout': '5S' }))['grpc-status']).toBe('0');
+  expect(rawLeft).toBeGreaterThan(1_000);
+  expect(rawLeft).toBeLessThanOrEqual(5_000);
+  expect((await callWith(address, { ':path': '/raw.Raw/None' }))['grpc-status']).toBe('12');
 });

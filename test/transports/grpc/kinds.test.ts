@@ -194,15 +194,17 @@ test('a unix socket carries calls, and the peer has its name', async () => {
   expect(peer).toBe(`unix:${path}`);
 });
 
-test('an unknown method of a known service, and an unknown service, are UNIMPLEMENTED', async () => {
+test('an unknown method of a known service, and an unknown service, are UNIMPLEMENTED and not executed', async () => {
   const { address } = await serve();
   for (const path of ['/hawser.test.v1.Notes/Nothing', '/no.such/Service']) {
     const client = new grpc.Client(address, grpc.credentials.createInsecure());
-    const code = await new Promise((resolve) => {
+    const error = await new Promise<grpc.ServiceError | null>((resolve) => {
       const identity = (bytes: Buffer): Buffer => bytes;
-      client.makeUnaryRequest(path, identity, identity, Buffer.alloc(0), (error) => resolve(error?.code));
+      client.makeUnaryRequest(path, identity, identity, Buffer.alloc(0), resolve);
     });
-    expect(code).toBe(grpc.status.UNIMPLEMENTED);
+    expect(error?.code).toBe(grpc.status.UNIMPLEMENTED);
+    expect(error?.details).toBe(`the server has no method ${path}`);
+    expect(error?.metadata.get('hawser-disposition')).toEqual(['not-executed']);
     client.close();
   }
 });

@@ -42,6 +42,7 @@ describeWith('python3 with grpcio and grpcio-tools', present, 'Python grpcio', (
               call.signal.addEventListener('abort', () => reject(call.signal.reason)),
             );
           }
+          if (request.text === 'days') return note('', Math.round((call.deadline?.remaining() ?? 0) / 86_400_000));
           seen.push(
             call.headers.get('x-tenant'),
             Buffer.from(call.headers.getBinary('x-trace-bin') ?? []).toString('hex'),
@@ -68,6 +69,7 @@ describeWith('python3 with grpcio and grpcio-tools', present, 'Python grpcio', (
     const numbers = Array.from({ length: 1000 }, (_, i) => i);
     expect(JSON.parse(stdout)).toEqual({
       echo: ['py', 7, '00ff'],
+      days: 30,
       headers: { 'x-answer': 'yes' },
       trailers: { 'x-cost-bin': '0102' },
       list: numbers,

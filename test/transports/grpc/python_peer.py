@@ -36,6 +36,8 @@ def client(address):
         report["headers"] = {k: v for k, v in call.initial_metadata() if k == "x-answer"}
         report["trailers"] = {k: v.hex() for k, v in call.trailing_metadata() if k == "x-cost-bin"}
 
+        days = stub.Echo(Note(text="days"), timeout=30 * 86400).number
+        report["days"] = days
         report["list"] = [note.number for note in stub.List(Note(number=1000))]
         report["collect"] = stub.Collect(Note(number=i) for i in range(100)).number
         report["chat"] = [note.number for note in stub.Chat(Note(number=i) for i in range(100))]

@@ -53,6 +53,7 @@ const armed: Interceptor = (_method, next) => async (call) => {
     call.side === 'client' ? 'unknown' : call.handlerStarted ? 'executed' : 'not-executed';
   const abort = (): void =>
     call.abort(new RpcError('DEADLINE_EXCEEDED', 'the deadline passed', { disposition: disposition() }));
+  if (left <= 0) throw new RpcError('DEADLINE_EXCEEDED', 'it had passed', { disposition: 'not-executed' });
   call.onFinish(systemClock.setTimer(abort, left));
   return next(call);
 };

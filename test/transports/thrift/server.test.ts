@@ -337,8 +337,15 @@ describe('THeader on the server', () => {
     );
     const ping = writeMessage('binary', 'ping', TMessageType.CALL, 1, Buffer.of(0));
     const peer = await RawPeer.connect(served.port);
-    for (const timeout of ['soon', '1', '-1m', '123456789m', '1 m', '']) {
-      peer.send(withHeaders(new HeaderMap({ 'grpc-timeout': timeout }), ping));
+    const malformed = ['soon', '1', '-1m', '123456789m', '1 m', '', '5x', '1.5S', '+5m', ' 5m', '5m ', '5mm', '0x5m'];
+    const frames = [...malformed, ['5S', '5S'], ['5S', '']].map((timeout) =>
+      withHeaders(new HeaderMap({ 'grpc-timeout': timeout }), ping),
+    );
+    // Bytes that no header of a call may hold.
+    const bytes = withHeaders(new HeaderMap({ 'grpc-timeout': '12345S' }), ping);
+    bytes.writeUInt8(7, bytes.indexOf('12345S') + 2);
+    for (const frame of [...frames, bytes]) {
+      peer.send(frame);
       const { payload, headers } = decodeHeaderFrame(await peer.frame(), opening);
       expect(decodeApplicationException(readAnswer(payload).body, 'binary')).toMatchObject({
         type: ApplicationFault.PROTOCOL_ERROR,
