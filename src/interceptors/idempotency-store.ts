@@ -6,6 +6,7 @@
  * Rules: RIFL (Lee et al., SOSP 2015); IETF draft-ietf-httpapi-idempotency-key-header.
  */
 import type { Encoding } from '../contract/codec.js';
+import { milliseconds } from '../contract/duration.js';
 
 /** What one key belongs to: keys of different callers or methods never meet. */
 export interface RecordId {
@@ -16,6 +17,11 @@ export interface RecordId {
   readonly method: string;
   /** 1-255 printable ASCII characters. */
   readonly key: string;
+}
+
+/** A record's id as one text, equal only for equal ids: a principal may be any text, names and keys hold no NUL. */
+export function recordName({ principal, service, method, key }: RecordId): string {
+  return `${principal.length}:${principal}\0${service}\0${method}\0${key}`;
 }
 
 /** An outcome that committed: the answer that every later call with the key gets. */
@@ -89,6 +95,17 @@ export interface IdempotencyStore<Tx = unknown> {
   transact<T>(work: Work<Tx, T>, beforeCommit: () => void): Promise<T>;
   /** Deletes records that expired before `now` (wall time, ms), at most `limit`; resolves to how many. Called in the background. */
   expire(now: number, limit: number): Promise<number>;
-  /** Waits for what runs, then frees the database. */
+  /** Waits for what runs, then frees the database. Afterwards every call is UNAVAILABLE, not-executed. */
   close(): Promise<void>;
+}
+
+const day = 86_400_000;
+
+/** The `retention` option of every store, ms; 24 h by default. Throws a RangeError outside 1 minute to 30 days. */
+export function retentionOf(value: number | string | undefined): number {
+  const ms = value === undefined ? day : milliseconds(value, 'retention');
+  if (!(ms >= 60_000 && ms <= 30 * day)) {
+    throw new RangeError(`retention is ${ms} ms; records are kept for 1 minute to 30 days`);
+  }
+  return ms;
 }
