@@ -401,7 +401,7 @@ export interface Hello {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
-/** Cumulative since the subscription's last Subscribed, or since Hello. An absent limit is none. */
+/** Cumulative since Subscribe, or since Hello. An absent limit is none. */
 export interface CreditLimits {
   /** Updates and entries of snapshots. */
   updates?:

@@ -1,0 +1,188 @@
+/**
+ * A topic's log in this process and nowhere else: each start makes a new log with a new epoch, so what a crash took back is
+ * never seen again under the same name. Every answer comes at once.
+ */
+import type { Clock } from '../../call/clock.js';
+import { RpcError } from '../../call/rpc-error.js';
+import { checkAppend, type LogView } from '../../subscription/append-rules.js';
+import { type Epoch, newEpoch } from '../../subscription/position.js';
+import type {
+  Append,
+  Appended,
+  Durability,
+  Limits,
+  LogUpdate,
+  Page,
+  ScanPage,
+  TopicSpec,
+  TopicState,
+  TopicStore,
+  TopicStores,
+} from '../../subscription/topic-store.js';
+import { ExpiryHeap } from './expiry-heap.js';
+import { KeyTable } from './key-table.js';
+import { Producers } from './producers.js';
+import { UpdateLog } from './update-log.js';
+
+/** Logs in memory. `epoch` is for tests that want the same one each time. */
+export function memoryTopics(clock: Clock, epoch: () => Epoch = newEpoch): TopicStores {
+  return { topic: (spec) => new MemoryTopicStore(spec, clock, epoch()), close: () => {} };
+}
+
+export class MemoryTopicStore implements TopicStore {
+  readonly durability: Durability = 'NONE';
+  readonly #spec: TopicSpec;
+  readonly #clock: Clock;
+  readonly #epoch: Epoch;
+  readonly #log: UpdateLog;
+  readonly #keys: KeyTable;
+  readonly #producers = new Producers();
+  readonly #expiring = new ExpiryHeap<LogUpdate>();
+  readonly #listeners = new Set<(head: number) => void>();
+  readonly #view: LogView;
+  #time = 0;
+
+  constructor(spec: TopicSpec, clock: Clock, epoch: Epoch) {
+    this.#spec = spec;
+    this.#clock = clock;
+    this.#epoch = epoch;
+    const log = new UpdateLog(spec.history);
+    this.#log = log;
+    this.#keys = new KeyTable(spec.tombstones);
+    this.#view = {
+      topic: spec.name,
+      epoch,
+      get head() {
+        return log.head;
+      },
+      keySeq: (key) => {
+        const newest = this.#keys.newest(key);
+        return newest?.value === undefined ? 0 : newest.seq;
+      },
+      published: (id, seq) => this.#producers.find(id, seq),
+    };
+  }
+
+  open(): TopicState {
+    return this.state();
+  }
+
+  state(): TopicState {
+    return {
+      epoch: this.#epoch,
+      first: this.#log.first,
+      head: this.#log.head,
+      tombstoneHorizon: this.#keys.horizon,
+    };
+  }
+
+  append(group: readonly Append[]): readonly Appended[] {
+    const known = checkAppend(group, this.#view);
+    if (known !== undefined) return known;
+    this.#checkRoom(group);
+    const time = this.#now();
+    const appended = group.map((append, index): Appended => {
+      const seq = this.#put(append, time, index < group.length - 1);
+      if (append.producer !== undefined) this.#producers.record(append.producer.id, append.producer.seq, seq);
+      return { position: { epoch: this.#epoch, seq }, duplicate: false };
+    });
+    this.#log.trim(time);
+    this.#visible();
+    return appended;
+  }
+
+  read(after: number, limits: Limits): Page | undefined {
+    return this.#log.read(after, limits);
+  }
+
+  scan(cursor: string | undefined, limits: Limits): ScanPage {
+    return this.#keys.scan(cursor, limits);
+  }
+
+  changesSince(seq: number, limits: Limits): Page | undefined {
+    return this.#keys.changesSince(seq, limits, this.#newestAfter(seq));
+  }
+
+  get(keys: readonly string[]): readonly LogUpdate[] {
+    const found: LogUpdate[] = [];
+    for (const key of keys) {
+      const update = this.#keys.newest(key);
+      if (update !== undefined) found.push(update);
+    }
+    return found;
+  }
+
+  before(time: number): number {
+    return this.#log.before(time);
+  }
+
+  trim(): void {
+    const now = this.#now();
+    let expired = false;
+    for (let due = this.#expiring.popDue(now); due !== undefined; due = this.#expiring.popDue(now)) {
+      if (this.#keys.newest(due.key) !== due) continue;
+      this.#put({ key: due.key, value: undefined, ttl: 0 }, now, false);
+      expired = true;
+    }
+    this.#log.trim(now);
+    if (expired) this.#visible();
+  }
+
+  onVisible(fn: (head: number) => void): () => void {
+    this.#listeners.add(fn);
+    return () => this.#listeners.delete(fn);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+  }
+
+  #put({ key, value, ttl }: Append, time: number, more: boolean): number {
+    const seq = this.#log.head + 1;
+    const expires = ttl > 0 && value !== undefined ? time + ttl : 0;
+    const update: LogUpdate = { seq, key, value, time, expires, more, merged: 1, wire: undefined };
+    this.#log.push(update);
+    if (this.#spec.keyed) this.#keys.put(update);
+    if (expires > 0) {
+      this.#expiring.push(update);
+      if (this.#expiring.size > 2 * this.#keys.size + 1024) {
+        this.#expiring.retain((one) => this.#keys.newest(one.key) === one);
+      }
+    }
+    return seq;
+  }
+
+  /** The oldest update after `seq` that is the newest of its key, as far as the log tells; none is no answer. */
+  #newestAfter(seq: number): LogUpdate | undefined {
+    if (seq < this.#log.first - 1) return undefined;
+    for (let at = seq + 1; ; at++) {
+      const update = this.#log.at(at);
+      if (update === undefined || this.#keys.newest(update.key) === update) return update;
+    }
+  }
+
+  #checkRoom(group: readonly Append[]): void {
+    const { name, keyed, maxKeys } = this.#spec;
+    const refuse = (message: string): never => {
+      throw new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'TOPIC_FULL', disposition: 'not-executed' });
+    };
+    if (this.#log.head + group.length > Number.MAX_SAFE_INTEGER) {
+      refuse(`the topic ${name} has numbered as many updates as there are numbers`);
+    }
+    if (!keyed || this.#keys.size + group.length <= maxKeys) return;
+    const added = new Set(group.map(({ key }) => key).filter((key) => this.#keys.newest(key) === undefined)).size;
+    if (this.#keys.size + added > maxKeys) {
+      refuse(`the topic ${name} has ${this.#keys.size} keys of ${maxKeys}; delete keys, or raise maxKeys`);
+    }
+  }
+
+  /** Times in a log never fall, even when the clock is set back. */
+  #now(): number {
+    this.#time = Math.max(this.#time, Math.floor(this.#clock.wallTime()));
+    return this.#time;
+  }
+
+  #visible(): void {
+    for (const fn of this.#listeners) fn(this.#log.head);
+  }
+}

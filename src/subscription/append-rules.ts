@@ -1,0 +1,73 @@
+/** Which group of updates may be appended: the same rules for every store, which tells what it knows. */
+import { RpcError } from '../call/rpc-error.js';
+import type { Epoch, Position } from './position.js';
+import type { Append, Appended } from './topic-store.js';
+
+/** What the log says before the group is appended. */
+export interface LogView {
+  readonly topic: string;
+  readonly epoch: Epoch;
+  readonly head: number;
+  /** The seq of the key's newest update; 0 when there is none, or it is a tombstone. */
+  keySeq(key: string): number;
+  /** Where a publication went that the log has; undefined when it is new. */
+  published(producerId: string, producerSeq: number): number | undefined;
+}
+
+/** The answers for a group that the log has already; undefined for one to append. Throws an RpcError ABORTED. */
+export function checkAppend(group: readonly Append[], log: LogView): readonly Appended[] | undefined {
+  const duplicates = duplicatesIn(group, log);
+  if (duplicates !== undefined) return duplicates;
+  for (const append of group) checkExpectation(append, log);
+  return undefined;
+}
+
+function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended[] | undefined {
+  const found: Appended[] = [];
+  for (const { producer } of group) {
+    if (producer === undefined) continue;
+    const seq = log.published(producer.id, producer.seq);
+    if (seq !== undefined) found.push({ position: { epoch: log.epoch, seq }, duplicate: true });
+  }
+  if (found.length === 0) return undefined;
+  if (found.length === group.length) return found;
+  throw aborted(
+    'PRODUCER_SEQ_REUSED',
+    `${found.length} of the ${group.length} updates of a group are in ${log.topic} already; a group is published again as it was`,
+    log,
+  );
+}
+
+function checkExpectation({ key, expect }: Append, log: LogView): void {
+  if (expect === undefined) return;
+  if (expect.epoch !== undefined && expect.epoch !== log.epoch) {
+    throw aborted(
+      'EXPECTATION_FAILED',
+      `the epoch of ${log.topic} is ${log.epoch}, not ${expect.epoch}; read it again`,
+      log,
+    );
+  }
+  if (expect.seq !== undefined && expect.seq !== log.head) {
+    throw aborted(
+      'EXPECTATION_FAILED',
+      `the head of ${log.topic} is ${log.head}, not ${expect.seq}; read what came between`,
+      log,
+    );
+  }
+  if (expect.keySeq !== undefined && expect.keySeq !== log.keySeq(key)) {
+    throw aborted(
+      'EXPECTATION_FAILED',
+      `the newest update of the key ${JSON.stringify(key)} of ${log.topic} is ${log.keySeq(key)}, not ${expect.keySeq}; read it again`,
+      log,
+    );
+  }
+}
+
+function aborted(reason: string, message: string, { epoch, head }: LogView): RpcError {
+  const position: Position = { epoch, seq: head };
+  return new RpcError('ABORTED', message, {
+    reason,
+    metadata: { epoch: position.epoch, head: String(position.seq) },
+    disposition: 'not-executed',
+  });
+}
