@@ -7,9 +7,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
+import type { Criticality } from '../contract/policy.js';
+import type { CallTrace } from './call-trace.js';
 import type { Deadline } from './deadline.js';
 import { HeaderMap, type HeadersInit } from './headers.js';
 import type { RpcError } from './rpc-error.js';
+import { traceparentOf } from './trace-context.js';
 
 /** Who is at the other end of the connection. */
 export interface Peer {
@@ -41,6 +44,8 @@ export interface CallInit {
   readonly encoding: Encoding;
   readonly headers?: HeaderMap | (() => HeaderMap);
   readonly peer?: Peer | (() => Peer);
+  /** The address that the call came to (server): `127.0.0.1:50051`, `unix:/path`. */
+  readonly local?: () => string;
   readonly request: unknown;
   readonly deadline?: Deadline;
   readonly options?: CallOptions;
@@ -58,8 +63,20 @@ export interface Lease {
   release(abandoned: boolean): void;
 }
 
+/** A place that a call has taken at a limit; one object for all calls, so that none needs a closure of its own. */
+export interface Permit {
+  /** The call is over. */
+  release(call: Call): void;
+}
+
+/** Why an attempt was begun. */
+export type AttemptKind = 'first' | 'retry' | 'hedge';
+
 export const correlationHeader = 'x-correlation-id';
-const legalCorrelationId = /^[\x21-\x7e]{1,128}$/;
+/** What others call the same thing. */
+const requestIdHeader = 'x-request-id';
+/** Nothing that a log, a shell or a query could take for more than an id. */
+const legalCorrelationId = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The principal of a caller whose identity nothing has established. */
 export const anonymous = 'anonymous';
@@ -86,12 +103,29 @@ export class Call {
   tried: Lease[] | undefined;
   /** The endpoint that this attempt went to; set by whoever picked it (client). */
   lease: Lease | undefined;
+  /** Why this attempt was begun; undefined of a call that is not one (client). */
+  attemptKind: AttemptKind | undefined;
+  /** Who is told of what happens to this call; undefined when nobody traces it. */
+  trace: CallTrace | undefined;
+  /** ms that the call waited to be let in, if it did (server). */
+  queued: number | undefined;
   /** Whether the handler was started (server). */
   handlerStarted = false;
   /** The database transaction that commits together with the record of this call's key (server, KEYED methods). */
   tx: unknown;
+  /** What `authenticate` said of the caller besides the name: claims, a tenant, scopes (server). */
+  identity: unknown;
+  /** Whether the caller is believed when it calls its request more critical than the IDL does (server). */
+  trusted = false;
+  /** What this call is worth under overload, once someone asked; see criticality.ts (server). */
+  criticality: Criticality | undefined;
+  /** Given back when the call is over (server). */
+  permit: Permit | undefined;
+  /** When the permit was taken, on the server's clock. */
+  permittedAt = 0;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
   #peer: Peer | (() => Peer);
+  readonly #local: (() => string) | undefined;
   #responseHeaders: HeaderMap | (() => HeaderMap) | undefined;
   #responseTrailers: HeaderMap | (() => HeaderMap) | undefined;
   #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
@@ -115,7 +149,11 @@ export class Call {
     this.outer = init.outer;
     this.tried = undefined;
     this.lease = undefined;
+    this.attemptKind = undefined;
+    this.trace = undefined;
+    this.queued = undefined;
     this.#headers = init.headers;
+    this.#local = init.local;
     this.#peer = init.peer ?? noPeer;
   }
 
@@ -131,14 +169,26 @@ export class Call {
     return codec.decode(bytes, this.encoding);
   }
 
-  /** One id through the whole call tree, in every log line: the caller's, or a new one. */
+  /**
+   * One id through the whole call tree, in every log line: the caller's, when it is 1 to 128 letters, digits and `._:-`;
+   * else the id of its trace, else a new one.
+   */
   get correlationId(): string {
     if (this.outer !== undefined) return this.outer.correlationId;
-    if (this.#correlationId === undefined) {
-      const given = this.#headers === undefined ? undefined : this.headers.get(correlationHeader);
-      this.#correlationId = given !== undefined && legalCorrelationId.test(given) ? given : randomUUID();
-    }
+    this.#correlationId ??= this.#givenCorrelationId() ?? this.trace?.traceId ?? randomUUID();
     return this.#correlationId;
+  }
+
+  #givenCorrelationId(): string | undefined {
+    if (!this.hasHeaders) return undefined;
+    const { headers } = this;
+    for (const name of [correlationHeader, requestIdHeader]) {
+      const values = headers.getAll(name);
+      const [given] = values;
+      // Two are one too many: whoever sent the second may have meant to take over the first's log lines.
+      if (values.length === 1 && typeof given === 'string' && legalCorrelationId.test(given)) return given;
+    }
+    return this.trace === undefined ? traceparentOf(headers)?.traceId : undefined;
   }
 
   /** The caller's headers. */
@@ -161,6 +211,11 @@ export class Call {
 
   set peer(peer: Peer) {
     this.#peer = peer;
+  }
+
+  /** The address that the call came to (server); undefined when its transport has none. */
+  get local(): string | undefined {
+    return this.#local?.();
   }
 
   /**
@@ -302,6 +357,7 @@ export class Call {
     if (this.#finished) return;
     this.#finished = true;
     this.#onAbort = undefined;
+    this.permit?.release(this);
     const listeners = this.#onFinish;
     this.#onFinish = undefined;
     if (listeners !== undefined) for (const fn of listeners) fn();

@@ -47,6 +47,7 @@ export class Attempt {
       ...(deadline === undefined ? {} : { deadline }),
     });
     this.call.attempts = outer.attempts;
+    this.call.attemptKind = kind;
   }
 
   get ended(): boolean {

@@ -1,10 +1,11 @@
 /** What a client tells of its calls. Heard with `client.$on(name, fn)` and on the channels `hawser:client:<name>`. */
+import type { AttemptKind } from '../call/call.js';
 import type { EventHub } from '../call/events.js';
 import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
 import type { MethodType } from '../contract/method.js';
 
-export type AttemptKind = 'first' | 'retry' | 'hedge';
+export type { AttemptKind };
 
 /** An attempt is over; of a stream: it was answered, or failed before it was. */
 export interface AttemptEvent {
