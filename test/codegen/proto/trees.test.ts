@@ -144,6 +144,17 @@ describe('trees of .proto files', { timeout: 60_000 }, () => {
     expect(Object.fromEntries(second.files)).toEqual(Object.fromEntries(first));
   });
 
+  it('may hold enums and oneofs of thousands', async () => {
+    const lines = (count: number, line: (index: number) => string): string =>
+      Array.from({ length: count }, (_, i) => line(i)).join(' ');
+    const files = await modules({
+      'values.proto': `syntax = "proto3"; enum Kind { ${lines(6000, (i) => `KIND_V${i} = ${i};`)} }`,
+      'members.proto': `syntax = "proto3"; message M { oneof of { ${lines(5000, (i) => `int32 f${i} = ${i + 1};`)} } }`,
+    });
+    expect(files.get('values.ts')).toContain('\n  V5999: 5999,\n');
+    expect(files.get('members.ts')).toContain('f4999');
+  });
+
   it('are empty, or hold an empty file', async () => {
     expect(await compile({})).toMatchObject({ diagnostics: [], inputs: 0 });
     const files = await modules({ 'empty.proto': '', 'comment.proto': '// nothing' });

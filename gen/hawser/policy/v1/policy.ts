@@ -242,7 +242,7 @@ export interface Hedge {
   percentile?:
     | number
     | undefined;
-  /** Copies in flight at most, the first included: 2 to 5. */
+  /** Copies in flight at most, the first included: 2 or 3. */
   maxCopies?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
@@ -337,13 +337,7 @@ export function topic_ModeToJSON(object: Topic_Mode): string {
 }
 
 /** When updates are conflated. */
-export const Topic_Conflation = {
-  UNSPECIFIED: 0,
-  ON_PRESSURE: 1,
-  ALWAYS: 2,
-  NEVER: 3,
-  UNRECOGNIZED: -1,
-} as const;
+export const Topic_Conflation = { UNSPECIFIED: 0, ON_PRESSURE: 1, ALWAYS: 2, NEVER: 3, UNRECOGNIZED: -1 } as const;
 
 export type Topic_Conflation = typeof Topic_Conflation[keyof typeof Topic_Conflation];
 
@@ -511,13 +505,7 @@ export function topic_RecoveryToJSON(object: Topic_Recovery): string {
 }
 
 /** What an update has survived before a subscriber sees it. */
-export const Topic_Durability = {
-  UNSPECIFIED: 0,
-  NONE: 1,
-  PROCESS: 2,
-  FSYNC: 3,
-  UNRECOGNIZED: -1,
-} as const;
+export const Topic_Durability = { UNSPECIFIED: 0, NONE: 1, PROCESS: 2, FSYNC: 3, UNRECOGNIZED: -1 } as const;
 
 export type Topic_Durability = typeof Topic_Durability[keyof typeof Topic_Durability];
 
