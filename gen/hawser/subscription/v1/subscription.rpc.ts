@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "4a9d32c201e7376c6ec8156de5eca9a9f8191c95b043be434dd58d19aa281d1a",
+  fingerprint: "4f4a0bb13d772f97e7f1c018ce3a66b968263eba5ac2718c139fb3671c244189",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

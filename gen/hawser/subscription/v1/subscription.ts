@@ -401,17 +401,15 @@ export interface Hello {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
-/** Cumulative since Subscribe, or since Hello. An absent limit is none. */
+/** Cumulative since Subscribe, or since Hello. A limit of 0 is no limit; to get nothing for now, pause. */
 export interface CreditLimits {
   /** Updates and entries of snapshots. */
-  updates?:
-    | bigint
-    | undefined;
+  updates: number;
   /**
    * Bytes of their values. The server stops when either limit is reached: the last update may pass that of bytes, and the
    * last atomic group, which is never cut, both.
    */
-  bytes?: bigint | undefined;
+  bytes: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -759,14 +757,7 @@ export interface Throttle {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
-export const Throttle_Cause = {
-  UNSPECIFIED: 0,
-  CREDIT: 1,
-  SOCKET: 2,
-  CPU: 3,
-  QUOTA: 4,
-  UNRECOGNIZED: -1,
-} as const;
+export const Throttle_Cause = { UNSPECIFIED: 0, CREDIT: 1, SOCKET: 2, CPU: 3, QUOTA: 4, UNRECOGNIZED: -1 } as const;
 
 export type Throttle_Cause = typeof Throttle_Cause[keyof typeof Throttle_Cause];
 
@@ -2449,22 +2440,22 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseCreditLimits(): CreditLimits {
-  return { updates: undefined, bytes: undefined, _unknownFields: {} };
+  return { updates: 0, bytes: 0, _unknownFields: {} };
 }
 
 export const CreditLimits: MessageFns<CreditLimits> = {
   encode(message: CreditLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.updates !== undefined) {
-      if (BigInt.asUintN(64, message.updates) !== message.updates) {
-        throw new globalThis.Error("value provided for field message.updates of type uint64 too large");
+    if (message.updates !== 0) {
+      if (BigInt.asUintN(64, BigInt(message.updates)) !== BigInt(message.updates)) {
+        throw new globalThis.Error("value provided for field BigInt(message.updates) of type uint64 too large");
       }
-      writer.uint32(8).uint64(message.updates);
+      writer.uint32(8).uint64(BigInt(message.updates));
     }
-    if (message.bytes !== undefined) {
-      if (BigInt.asUintN(64, message.bytes) !== message.bytes) {
-        throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
+    if (message.bytes !== 0) {
+      if (BigInt.asUintN(64, BigInt(message.bytes)) !== BigInt(message.bytes)) {
+        throw new globalThis.Error("value provided for field BigInt(message.bytes) of type uint64 too large");
       }
-      writer.uint32(16).uint64(message.bytes);
+      writer.uint32(16).uint64(BigInt(message.bytes));
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2495,7 +2486,7 @@ export const CreditLimits: MessageFns<CreditLimits> = {
               break;
             }
 
-            message.updates = reader.uint64() as bigint;
+            message.updates = longToNumber(reader.uint64());
             continue;
           }
           case 2: {
@@ -2503,7 +2494,7 @@ export const CreditLimits: MessageFns<CreditLimits> = {
               break;
             }
 
-            message.bytes = reader.uint64() as bigint;
+            message.bytes = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -2528,18 +2519,18 @@ export const CreditLimits: MessageFns<CreditLimits> = {
 
   fromJSON(object: any): CreditLimits {
     return {
-      updates: isSet(object.updates) ? BigInt(object.updates) : undefined,
-      bytes: isSet(object.bytes) ? BigInt(object.bytes) : undefined,
+      updates: isSet(object.updates) ? globalThis.Number(object.updates) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
     };
   },
 
   toJSON(message: CreditLimits): unknown {
     const obj: any = {};
-    if (message.updates !== undefined) {
-      obj.updates = message.updates.toString();
+    if (message.updates !== 0) {
+      obj.updates = globalThis.Number(message.updates);
     }
-    if (message.bytes !== undefined) {
-      obj.bytes = message.bytes.toString();
+    if (message.bytes !== 0) {
+      obj.bytes = globalThis.Number(message.bytes);
     }
     return obj;
   },
@@ -2549,8 +2540,8 @@ export const CreditLimits: MessageFns<CreditLimits> = {
   },
   fromPartial(object: DeepPartial<CreditLimits>): CreditLimits {
     const message = createBaseCreditLimits();
-    message.updates = (object.updates !== undefined && object.updates !== null) ? BigInt(object.updates) : undefined;
-    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : undefined;
+    message.updates = object.updates ?? 0;
+    message.bytes = object.bytes ?? 0;
     return message;
   },
 };

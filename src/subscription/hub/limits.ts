@@ -1,0 +1,72 @@
+/** What bounds a hub, and what each bound is when nobody says otherwise. */
+
+export interface HubLimits {
+  /** Subscriptions on one connection; 1,000 by default. */
+  readonly maxSubscriptions: number;
+  /** Keys that one subscription may name; 10,000 by default. */
+  readonly maxKeys: number;
+  /** Topics in all; 10,000 by default. */
+  readonly maxTopics: number;
+  /** Bytes of one frame of a client; 1 MiB by default. */
+  readonly maxFrameBytes: number;
+  /** Items in one frame of a client; 10,000 by default. */
+  readonly maxFrameItems: number;
+  /** Bytes of one value that is published; 1 MiB by default. */
+  readonly maxValueBytes: number;
+  /** Updates of one atomic group; 1,000 by default. */
+  readonly maxGroup: number;
+  /** Bytes of answers, other than updates, that wait for a client that does not read; 256 KiB by default. */
+  readonly maxWaitingBytes: number;
+  /** Publications of one connection whose answer is outstanding; 1,000 by default. */
+  readonly maxPublishing: number;
+  /** Updates that a subscriber that comes back is sent again, at most; 1,000,000 by default. */
+  readonly maxReplay: number;
+  /** Bytes that a frame to a client aims at; 32 KiB by default. */
+  readonly frameBytes: number;
+  /** ms of one turn of sending, after which others get to run; 4 by default. */
+  readonly sliceMs: number;
+  /** ms at most between two signs of life; 15,000 by default. */
+  readonly heartbeatMs: number;
+  /** ms that a client gives beyond a heartbeat; 5,000 by default. */
+  readonly slackMs: number;
+  /** ms after which a connection that takes nothing is ended; 60,000 by default. */
+  readonly stallMs: number;
+  /** ms over which clients come back after the server said that it goes; 5,000 by default. */
+  readonly goAwayWindowMs: number;
+}
+
+export const defaultLimits: HubLimits = {
+  maxSubscriptions: 1000,
+  maxKeys: 10_000,
+  maxTopics: 10_000,
+  maxFrameBytes: 1 << 20,
+  maxFrameItems: 10_000,
+  maxValueBytes: 1 << 20,
+  maxGroup: 1000,
+  maxWaitingBytes: 256 * 1024,
+  maxPublishing: 1000,
+  maxReplay: 1_000_000,
+  frameBytes: 32 * 1024,
+  sliceMs: 4,
+  heartbeatMs: 15_000,
+  slackMs: 5000,
+  stallMs: 60_000,
+  goAwayWindowMs: 5000,
+};
+
+/** Bytes of a key, in a filter or in what is published. */
+export const maxKeyBytes = 1024;
+
+/** Throws a RangeError that names the limit. */
+export function hubLimits(given: Partial<HubLimits> = {}): HubLimits {
+  const limits = { ...defaultLimits, ...given };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!(name in defaultLimits)) {
+      throw new RangeError(`there is no limit ${JSON.stringify(name)}; the limits are ${Object.keys(defaultLimits).join(', ')}`);
+    }
+    if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1) {
+      throw new RangeError(`${name} is ${value}; it must be a whole number from 1 to ${2 ** 31 - 1}`);
+    }
+  }
+  return limits;
+}
