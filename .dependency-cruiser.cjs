@@ -60,6 +60,19 @@ module.exports = {
       to: { path: rooms(['transports', 'client', 'server', 'stores', 'codegen', 'cli', 'testing']) },
     },
     {
+      name: 'stores-implement-ports',
+      severity: 'error',
+      comment: 'A store knows the ports that interceptors and subscription own, never who serves or calls.',
+      from: { path: '^src/stores/' },
+      to: { path: rooms(['transports', 'client', 'server', 'codegen', 'cli', 'testing']) },
+    },
+    {
+      name: 'databases-are-strangers',
+      severity: 'error',
+      from: { path: '^src/stores/(sqlite|postgres)/' },
+      to: { path: '^src/stores/', pathNot: '^src/stores/$1/' },
+    },
+    {
       name: 'nothing-that-runs-imports-the-generator',
       severity: 'error',
       from: { path: '^src/(?!codegen/|cli/)' },

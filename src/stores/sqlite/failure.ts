@@ -1,0 +1,59 @@
+/**
+ * Which errors of SQLite are the database's (disk full, file read-only, locked by somebody) and which the statement's.
+ * The first kind fails calls with UNAVAILABLE and a word on whether anything was committed; the second is the handler's.
+ * Codes: https://www.sqlite.org/rescode.html
+ */
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
+
+const primary = { busy: 5, io: 10, full: 13, constraint: 19 };
+/** BUSY, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
+const environmental: ReadonlySet<number> = new Set([primary.busy, 7, 8, 9, primary.io, 11, primary.full, 14, 15, 26]);
+
+/** Whether anything can have been committed by a call that failed. */
+export type CommitDoubt = 'not-executed' | 'unknown';
+
+/** The primary result code; undefined for what is no error of SQLite. */
+function codeOf(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown } | null)?.errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+export const isBusy = (error: unknown): boolean => codeOf(error) === primary.busy;
+export const isConstraint = (error: unknown): boolean => codeOf(error) === primary.constraint;
+
+/** The database failed, not the statement. A connection that was closed counts: it was not the handler who closed it. */
+export function isEnvironmental(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === undefined
+    ? (error as { code?: unknown } | null)?.code === 'ERR_INVALID_STATE' && /not open/i.test(String(error))
+    : environmental.has(code);
+}
+
+/** A full disk and a lock pass without a new connection; after anything else a new one is safer. */
+export function needsReopening(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== primary.busy && code !== primary.full;
+}
+
+/**
+ * A COMMIT that failed while writing or syncing may be found in the log after a crash. One that found the disk full did
+ * not write its last frame, and without that nothing of it counts.
+ */
+export function dispositionOfCommit(error: unknown): CommitDoubt {
+  return codeOf(error) === primary.io ? 'unknown' : 'not-executed';
+}
+
+/** UNAVAILABLE, reason STORE_UNAVAILABLE. An RpcError stays as it is. */
+export function unavailable(error: unknown, disposition: CommitDoubt): RpcError {
+  if (isRpcError(error)) return error;
+  const what = error instanceof Error ? error.message : String(error);
+  const outcome =
+    disposition === 'not-executed'
+      ? 'nothing of this call was committed, so it may be repeated'
+      : 'whether this call was committed is not known; repeat it with the same key to find out';
+  return new RpcError('UNAVAILABLE', `the database failed (${what}); ${outcome}`, {
+    reason: 'STORE_UNAVAILABLE',
+    disposition,
+    cause: error,
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * The tables of a store, and how those of an older version become today's. They stand in the user's own database, beside
+ * the user's tables, because one transaction must hold both; their names begin with `hawser_`.
+ */
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from './driver.js';
+
+/** Each step brings a database from the version of its index to the next. Steps are only ever added. */
+const steps: readonly string[] = [
+  `CREATE TABLE hawser_records (
+    principal TEXT NOT NULL,
+    service TEXT NOT NULL,
+    method TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    type TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    committed_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    trace TEXT NOT NULL,
+    PRIMARY KEY (principal, service, method, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX hawser_records_expiry ON hawser_records (expires_at)`,
+];
+
+/**
+ * Makes or migrates the tables, in one transaction. Returns the id of this store, which the file keeps for ever. Throws
+ * an Error when a later version of this package wrote the file.
+ */
+export function prepareSchema(db: DatabaseSync): string {
+  // Without a look first, every start would write.
+  const known = state(db);
+  if (known?.version === steps.length) return known.id;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    db.exec('CREATE TABLE IF NOT EXISTS hawser_store (version INTEGER NOT NULL, id TEXT NOT NULL)');
+    const { version, id } = state(db) ?? { version: 0, id: randomUUID() };
+    if (version > steps.length) {
+      throw new Error(
+        `the tables of this store are of version ${version}, and this package knows versions up to ${steps.length}; update it`,
+      );
+    }
+    for (const step of steps.slice(version)) db.exec(step);
+    db.exec('DELETE FROM hawser_store');
+    db.prepare('INSERT INTO hawser_store (version, id) VALUES (?, ?)').run(steps.length, id);
+    db.exec('COMMIT');
+    return id;
+  } catch (error) {
+    db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function state(db: DatabaseSync): { readonly version: number; readonly id: string } | undefined {
+  const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'hawser_store'").all();
+  if (tables.length === 0) return undefined;
+  return db.prepare('SELECT version, id FROM hawser_store').get() as { version: number; id: string } | undefined;
+}

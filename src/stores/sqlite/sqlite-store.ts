@@ -1,0 +1,222 @@
+/**
+ * Exactly-once effects in an SQLite file: the record of a key commits in the transaction in which the handler writes.
+ * The store owns the only writer of the file; what the application writes besides goes through `write`.
+ */
+import { existsSync } from 'node:fs';
+import { currentCall, originOf } from '../../call/current.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type {
+  Execution,
+  IdempotencyStore,
+  NewRecord,
+  RecordId,
+  StoredOutcome,
+  Work,
+} from '../../interceptors/idempotency-store.js';
+import { type Connection, openReader, openWriter } from './connection.js';
+import { isPromise } from './is-promise.js';
+import type { Member, Peeked } from './member.js';
+import { type CheckedOptions, check, type SqliteStoreOptions } from './options.js';
+import { type Ownership, own } from './owner.js';
+import { Records } from './records.js';
+import { prepareSchema } from './schema.js';
+import { type SqliteTransaction, Transaction } from './tx.js';
+import { nestedWrite, Writer } from './writer.js';
+
+export interface SqliteStore extends IdempotencyStore<SqliteTransaction> {
+  /** The database file, links resolved. */
+  readonly path: string;
+  /**
+   * Runs `fn` in a transaction of this store, in turn with the handlers of KEYED calls, and resolves to what it returns
+   * once that has committed. What `fn` throws rolls it back. `name` is for the warning about writes that take long.
+   */
+  write<T>(fn: (tx: SqliteTransaction) => Promise<T> | T, name?: string): Promise<T>;
+  /** Runs `fn` on a connection of its own that only reads: it sees one state, all that is committed, and waits for nobody. */
+  read<T>(fn: (tx: SqliteTransaction) => T): T;
+}
+
+/**
+ * @example
+ * const store = sqliteStore('market.db');
+ * await store.write((tx) => tx.exec('CREATE TABLE IF NOT EXISTS trades (fish TEXT, price INTEGER)'));
+ * const server = createServer({ store });
+ *
+ * Throws an Error that says what to do when there is no SQLite driver, when another process serves this file, or when it
+ * cannot be opened; a RangeError or TypeError for an option.
+ */
+export function sqliteStore(path: string, options: SqliteStoreOptions = {}): SqliteStore {
+  if (typeof path !== 'string' || path === '' || path === ':memory:' || path.startsWith('file:')) {
+    throw new TypeError(
+      `a store is kept in a file, and ${JSON.stringify(path)} names none; give its path, such as "market.db" (memoryStore is for tests)`,
+    );
+  }
+  const checked = check(options);
+  const ownership = own(path, checked.driver);
+  try {
+    return new FileStore(ownership, checked);
+  } catch (error) {
+    ownership.release();
+    throw error;
+  }
+}
+
+class FileStore implements SqliteStore {
+  readonly name = 'sqlite';
+  readonly transactional = true;
+  readonly retention: number;
+  readonly path: string;
+  readonly #ownership: Ownership;
+  readonly #options: CheckedOptions;
+  readonly #writer: Writer;
+  readonly #records = new WeakMap<Connection, Records>();
+  /** Keys of the group that is open: their records are not to be told yet. */
+  readonly #uncommitted = new Set<string>();
+  /** What the file said its store is; a file of another store must not take its place. */
+  #id: string | undefined;
+  #reader: Connection | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(ownership: Ownership, options: CheckedOptions) {
+    this.#ownership = ownership;
+    this.#options = options;
+    this.path = ownership.path;
+    this.retention = options.retention;
+    this.#writer = new Writer({ open: () => this.#open(), groupEnded: () => this.#uncommitted.clear() }, options);
+  }
+
+  async execute(
+    record: NewRecord,
+    work: Work<SqliteTransaction, StoredOutcome>,
+    beforeCommit: () => void,
+  ): Promise<Execution> {
+    const { id } = record;
+    if (this.#writer.blocked) {
+      // The answer is there already; it need not wait for somebody else's work.
+      const peeked = this.#peek(id, this.#writer.connection);
+      if (peeked?.uncommitted === false) return peeked.answer;
+    }
+    return this.#submit({
+      name: `${id.service}/${id.method}`,
+      peek: (connection) => this.#peek(id, connection),
+      work,
+      seal: (outcome: StoredOutcome, connection): Execution => {
+        beforeCommit();
+        const { clock } = this.#options;
+        if (!this.#recordsOf(connection).insert(record, outcome, clock.wallTime())) throw committedElsewhere();
+        this.#uncommitted.add(id.key);
+        return executed;
+      },
+    });
+  }
+
+  async transact<T>(work: Work<SqliteTransaction, T>, beforeCommit: () => void): Promise<T> {
+    return this.#submit({
+      name: currentCall()?.method.path ?? 'transact',
+      work,
+      seal: (value: T) => {
+        beforeCommit();
+        return value;
+      },
+    });
+  }
+
+  async write<T>(fn: (tx: SqliteTransaction) => Promise<T> | T, name = 'store.write'): Promise<T> {
+    if (typeof fn !== 'function') throw new TypeError(`store.write takes a function, not ${typeof fn}`);
+    return this.#submit({ name, work: fn, seal: (value: T) => value });
+  }
+
+  read<T>(fn: (tx: SqliteTransaction) => T): T {
+    if (this.#closed !== undefined) throw new Error('the store is closed');
+    this.#reader ??= openReader(this.path, this.#options.driver);
+    const connection = this.#reader;
+    const tx = new Transaction({ connection, beforeWrite: () => {}, failed: () => {} });
+    connection.db.exec('BEGIN');
+    try {
+      const value = fn(tx);
+      if (isPromise(value)) {
+        throw new TypeError('the function given to store.read must be synchronous: it holds one state of the database');
+      }
+      return value;
+    } finally {
+      tx.end('store.read is over: use its transaction and what comes from it before the function returns');
+      connection.db.exec('ROLLBACK');
+    }
+  }
+
+  async expire(now: number, limit: number): Promise<number> {
+    return this.#submit({
+      name: 'store.expire',
+      peek: (connection) =>
+        this.#recordsOf(connection).anyExpired(now) ? undefined : { answer: 0, uncommitted: false },
+      work: () => {},
+      seal: (_, connection) => this.#recordsOf(connection).expire(now, limit),
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#writer.close();
+    } finally {
+      this.#reader?.close();
+      this.#ownership.release();
+    }
+  }
+
+  #submit<V, R>(member: Member<V, R>): Promise<R> {
+    for (let call = currentCall(); call !== undefined; call = originOf(call)) {
+      if (this.#writer.runs(call.tx)) throw nestedWrite(call.method.path);
+    }
+    return this.#writer.submit(member);
+  }
+
+  #peek(id: RecordId, connection: Connection): Peeked<Execution> | undefined {
+    const record = this.#recordsOf(connection).find(id);
+    if (record === undefined) return undefined;
+    return { answer: { kind: 'recorded', record }, uncommitted: this.#uncommitted.has(id.key) };
+  }
+
+  #recordsOf(connection: Connection): Records {
+    let records = this.#records.get(connection);
+    if (records === undefined) {
+      records = new Records(connection.db);
+      this.#records.set(connection, records);
+    }
+    return records;
+  }
+
+  /** For the first time, or after a failure: then it must be the same file, for an empty one would forget every key. */
+  #open(): Connection {
+    const { path } = this;
+    const again = this.#id !== undefined;
+    if (again && !existsSync(path))
+      throw new Error(`${path} is gone; put it back: it holds the keys of all calls so far`);
+    const connection = openWriter(path, this.#options.driver, this.#options);
+    try {
+      const id = prepareSchema(connection.db);
+      this.#id ??= id;
+      if (id !== this.#id) throw new Error(`${path} is another store's file now; put the one back that was there`);
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+}
+
+const executed: Execution = { kind: 'executed' };
+
+function committedElsewhere(): RpcError {
+  return new RpcError(
+    'ABORTED',
+    'another process has committed this key meanwhile; repeat the call to get its answer',
+    {
+      reason: 'IDEMPOTENCY_IN_PROGRESS',
+      disposition: 'not-executed',
+    },
+  );
+}
