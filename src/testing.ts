@@ -1,6 +1,12 @@
 /** `hawser/testing`: time, chance and networks that a test controls. Works with any test runner. */
 export type { Clock } from './call/clock.js';
 export { type Random, systemRandom } from './call/random.js';
+export {
+  type ByteFaults,
+  ThriftNetwork,
+  type ThriftNetworkOptions,
+  type ThriftNode,
+} from './testing/bytes/thrift-network.js';
 export { type LeakSources, leaks } from './testing/leaks.js';
 export type { Faults } from './testing/network/faults.js';
 export type { Latency } from './testing/network/latency.js';

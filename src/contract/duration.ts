@@ -26,3 +26,16 @@ export function milliseconds(value: Duration, name = 'duration'): number {
   }
   return Number(match[1]) * (units[match[2] ?? 'ms'] ?? 1);
 }
+
+/** ms; what an option may say at most: a year. */
+const longest = 365 * 86_400_000;
+
+/** ms of an option that means a time to wait. Throws a TypeError or RangeError that names it for zero, a negative and a huge one. */
+export function duration(value: Duration | undefined, name: string): number | undefined {
+  if (value === undefined) return undefined;
+  const ms = milliseconds(value, name);
+  if (!(ms > 0 && ms <= longest)) {
+    throw new RangeError(`${name} is ${ms} ms; it is more than 0 and at most 365 days`);
+  }
+  return ms;
+}

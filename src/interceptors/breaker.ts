@@ -8,9 +8,8 @@ import type { Clock } from '../call/clock.js';
 import type { Random } from '../call/random.js';
 import { isRpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
-import type { Duration } from '../contract/duration.js';
+import { type Duration, duration } from '../contract/duration.js';
 import { within } from './budget.js';
-import { duration } from './effective-policy.js';
 
 export interface BreakerOptions {
   /** Failures one after the other that open it. Default 5. */

@@ -24,6 +24,8 @@ export interface ClientConnectionOptions {
   /** For messages to people. */
   readonly address: string;
   readonly tls: ConnectionOptions | undefined;
+  /** In the place of TCP and TLS. */
+  readonly connect: (() => Socket) | undefined;
   readonly envelope: Envelope;
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
@@ -59,7 +61,7 @@ export class ClientConnection {
 
   constructor(options: ClientConnectionOptions) {
     this.#options = options;
-    const { endpoint, limits, clock, tls, envelope } = options;
+    const { endpoint, limits, clock, tls, connect, envelope } = options;
     this.#reader = new FrameReader(limits, envelope.layers === 'unframed' ? 'unframed' : 'framed');
     this.#frameTimer = new FrameTimer(clock, limits.frameTimeoutMs, () =>
       this.#fail(
@@ -68,7 +70,7 @@ export class ClientConnection {
         }),
       ),
     );
-    this.#socket = open(endpoint, tls);
+    this.#socket = connect?.() ?? open(endpoint, tls);
     this.#outbox = new Outbox(this.#socket, options.onRoom);
     this.#listen(tls === undefined ? 'connect' : 'secureConnect');
   }

@@ -10,10 +10,11 @@ import type { Attempt } from './attempt.js';
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
 
 export interface PoolOptions
-  extends Pick<ClientConnectionOptions, 'endpoint' | 'address' | 'tls' | 'envelope' | 'limits' | 'clock'> {
+  extends Pick<ClientConnectionOptions, 'endpoint' | 'address' | 'tls' | 'connect' | 'envelope' | 'limits' | 'clock'> {
   readonly maxConnections: number;
   readonly maxWaiting: number;
-  readonly connectTimeoutMs: number;
+  /** ms */
+  readonly connectTimeout: number;
   readonly random: Random;
   readonly logger: Logger | undefined;
 }
@@ -165,7 +166,7 @@ export class ClientPool {
   }
 
   #connect(): void {
-    const { address, clock, connectTimeoutMs, logger } = this.#options;
+    const { address, clock, connectTimeout, logger } = this.#options;
     let wasReady = false;
     const connection: ClientConnection = new ClientConnection({
       ...this.#options,
@@ -188,8 +189,8 @@ export class ClientPool {
       },
     });
     const cancel = clock.setTimer(
-      () => connection.destroy(new Error(`no connection within ${connectTimeoutMs} ms (connectTimeoutMs)`)),
-      connectTimeoutMs,
+      () => connection.destroy(new Error(`no connection within ${connectTimeout} ms (connectTimeout)`)),
+      connectTimeout,
     );
     this.#connections.add(connection);
   }

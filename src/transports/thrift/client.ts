@@ -1,10 +1,12 @@
 /** The client's side of Thrift: one attempt of one call over a few connections to one address. */
+import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import type { Logger } from '../../call/logger.js';
 import { type Random, systemRandom } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
+import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import type { ClientTls } from '../tls.js';
 import { Attempt, type AttemptTarget } from './attempt.js';
@@ -16,8 +18,8 @@ import { clientTlsOptions } from './tls.js';
 
 export interface ThriftClientOptions {
   readonly limits?: Partial<ConnectionLimits>;
-  /** ms for a connection to open, TLS included. 5,000. */
-  readonly connectTimeoutMs?: number;
+  /** How long connecting may take, TLS included; 5 s by default. */
+  readonly connectTimeout?: Duration;
   /** Connections to one address. Answers come in order, so this is how many slow calls do not hold up others. 4. */
   readonly maxConnections?: number;
   /** Calls that may wait for room on a connection. 1,024. */
@@ -40,6 +42,8 @@ export interface ThriftTransportOptions extends ThriftClientOptions {
   readonly logger?: Logger;
   /** For the jitter of reconnects. */
   readonly random?: Random;
+  /** Opens a connection in the place of TCP and TLS. */
+  readonly connect?: () => Socket;
 }
 
 /** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */
@@ -57,13 +61,15 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     clock,
     random,
     logger: options.logger,
-    connectTimeoutMs: atLeastOne('connectTimeoutMs', options.connectTimeoutMs ?? 5_000),
+    connect: options.connect,
+    connectTimeout: duration(options.connectTimeout ?? 5_000, 'connectTimeout') as number,
     maxConnections: atLeastOne('maxConnections', options.maxConnections ?? 4),
     maxWaiting: atLeastOne('maxWaiting', options.maxWaiting ?? 1_024),
   });
   let closing: Promise<void> | undefined;
   return {
     encoding: wire === 'compact' ? 'compact' : 'binary',
+    carriesHeaders: wire === 'header',
     address,
     bind: (method) =>
       bindMethod(method, pool, {

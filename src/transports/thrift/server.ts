@@ -1,27 +1,15 @@
 /** The Thrift side of a server: accepts connections and looks after them until it is closed. */
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Peer } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
+import { Connections, type ConnectionsOptions } from './connections.js';
 import { formatHostPort } from './endpoint.js';
-import { type ConnectionLimits, resolveLimits } from './limits.js';
-import { RouteTable } from './routes.js';
-import { ServerConnection } from './server-connection.js';
-import { peerOf, serverTlsOptions } from './tls.js';
+import { serverTlsOptions } from './tls.js';
 
-export interface ThriftServerOptions {
-  readonly limits?: Partial<ConnectionLimits>;
-  /**
-   * Serve clients that send messages without frames (TBufferedTransport) too; their first byte tells them from a
-   * frame's length. On by default; `false` closes such connections.
-   */
-  readonly unframed?: boolean;
-  /** Take THeader payloads that are compressed with zlib, and answer those the same way. Off by default. */
-  readonly zlib?: boolean;
-}
+export type ThriftServerOptions = ConnectionsOptions;
 
 export interface ThriftListenOptions extends ThriftServerOptions {
   /** `host:port` (port 0: any free one), `:port` (every interface) or `unix:/path` */
@@ -34,28 +22,15 @@ export interface ThriftListenOptions extends ThriftServerOptions {
  * cannot be meant, an Error when the address cannot be bound.
  */
 export async function listenThrift(dispatcher: Dispatcher, options: ThriftListenOptions): Promise<Listener> {
-  const { path } = parseListenAddress(options.address, 'Thrift');
-  const limits = resolveLimits(options.limits);
-  const routes = new RouteTable(dispatcher);
-  const connections = new Map<Socket, ServerConnection>();
+  parseListenAddress(options.address, 'Thrift');
+  let { address } = options;
+  const connections = new Connections(dispatcher, () => address, options);
   // By the peer's address: Node tells of a handshake that is done with another socket than of the connection.
   const handshakes = new Map<string, Socket>();
   let closing: Promise<void> | undefined;
-
   const accept = (socket: Socket): void => {
-    let known: Peer | undefined;
-    const peer = (): Peer => {
-      known ??= peerOf(socket, path);
-      return known;
-    };
-    // The address is gone once the socket is closed.
-    peer();
-    const { unframed = true, zlib = false } = options;
-    const connection = new ServerConnection(socket, { dispatcher, limits, routes, peer, unframed, zlib });
-    connections.set(socket, connection);
     handshakes.delete(formatHostPort(socket.remoteAddress, socket.remotePort));
-    socket.on('close', () => connections.delete(socket));
-    if (closing !== undefined) connection.drain();
+    connections.accept(socket);
   };
 
   const server = makeServer(dispatcher, options.tls, accept);
@@ -71,7 +46,7 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
       if (handshakes.get(from) === socket) handshakes.delete(from);
     });
   });
-  const address = await bind(server, options.address, 'Thrift');
+  address = await bind(server, options.address, 'Thrift');
   server.on('error', (error) => dispatcher.logger.error({ transport: 'thrift', err: error }, 'the listener failed'));
   return {
     address,
@@ -100,7 +75,7 @@ function makeServer(dispatcher: Dispatcher, tls: ServerTls | undefined, accept: 
 }
 
 interface Open {
-  readonly connections: ReadonlyMap<Socket, ServerConnection>;
+  readonly connections: Connections;
   readonly handshakes: ReadonlyMap<string, Socket>;
   readonly raw: ReadonlySet<Socket>;
 }
@@ -113,12 +88,11 @@ async function shutDown(
 ): Promise<void> {
   // Its callback comes when the last connection is gone.
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const connection of connections.values()) connection.drain();
+  void connections.close();
   // Nothing is in flight there: the grace is not for them, nor for those whose peer has gone unnoticed.
   for (const socket of handshakes.values()) socket.destroy();
   const cancel = clock.setTimer(() => {
-    const reason = new RpcError('UNAVAILABLE', 'the server is shutting down');
-    for (const connection of connections.values()) connection.abort(reason);
+    connections.abort(new RpcError('UNAVAILABLE', 'the server is shutting down'));
     setImmediate(() => {
       for (const socket of raw) socket.destroy();
     });

@@ -137,12 +137,12 @@ describe('the Thrift client', () => {
     const clock = new VirtualClock();
     // TLS to a server that never says hello.
     const { port } = await rawServer(() => {});
-    const transport = transportTo(port, { clock, tls: {}, connectTimeoutMs: 3_000 });
+    const transport = transportTo(port, { clock, tls: {}, connectTimeout: '3s' });
     const { response } = attempt(transport, 'echo', { text: 'a' });
     await turn();
     await clock.advance(3_000);
     await expect(response).rejects.toThrow(
-      /cannot connect to 127.0.0.1:\d+: no connection within 3000 ms \(connectTimeoutMs\)/,
+      /cannot connect to 127.0.0.1:\d+: no connection within 3000 ms \(connectTimeout\)/,
     );
     await expect(response).rejects.toMatchObject({ code: 'UNAVAILABLE', disposition: 'not-executed' });
   });

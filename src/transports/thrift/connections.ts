@@ -1,0 +1,75 @@
+/** The connections of one listener, from the moment they can carry calls; the listener itself is somebody else's. */
+import type { Socket } from 'node:net';
+import type { Peer } from '../../call/call.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Dispatcher } from '../../call/transport.js';
+import { type ConnectionLimits, resolveLimits } from './limits.js';
+import { RouteTable } from './routes.js';
+import { ServerConnection } from './server-connection.js';
+import { peerOf } from './tls.js';
+
+export interface ConnectionsOptions {
+  readonly limits?: Partial<ConnectionLimits>;
+  /**
+   * Serve clients that send messages without frames (TBufferedTransport) too; their first byte tells them from a
+   * frame's length. On by default; `false` closes such connections.
+   */
+  readonly unframed?: boolean;
+  /** Take THeader payloads that are compressed with zlib, and answer those the same way. Off by default. */
+  readonly zlib?: boolean;
+}
+
+export class Connections {
+  readonly #dispatcher: Dispatcher;
+  readonly #options: Required<ConnectionsOptions> & { readonly limits: ConnectionLimits };
+  readonly #local: () => string;
+  readonly #routes: RouteTable;
+  readonly #open = new Map<Socket, ServerConnection>();
+  #closing = false;
+  #whenClosed: (() => void)[] = [];
+
+  /** `local`: where the listener is. Throws a TypeError or RangeError for limits that cannot be meant. */
+  constructor(
+    dispatcher: Dispatcher,
+    local: () => string,
+    { limits, unframed = true, zlib = false }: ConnectionsOptions = {},
+  ) {
+    this.#dispatcher = dispatcher;
+    this.#options = { limits: resolveLimits(limits), unframed, zlib };
+    this.#local = local;
+    this.#routes = new RouteTable(dispatcher);
+  }
+
+  accept(socket: Socket): void {
+    const local = this.#local();
+    const path = local.startsWith('unix:') ? local.slice('unix:'.length) : undefined;
+    let known: Peer | undefined;
+    const peer = (): Peer => {
+      known ??= peerOf(socket, path);
+      return known;
+    };
+    // The address is gone once the socket is closed.
+    peer();
+    const context = { dispatcher: this.#dispatcher, routes: this.#routes, peer, local: () => local };
+    const connection = new ServerConnection(socket, { ...this.#options, ...context });
+    this.#open.set(socket, connection);
+    socket.on('close', () => {
+      this.#open.delete(socket);
+      if (this.#open.size === 0) for (const done of this.#whenClosed.splice(0)) done();
+    });
+    if (this.#closing) connection.drain();
+  }
+
+  /** Lets what is under way end; done when no connection is left. */
+  close(): Promise<void> {
+    this.#closing = true;
+    for (const connection of this.#open.values()) connection.drain();
+    if (this.#open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenClosed.push(resolve));
+  }
+
+  /** Ends what is under way. */
+  abort(reason: RpcError): void {
+    for (const connection of this.#open.values()) connection.abort(reason);
+  }
+}
