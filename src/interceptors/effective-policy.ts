@@ -3,10 +3,12 @@
  * then the default. One place for the client that keeps it and for `hawser explain` that prints it.
  */
 import { type Code, isCode } from '../contract/code.js';
-import { type Duration, milliseconds } from '../contract/duration.js';
+import { type Duration, duration, milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { HedgePolicy, Idempotency } from '../contract/policy.js';
 import type { ServiceType } from '../contract/service.js';
+
+export { duration };
 
 export interface RetryOptions {
   /** Attempts of one call, the first included: 1 to 5. Default 3. */
@@ -69,9 +71,6 @@ export interface EffectivePolicy {
 export const defaultTimeout = 30_000;
 export const retryDefaults = { maxAttempts: 3, initialBackoff: 50, maxBackoff: 5_000, codes: ['UNAVAILABLE'] } as const;
 export const mostAttempts = 5;
-
-/** ms; what an option may say at most: a year. */
-const longest = 365 * 86_400_000;
 
 /** No repetition mends these, or the call has ended by them. */
 const neverRepeated: readonly Code[] = [
@@ -268,14 +267,4 @@ function checkHedge(hedge: HedgeOptions, name: string): void {
   if (maxCopies !== undefined && !(Number.isInteger(maxCopies) && maxCopies >= 2 && maxCopies <= 3)) {
     throw new RangeError(`${name}.maxCopies is ${maxCopies}; it counts the first copy too and is 2 or 3`);
   }
-}
-
-/** ms. Throws for zero, a negative and a huge one. */
-export function duration(value: Duration | undefined, name: string): number | undefined {
-  if (value === undefined) return undefined;
-  const ms = milliseconds(value, name);
-  if (!(ms > 0 && ms <= longest)) {
-    throw new RangeError(`${name} is ${ms} ms; it is more than 0 and at most 365 days`);
-  }
-  return ms;
 }
