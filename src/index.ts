@@ -22,8 +22,13 @@ export type { Codec, Encoding } from './contract/codec.js';
 export { DeclaredError } from './contract/declared-error.js';
 export type { Duration } from './contract/duration.js';
 export type { MethodKind, MethodType } from './contract/method.js';
-export type { Policy } from './contract/policy.js';
+export type { Criticality, Policy } from './contract/policy.js';
 export type { ServiceType } from './contract/service.js';
+export type { AdmissionOptions } from './interceptors/admission/admission.js';
+export type { QuotaLimiter, QuotaRate } from './interceptors/admission/gcra.js';
+export type { AdmissionStatus } from './interceptors/admission/limiter.js';
+export type { Authenticate, Identity } from './interceptors/authenticate.js';
+export type { Authorize, AuthorizedCall, Resource } from './interceptors/authorize.js';
 export type { BreakerOptions } from './interceptors/breaker.js';
 export type { BudgetOptions } from './interceptors/budget.js';
 export type {
@@ -37,7 +42,15 @@ export type {
   RetryEvent,
 } from './interceptors/client-events.js';
 export type { HedgeOptions, MethodOptions, RetryOptions } from './interceptors/effective-policy.js';
-export type { DiscardStage, ServerDiscardedEvent, ServerEvents } from './interceptors/server-events.js';
+export type { QuotaOptions } from './interceptors/quota.js';
+export type {
+  AdmittedEvent,
+  DiscardStage,
+  RejectedEvent,
+  RejectReason,
+  ServerDiscardedEvent,
+  ServerEvents,
+} from './interceptors/server-events.js';
 export {
   createServer,
   type ListenAddress,

@@ -44,8 +44,17 @@ export function declaredIn(method: MethodType, error: RpcError, encoding: Encodi
   return undefined;
 }
 
+const preencodings = new WeakMap<RpcError, Uint8Array>();
+
+/** For an error that many calls end with: its status is encoded here, once. */
+export function preencoded(error: RpcError): void {
+  preencodings.set(error, encodeStatus(error));
+}
+
 /** The google.rpc.Status of an error, encoded. */
 export function encodeStatus(error: RpcError): Uint8Array {
+  const known = preencodings.get(error);
+  if (known !== undefined) return known;
   return Status.encode(
     Status.create({
       code: codeNumber(error.code),

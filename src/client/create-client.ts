@@ -23,6 +23,7 @@ import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
 import { type ClientEvents, clientEventNames } from '../interceptors/client-events.js';
 import { clientCodec } from '../interceptors/codec.js';
 import { clientCorrelation } from '../interceptors/correlation.js';
+import { clientCriticality } from '../interceptors/criticality.js';
 import { clientDeadline } from '../interceptors/deadline.js';
 import {
   checkPolicyOptions,
@@ -109,6 +110,7 @@ export function createClient<S extends ServiceType>(
   };
   const stages: Staged[] = [
     { stage: 'trace', side: 0, interceptor: clientCorrelation },
+    { stage: 'trace', side: 1, interceptor: clientCriticality },
     { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
     { stage: 'encode', side: 0, interceptor: clientCodec },
     { stage: 'retry', side: 0, interceptor: clientRetry(shared, options) },

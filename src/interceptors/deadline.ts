@@ -77,8 +77,7 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
       : (maxTimeout ?? method.policy.maxTimeout ?? method.service.policy.maxTimeout ?? defaultMaxTimeout);
     return (call) => {
       const asked = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
-      if (asked <= 0)
-        return Promise.reject(discarded(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
+      if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
       arm(call, ms, clock, () => exceeded(method, ms, call.handlerStarted ? 'executed' : 'not-executed'));
@@ -98,7 +97,7 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
 export function discardLate(stage: DiscardStage, events: ServerEventHub): Interceptor {
   return (_method, next) => (call) => {
     const late = unwanted(call);
-    return late === undefined ? next(call) : Promise.reject(discarded(call, stage, late, events));
+    return late === undefined ? next(call) : Promise.reject(discard(call, stage, late, events));
   };
 }
 
@@ -110,7 +109,13 @@ export function unwanted(call: Call): RpcError | undefined {
   return left === undefined || left > 0 ? undefined : exceeded(call.method, left, disposition);
 }
 
-function discarded(call: Call, stage: DiscardStage, error: RpcError, events: ServerEventHub | undefined): RpcError {
+/** Tells that work was dropped for `error`, and returns that. */
+export function discard(
+  call: Call,
+  stage: DiscardStage,
+  error: RpcError,
+  events: ServerEventHub | undefined,
+): RpcError {
   if (events?.wants('discarded')) events.emit('discarded', { method: call.method, stage, error, call });
   return error;
 }

@@ -8,18 +8,21 @@ import type { Dispatcher, Listener } from '../call/transport.js';
 import { milliseconds } from '../contract/duration.js';
 import type { ServiceType } from '../contract/service.js';
 import { duration } from '../interceptors/effective-policy.js';
+import { admissionLimiter } from '../interceptors/admission/admission.js';
+import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
+import { type GateOptions, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { healthService } from './health.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
 
-export interface ServerOptions {
+export interface ServerOptions extends GateOptions {
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
   readonly logger?: Logger;
@@ -65,6 +68,8 @@ export interface Server {
    * channels `hawser:server:<name>`. Throws a TypeError for an event that does not exist.
    */
   on<K extends keyof ServerEvents>(name: K, fn: (event: ServerEvents[K]) => void): () => void;
+  /** How full the server is now; undefined with `admission: false`. */
+  admission(): AdmissionStatus | undefined;
   /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
   close(options?: { readonly grace?: number | string }): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -94,6 +99,8 @@ class HawserServer implements Server {
   #closing: Promise<void> | undefined;
   readonly #maxTimeout: number | undefined;
   readonly #events: EventHub<ServerEvents>;
+  readonly #limiter: Limiter | undefined;
+  readonly #gates: readonly Staged[];
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -101,6 +108,13 @@ class HawserServer implements Server {
     this.#events = serverEvents(this.#logger);
     this.#clock = options.clock ?? systemClock;
     this.#maxTimeout = duration(options.maxTimeout, 'maxTimeout');
+    this.#limiter = admissionLimiter(options.admission, this.#clock, this.#events);
+    const context = { clock: this.#clock, logger: this.#logger, events: this.#events };
+    this.#gates = gates(options, this.#limiter, context);
+  }
+
+  admission(): AdmissionStatus | undefined {
+    return this.#limiter?.status();
   }
 
   setServing(serving: boolean, service = ''): void {
@@ -206,6 +220,7 @@ class HawserServer implements Server {
       clock: this.#clock,
       events: this.#events,
       maxTimeout: this.#maxTimeout,
+      gates: this.#gates,
     });
   }
 

@@ -7,7 +7,16 @@ import type { ServiceType } from '../contract/service.js';
 /** What a handler gets beside the request. */
 export type ServerCall = Pick<
   Call,
-  'method' | 'deadline' | 'signal' | 'headers' | 'peer' | 'responseHeaders' | 'responseTrailers' | 'correlationId'
+  | 'method'
+  | 'deadline'
+  | 'signal'
+  | 'headers'
+  | 'peer'
+  | 'principal'
+  | 'identity'
+  | 'responseHeaders'
+  | 'responseTrailers'
+  | 'correlationId'
 >;
 
 type Many<T> = AsyncIterable<T> | Iterable<T>;

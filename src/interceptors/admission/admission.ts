@@ -1,0 +1,125 @@
+/**
+ * Saying no early and cheaply, so that a server under more load than it can bear goes on serving what matters. On by
+ * default, with limits that a service which keeps up never meets. One limit for all methods of a server: they share its thread.
+ */
+import type { Call } from '../../call/call.js';
+import { type Clock, systemClock } from '../../call/clock.js';
+import type { Interceptor } from '../../call/interceptor.js';
+import type { Duration } from '../../contract/duration.js';
+import { streamsRequest, streamsResponse } from '../../contract/method.js';
+import { within } from '../budget.js';
+import { duration } from '../effective-policy.js';
+import type { ServerEventHub } from '../server-events.js';
+import { isHealth } from './health.js';
+import { Limiter, type LimiterTerms } from './limiter.js';
+
+export interface AdmissionOptions {
+  /**
+   * Calls in flight: `initial` 1,000 at first, then between `min` 20 and `max` 10,000, as many as do not slow each other
+   * down. A number is a limit that stays.
+   */
+  readonly limit?: number | { readonly initial?: number; readonly min?: number; readonly max?: number };
+  /**
+   * Calls that wait for a place: at most `max` (1,000) and no more than the limit is. Once a band's queue has not been empty
+   * for `interval` (100 ms), nothing waits in it for longer than twice the `target` (5 ms). `false`: none waits.
+   */
+  readonly queue?: false | { readonly max?: number; readonly target?: Duration; readonly interval?: Duration };
+  /** How long handlers may compute before the server looks at what else has come. Default 25 ms. */
+  readonly slice?: Duration;
+  /** How late the event loop may be before the limit is cut. Default 50 ms. */
+  readonly loopDelay?: Duration;
+  /** Principals that are believed when they call a request more critical than the IDL does. */
+  readonly trusted?: readonly string[];
+}
+
+const most = 1_000_000;
+
+/** Throws a RangeError or TypeError that names the option for what cannot be meant. */
+export function limiterTerms(options: AdmissionOptions, clock: Clock): LimiterTerms {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`admission is ${String(options)}; it is an object such as { limit: 200 }, or false`);
+  }
+  const { limit = {}, queue = {}, loopDelay } = options;
+  const sample = loopDelay ?? (clock === systemClock ? 50 : undefined);
+  return {
+    limit: limitTerms(limit),
+    queue: queue === false ? { max: 0, target: 5, interval: 100 } : queueTerms(queue),
+    slice: duration(options.slice ?? 25, 'admission.slice') as number,
+    loopDelay: duration(sample, 'admission.loopDelay'),
+  };
+}
+
+function limitTerms(limit: Exclude<AdmissionOptions['limit'], undefined>): LimiterTerms['limit'] {
+  if (typeof limit === 'number') {
+    whole(limit, 'admission.limit', 1, 'calls in flight');
+    return { initial: limit, min: limit, max: limit };
+  }
+  const { initial, min, max } = limit;
+  const lowest = min ?? Math.min(20, max ?? 20, initial ?? 20);
+  const highest = max ?? Math.max(10_000, lowest, initial ?? 0);
+  const first = initial ?? Math.min(Math.max(1_000, lowest), highest);
+  whole(lowest, 'admission.limit.min', 1, 'calls in flight');
+  whole(highest, 'admission.limit.max', 1, 'calls in flight');
+  whole(first, 'admission.limit.initial', 1, 'calls in flight');
+  if (!(lowest <= first && first <= highest)) {
+    throw new RangeError(
+      `admission.limit.initial is ${first}; it lies between admission.limit.min (${lowest}) and admission.limit.max (${highest})`,
+    );
+  }
+  return { initial: first, min: lowest, max: highest };
+}
+
+function queueTerms({
+  max = 1_000,
+  target = 5,
+  interval = 100,
+}: Exclude<AdmissionOptions['queue'], undefined | false>): LimiterTerms['queue'] {
+  whole(max, 'admission.queue.max', 1, 'calls that wait; say queue: false for none');
+  const terms = {
+    max,
+    target: duration(target, 'admission.queue.target') as number,
+    interval: duration(interval, 'admission.queue.interval') as number,
+  };
+  if (terms.target > terms.interval) {
+    throw new RangeError(
+      `admission.queue.target (${terms.target} ms) is longer than admission.queue.interval (${terms.interval} ms)`,
+    );
+  }
+  return terms;
+}
+
+function whole(value: number, name: string, least: number, what: string): void {
+  within(value, name, least, most, `a number of ${what}`);
+  if (!Number.isInteger(value)) throw new RangeError(`${name} is ${value}; it is a whole number of ${what}`);
+}
+
+/** Throws a RangeError or TypeError that names the option for what cannot be meant. */
+export function admissionLimiter(
+  options: AdmissionOptions | false | undefined,
+  clock: Clock,
+  events: ServerEventHub,
+): Limiter | undefined {
+  return options === false ? undefined : new Limiter(limiterTerms(options ?? {}, clock), clock, events);
+}
+
+/** Server, stage `limiter`. */
+export function admission(limiter: Limiter | undefined): Interceptor {
+  return (method, next) => {
+    if (limiter === undefined || isHealth(method)) return next;
+    const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
+    return (call) => limiter.admit(call, next, streams);
+  };
+}
+
+/** Server, after `authenticate`: whom the server believes. Throws a TypeError for what is no list of names. */
+export function trustedPrincipals(names: readonly string[] | undefined): Interceptor {
+  if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string'))) {
+    throw new TypeError('admission.trusted is a list of principals, each a text');
+  }
+  if (names === undefined || names.length === 0) return (_method, next) => next;
+  const trusted = new Set(names);
+  return (_method, next) => (call: Call) => {
+    if (trusted.has(call.principal)) call.trusted = true;
+    return next(call);
+  };
+}

@@ -1,0 +1,167 @@
+/**
+ * The queue in front of the limit: four bands, by what a call is worth. Each has a share of what is served and of the
+ * places that no other can take from it while it uses it; what it leaves, the most critical take. A band that was not
+ * emptied for a while holds a standing queue: from then on it serves the newest first, since the oldest have
+ * waited in vain anyway, and lets nothing wait for longer than a moment.
+ * Sources: CoDel (RFC 8289) and adaptive LIFO as in Facebook's "Fail at Scale"; partitions of Netflix concurrency-limits.
+ */
+import { type Criticality, criticalities } from '../../contract/policy.js';
+
+/** What each band is guaranteed of a server that is full, most critical first. */
+export const shares = [0.4, 0.3, 0.2, 0.1] as const;
+
+/** Most that a band may have saved up of its share, in calls. */
+const mostCredit = 4;
+
+export interface QueueTerms {
+  /** Places. */
+  readonly max: number;
+  /** ms; twice this may a call wait in a standing queue. */
+  readonly target: number;
+  /** ms without having been emptied that make a queue a standing one. */
+  readonly interval: number;
+}
+
+/** A call that waits, a link of its band's list. */
+export interface Waiting {
+  readonly band: number;
+  /** On the clock's scale, ms. */
+  readonly since: number;
+  older: Waiting | undefined;
+  newer: Waiting | undefined;
+  queued: boolean;
+}
+
+class Band {
+  oldest: Waiting | undefined;
+  newest: Waiting | undefined;
+  size = 0;
+  credit = 0;
+  /** When it was last empty because all had been served, or began to fill after a while without calls. */
+  goodAt = 0;
+  pushedAt = Number.NEGATIVE_INFINITY;
+
+  push(one: Waiting): void {
+    one.older = this.newest;
+    if (this.newest === undefined) this.oldest = one;
+    else this.newest.newer = one;
+    this.newest = one;
+    this.size += 1;
+  }
+
+  remove(one: Waiting): void {
+    if (one.older === undefined) this.oldest = one.newer;
+    else one.older.newer = one.newer;
+    if (one.newer === undefined) this.newest = one.older;
+    else one.newer.older = one.older;
+    one.older = undefined;
+    one.newer = undefined;
+    this.size -= 1;
+  }
+}
+
+export class BandQueue<W extends Waiting> {
+  readonly #terms: QueueTerms;
+  readonly #bands: readonly Band[] = criticalities.map(() => new Band());
+  #size = 0;
+
+  constructor(terms: QueueTerms) {
+    this.#terms = terms;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  sizes(): Record<Criticality, number> {
+    const sizes = {} as Record<Criticality, number>;
+    for (const [at, name] of criticalities.entries()) sizes[name] = (this.#bands[at] as Band).size;
+    return sizes;
+  }
+
+  /**
+   * Puts a call in, `places` being how many there are now. Returns the one that has no place: undefined, or the oldest of the
+   * least critical band that has more than its share, or `one` itself.
+   */
+  push(one: W, places: number): W | undefined {
+    const most = Math.min(this.#terms.max, places);
+    let evicted: W | undefined;
+    if (this.#size >= most) {
+      evicted = this.#evicted(one, most);
+      if (evicted === one) return one;
+      this.remove(evicted);
+    }
+    const band = this.#bands[one.band] as Band;
+    if (band.size === 0 && one.since - band.pushedAt > this.#terms.interval) band.goodAt = one.since;
+    band.pushedAt = one.since;
+    band.push(one);
+    one.queued = true;
+    this.#size += 1;
+    return evicted;
+  }
+
+  remove(one: W): void {
+    if (!one.queued) return;
+    one.queued = false;
+    (this.#bands[one.band] as Band).remove(one);
+    this.#size -= 1;
+  }
+
+  /** Takes out the call that is served next. */
+  take(now: number): W | undefined {
+    if (this.#size === 0) return undefined;
+    const band = this.#next();
+    const one = (this.#standing(band, now) ? band.newest : band.oldest) as W;
+    this.remove(one);
+    if (band.size === 0) band.goodAt = now;
+    return one;
+  }
+
+  /** Takes out the calls that have waited in a standing queue for longer than twice the target. */
+  stale(now: number): W[] {
+    const gone: W[] = [];
+    for (const band of this.#bands) {
+      if (band.size === 0 || !this.#standing(band, now)) continue;
+      for (let one = band.oldest; one !== undefined && now - one.since > 2 * this.#terms.target; one = band.oldest) {
+        this.remove(one as W);
+        gone.push(one as W);
+      }
+    }
+    return gone;
+  }
+
+  /** Whether a band holds a standing queue, or did a moment ago: new calls take their place in line rather than pass. */
+  overloaded(now: number): boolean {
+    const { interval } = this.#terms;
+    return this.#bands.some((band) => now - band.pushedAt <= interval && this.#standing(band, now));
+  }
+
+  #standing(band: Band, now: number): boolean {
+    return now - band.goodAt > this.#terms.interval;
+  }
+
+  /** The most critical band that has its share coming, else the most critical of all that wait. */
+  #next(): Band {
+    let first: Band | undefined;
+    let due: Band | undefined;
+    for (const [at, band] of this.#bands.entries()) {
+      band.credit = Math.min(mostCredit, band.credit + (shares[at] as number));
+      if (band.size === 0) continue;
+      first ??= band;
+      if (due === undefined && band.credit >= 1) due = band;
+    }
+    if (due !== undefined) due.credit -= 1;
+    return (due ?? first) as Band;
+  }
+
+  /** Who goes when there is no place: `one`, unless a band that is no more critical holds more than its share. */
+  #evicted(one: W, most: number): W {
+    const hasShare = (this.#bands[one.band] as Band).size < (shares[one.band] as number) * most;
+    for (let at = this.#bands.length - 1; at >= 0; at--) {
+      const band = this.#bands[at] as Band;
+      const over = band.size > (shares[at] as number) * most;
+      if (band.oldest !== undefined && over && (hasShare || at >= one.band)) return band.oldest as W;
+    }
+    return one;
+  }
+}

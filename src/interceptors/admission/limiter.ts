@@ -1,0 +1,279 @@
+/**
+ * Lets in as many calls as the process can serve in time, and refuses the others at once. Two things can run out. Places:
+ * how many calls are in flight, bounded by an adaptive limit. And the thread: handlers that compute never overlap, so calls pile
+ * up unseen in the sockets; therefore handlers run for a slice of time, then the loop reads what has come, and a
+ * call that arrives meanwhile waits in the queue, where the critical go first and those nobody will wait for are let go.
+ *
+ * While there is room and nobody waits, a call costs two readings of the clock and some additions.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import type { Call, Permit } from '../../call/call.js';
+import { type Clock, systemClock } from '../../call/clock.js';
+import type { Handler } from '../../call/interceptor.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Criticality } from '../../contract/policy.js';
+import { bandOf, criticalityOf } from '../criticality.js';
+import { discard, unwanted } from '../deadline.js';
+import type { ServerEventHub } from '../server-events.js';
+import { BandQueue, type QueueTerms, type Waiting } from './band-queue.js';
+import { Gradient, type GradientTerms } from './gradient.js';
+import { LoopDelay } from './loop-delay.js';
+import { pushBack, Refusals, rejected, type ShedReason } from './refusal.js';
+
+export interface LimiterTerms {
+  readonly limit: GradientTerms;
+  readonly queue: QueueTerms;
+  /** ms that handlers may compute before the loop is let go on. */
+  readonly slice: number;
+  /** ms that the event loop may be late; undefined where there is none that could be: in virtual time. */
+  readonly loopDelay: number | undefined;
+}
+
+/** What an operator sees of it. */
+export interface AdmissionStatus {
+  /** Calls that may be in flight now. */
+  readonly limit: number;
+  readonly inFlight: number;
+  readonly queued: Readonly<Record<Criticality, number>>;
+  /** ms that the event loop was late when last looked at. */
+  readonly loopDelay: number;
+  /** ms since which calls have been refused without a second's pause; 0 when none are. */
+  readonly saturatedFor: number;
+  /** Calls let in and refused since the start. */
+  readonly admitted: number;
+  readonly refused: number;
+}
+
+/** ms without a refusal that end a time of saturation. */
+const calm = 1_000;
+/** ms of saturation after which callers are told to go away rather than elsewhere. */
+const hopeless = 10_000;
+/** ms of computing after which the end of the turn is waited for. */
+const worthMarking = 1;
+
+interface Queued extends Waiting {
+  readonly call: Call;
+  readonly next: Handler;
+  readonly streams: boolean;
+  /** Whose context the handler runs in: it is started from another's. */
+  readonly scope: AsyncResource;
+  readonly resolve: (response: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  stopListening: () => void;
+}
+
+export class Limiter implements Permit {
+  readonly #terms: LimiterTerms;
+  readonly #clock: Clock;
+  readonly #events: ServerEventHub;
+  readonly #gradient: Gradient;
+  readonly #queue: BandQueue<Queued>;
+  readonly #loop: LoopDelay | undefined;
+  readonly #refusals = new Refusals();
+  readonly #defer: (fn: () => void) => void;
+  readonly #endTurn = (): void => this.#turn();
+  #inFlight = 0;
+  /** ms that handlers have computed since the loop last went on. */
+  #computed = 0;
+  #turnEnds = false;
+  #dispatching = false;
+  #queueing = false;
+  #cancelSweep: (() => void) | undefined;
+  #admitted = 0;
+  #refused = 0;
+  #saturatedSince = 0;
+  #refusedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(terms: LimiterTerms, clock: Clock, events: ServerEventHub) {
+    this.#terms = terms;
+    this.#clock = clock;
+    this.#events = events;
+    this.#gradient = new Gradient(terms.limit, clock.now());
+    this.#queue = new BandQueue(terms.queue);
+    this.#loop = terms.loopDelay === undefined ? undefined : new LoopDelay(clock, terms.loopDelay);
+    this.#defer = clock === systemClock ? setImmediate : (fn) => clock.setTimer(fn, 0);
+  }
+
+  status(): AdmissionStatus {
+    const now = this.#clock.now();
+    return {
+      limit: this.#gradient.limit,
+      inFlight: this.#inFlight,
+      queued: this.#queue.sizes(),
+      loopDelay: this.#loop?.current ?? 0,
+      saturatedFor: now - this.#refusedAt < calm ? now - this.#saturatedSince : 0,
+      admitted: this.#admitted,
+      refused: this.#refused,
+    };
+  }
+
+  /** Runs the call now, or when it is its turn, or refuses it. */
+  admit(call: Call, next: Handler, streams: boolean): Promise<unknown> {
+    const now = this.#clock.now();
+    this.#loop?.touch();
+    if (this.#queueing && this.#queue.size === 0 && !this.#queue.overloaded(now)) this.#queueing = false;
+    if (this.#queueing || this.#inFlight >= this.#gradient.limit || this.#computed >= this.#terms.slice) {
+      return this.#enqueue(call, next, streams, now);
+    }
+    return this.#run(call, next, streams, now);
+  }
+
+  /** For calls: one that was let in is over. */
+  release(call: Call): void {
+    call.permit = undefined;
+    const now = this.#clock.now();
+    if (this.#gradient.record(now - call.permittedAt, this.#inFlight, now)) this.#heedLoop();
+    this.#inFlight -= 1;
+    if (this.#queue.size > 0) this.#dispatch();
+  }
+
+  #run(call: Call, next: Handler, streams: boolean, now: number): Promise<unknown> {
+    this.#inFlight += 1;
+    this.#admitted += 1;
+    const response = streams ? this.#open(call, next) : this.#answer(call, next, now);
+    // Everything up to the handler's first await has run by now.
+    this.#computed += this.#clock.now() - now;
+    if (this.#computed > worthMarking) this.#awaitTurn();
+    return response;
+  }
+
+  #answer(call: Call, next: Handler, now: number): Promise<unknown> {
+    call.permit = this;
+    call.permittedAt = now;
+    return next(call);
+  }
+
+  /** A stream holds its place until it is open: while it is idle it costs nothing that is short. */
+  #open(call: Call, next: Handler): Promise<unknown> {
+    let open = false;
+    const free = (): void => {
+      if (open) return;
+      open = true;
+      this.#inFlight -= 1;
+      this.#dispatch();
+    };
+    call.onFinish(free);
+    const response = next(call);
+    // One that only takes requests answers at its very end; its handler has begun by now.
+    if (call.method.kind === 'client') free();
+    else response.then(free, free);
+    return response;
+  }
+
+  #heedLoop(): void {
+    const { loopDelay = 0 } = this.#terms;
+    const excess = this.#loop?.excess ?? 0;
+    if (excess > 0) this.#gradient.cut(Math.max(0.5, Math.min(0.9, loopDelay / excess)));
+  }
+
+  #enqueue(call: Call, next: Handler, streams: boolean, now: number): Promise<unknown> {
+    if (this.#terms.queue.max === 0) return Promise.reject(this.#refusal(call, 'limit', now));
+    return new Promise((resolve, reject) => {
+      const one: Queued = {
+        call,
+        next,
+        streams,
+        band: bandOf(criticalityOf(call)),
+        since: now,
+        older: undefined,
+        newer: undefined,
+        queued: false,
+        scope: new AsyncResource('HawserQueued', { requireManualDestroy: true }),
+        resolve,
+        reject,
+        stopListening: () => {},
+      };
+      const evicted = this.#queue.push(one, this.#gradient.limit);
+      if (evicted !== undefined) this.#shed(evicted, 'queue-full', now);
+      if (evicted === one) return;
+      this.#queueing = true;
+      one.stopListening = call.onAbort((reason) => this.#abandoned(one, reason));
+      this.#awaitTurn();
+      this.#sweepLater();
+    });
+  }
+
+  /** Its caller went away, or its time is over, while it waited. */
+  #abandoned(one: Queued, reason: RpcError): void {
+    if (!one.queued) return;
+    this.#queue.remove(one);
+    one.reject(discard(one.call, 'queue', reason.withDisposition('not-executed'), this.#events));
+  }
+
+  /** After the loop has gone on: what it read now stands in line. */
+  #awaitTurn(): void {
+    if (this.#turnEnds) return;
+    this.#turnEnds = true;
+    this.#defer(this.#endTurn);
+  }
+
+  #turn(): void {
+    this.#turnEnds = false;
+    this.#computed = 0;
+    this.#dispatch();
+  }
+
+  /** Starts those who wait, as far as places and the slice go. */
+  #dispatch(): void {
+    if (this.#queue.size === 0 || this.#dispatching) return;
+    this.#dispatching = true;
+    const now = this.#clock.now();
+    for (const one of this.#queue.stale(now)) this.#shed(one, 'codel', now);
+    while (this.#inFlight < this.#gradient.limit && this.#computed < this.#terms.slice) {
+      const one = this.#queue.take(this.#clock.now());
+      if (one === undefined) break;
+      this.#start(one);
+    }
+    this.#dispatching = false;
+    if (this.#queue.size > 0 && this.#computed >= this.#terms.slice) this.#awaitTurn();
+  }
+
+  #start(one: Queued): void {
+    const { call, next, streams, scope, resolve, reject } = one;
+    one.stopListening();
+    const late = unwanted(call);
+    if (late !== undefined) {
+      reject(discard(call, 'queue', late, this.#events));
+      return;
+    }
+    const now = this.#clock.now();
+    if (this.#events.wants('admitted')) {
+      const { method } = call;
+      this.#events.emit('admitted', { method, queued: now - one.since, criticality: criticalityOf(call), call });
+    }
+    try {
+      resolve(scope.runInAsyncScope(() => this.#run(call, next, streams, now)));
+    } catch (error) {
+      reject(error); // an interceptor of the user's that is no async function
+    }
+  }
+
+  #shed(one: Queued, reason: ShedReason, now: number): void {
+    one.stopListening();
+    one.reject(this.#refusal(one.call, reason, now));
+  }
+
+  #refusal(call: Call, reason: ShedReason, now: number): RpcError {
+    if (now - this.#refusedAt >= calm) this.#saturatedSince = now;
+    this.#refusedAt = now;
+    this.#refused += 1;
+    rejected(this.#events, call, reason);
+    pushBack(call, now - this.#saturatedSince > hopeless ? -1 : 0);
+    return this.#refusals.of(reason, now, () => {
+      const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
+      if (reason === 'limit') return flight;
+      const { max, target } = this.#terms.queue;
+      if (reason === 'codel') return `${flight}, and the call has waited for more than ${2 * target} ms`;
+      return `${flight}, and ${this.#queue.size} wait (of ${Math.min(max, this.#gradient.limit)} places)`;
+    });
+  }
+
+  /** Where nothing is served any more, nobody would be let go either. */
+  #sweepLater(): void {
+    this.#cancelSweep ??= this.#clock.setTimer(() => {
+      this.#cancelSweep = undefined;
+      this.#dispatch();
+      if (this.#queue.size > 0) this.#sweepLater();
+    }, this.#terms.queue.interval);
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * How late the event loop is: on one thread this is the queue that no other number shows. A timer is set every 20 ms
+ * while calls come, and none while they do not; two that fire late in a row are a thread that cannot keep up, one alone is a
+ * pause of the garbage collector.
+ */
+import type { Clock } from '../../call/clock.js';
+
+/** ms */
+const every = 20;
+
+export class LoopDelay {
+  readonly #clock: Clock;
+  readonly #threshold: number;
+  #armed = false;
+  #active = false;
+  #due = 0;
+  #last = 0;
+  #current = 0;
+
+  /** `threshold` in ms. */
+  constructor(clock: Clock, threshold: number) {
+    this.#clock = clock;
+    this.#threshold = threshold;
+  }
+
+  /** A call has come. */
+  touch(): void {
+    this.#active = true;
+    if (!this.#armed) this.#arm();
+  }
+
+  /** ms that the last timer fired late. */
+  get current(): number {
+    return this.#current;
+  }
+
+  /** ms that the loop is late for good; 0 while it is not above the threshold twice in a row. */
+  get excess(): number {
+    const both = Math.min(this.#last, this.#current);
+    return both > this.#threshold ? both : 0;
+  }
+
+  #arm(): void {
+    this.#armed = true;
+    this.#active = false;
+    this.#due = this.#clock.now() + every;
+    this.#clock.setTimer(() => {
+      this.#last = this.#current;
+      this.#current = Math.max(0, this.#clock.now() - this.#due);
+      this.#armed = false;
+      if (this.#active) this.#arm();
+    }, every);
+  }
+}

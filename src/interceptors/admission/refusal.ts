@@ -1,0 +1,69 @@
+/**
+ * Errors for calls that are refused in great numbers. A refusal must cost far less than an answer, or refusing is what
+ * brings the server down: no stack is written down, and what is the same for all is made and encoded once a second.
+ */
+import type { Call } from '../../call/call.js';
+import { RpcError } from '../../call/rpc-error.js';
+import { preencoded } from '../../call/status.js';
+import { criticalityOf } from '../criticality.js';
+import type { RejectReason, ServerEventHub } from '../server-events.js';
+
+export const pushbackHeader = 'grpc-retry-pushback-ms';
+
+/** What `make` returns, made without a stack: nobody looks for a fault in this program. */
+export function quietly<T>(make: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** ms that one error serves all refusals of its reason. */
+const freshFor = 1_000;
+
+export type ShedReason = Extract<RejectReason, 'limit' | 'queue-full' | 'codel'>;
+
+interface Made {
+  readonly error: RpcError;
+  readonly until: number;
+}
+
+/** The errors of calls that are shed: UNAVAILABLE, proven not to have run. */
+export class Refusals {
+  readonly #made: Record<ShedReason, Made | undefined> = {
+    limit: undefined,
+    'queue-full': undefined,
+    codel: undefined,
+  };
+
+  /** `sentence` says what is full. */
+  of(reason: ShedReason, now: number, sentence: () => string): RpcError {
+    const known = this.#made[reason];
+    if (known !== undefined && now < known.until) return known.error;
+    const error = quietly(
+      () =>
+        new RpcError('UNAVAILABLE', `the server is overloaded: ${sentence()}; try another one, or later`, {
+          reason: 'OVERLOADED',
+          disposition: 'not-executed',
+        }),
+    );
+    preencoded(error);
+    this.#made[reason] = { error, until: now + freshFor };
+    return error;
+  }
+}
+
+/** Tells the caller when to come again: after `ms`, or with -1 not at all. */
+export function pushBack(call: Call, ms: number): void {
+  call.responseTrailers.set(pushbackHeader, String(ms));
+}
+
+/** Tells whoever listens that a call was refused. */
+export function rejected(events: ServerEventHub, call: Call, reason: RejectReason): void {
+  if (!events.wants('rejected')) return;
+  const { method, principal } = call;
+  events.emit('rejected', { method, reason, criticality: criticalityOf(call), principal, call });
+}

@@ -1,0 +1,144 @@
+/**
+ * What each caller may ask for, so that one who asks for ten times his share takes nothing from the others. Counted for
+ * the principal before anything is decoded, in units of what the IDL says that a method costs.
+ */
+import { QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
+import type { Call } from '../call/call.js';
+import type { Clock } from '../call/clock.js';
+import type { Interceptor } from '../call/interceptor.js';
+import { RpcError } from '../call/rpc-error.js';
+import type { MethodType } from '../contract/method.js';
+import { Gcra, type QuotaLimiter, type QuotaRate } from './admission/gcra.js';
+import { isHealth } from './admission/health.js';
+import { pushBack, quietly, rejected } from './admission/refusal.js';
+import { within } from './budget.js';
+import type { ServerEventHub } from './server-events.js';
+
+export interface QuotaOptions extends QuotaRate {
+  /** What is counted together; the principal by default. Undefined: not counted. */
+  readonly by?: (call: Pick<Call, 'method' | 'headers' | 'peer' | 'principal' | 'identity'>) => string | undefined;
+  /** For single keys, by name; `false`: no quota. */
+  readonly limits?: Readonly<Record<string, QuotaRate | false>>;
+  /** Keys that are kept in memory; 10,000 by default. */
+  readonly maxKeys?: number;
+  /** Where the quota is kept, in the place of this process's memory. */
+  readonly limiter?: QuotaLimiter;
+}
+
+/** Characters of a key; a longer one is cut. */
+const longestKey = 512;
+
+export interface QuotaContext {
+  readonly clock: Clock;
+  readonly events: ServerEventHub;
+}
+
+interface Quota {
+  readonly usual: Required<QuotaRate>;
+  readonly limits: ReadonlyMap<string, Required<QuotaRate> | false>;
+  readonly limiter: QuotaLimiter;
+  readonly by: QuotaOptions['by'];
+}
+
+/** Server, stage `quota`. Throws a TypeError or RangeError that names the option for what cannot be meant. */
+export function quota(options: QuotaOptions | undefined, context: QuotaContext): Interceptor {
+  if (options === undefined) return (_method, next) => next;
+  const terms = quotaOf(options, context.clock);
+  return (method, next) => {
+    if (isHealth(method)) return next;
+    const cost = costOf(method);
+    if (cost > terms.usual.burst) {
+      throw new RangeError(
+        `${method.path} costs ${cost}, more than quota.burst (${terms.usual.burst}), so no call of it could ever pass; raise quota.burst`,
+      );
+    }
+    return (call) => {
+      const key = keyOf(call, terms);
+      const rate = key === undefined ? false : (terms.limits.get(key) ?? terms.usual);
+      if (key === undefined || rate === false) return next(call);
+      const wait = terms.limiter.take(key, cost, rate);
+      if (wait === 0) return next(call);
+      if (typeof wait === 'number') return Promise.reject(refusal(call, key, cost, rate, wait, context));
+      return wait.then((ms) => {
+        if (ms === 0) return next(call);
+        throw refusal(call, key, cost, rate, ms, context);
+      });
+    };
+  };
+}
+
+/** What a call of the method takes of a quota; 1 where the IDL says nothing. */
+export function costOf({ policy, service }: Pick<MethodType, 'policy' | 'service'>): number {
+  return policy.cost ?? service.policy.cost ?? 1;
+}
+
+function keyOf(call: Call, { by }: Quota): string | undefined {
+  const key = by === undefined ? call.principal : by(call);
+  return key !== undefined && key.length > longestKey ? key.slice(0, longestKey) : key;
+}
+
+function quotaOf(options: QuotaOptions, clock: Clock): Quota {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`quota is ${String(options)}; it is an object such as { rate: 100 } (calls a second)`);
+  }
+  const { by, limits = {}, maxKeys = 10_000, limiter } = options;
+  if (by !== undefined && typeof by !== 'function') throw new TypeError('quota.by is a function of the call');
+  if (limiter !== undefined && typeof limiter?.take !== 'function') {
+    throw new TypeError('quota.limiter is an object with a function take(key, cost, rate)');
+  }
+  within(maxKeys, 'quota.maxKeys', 1, 10_000_000, 'a number of keys');
+  const single = new Map<string, Required<QuotaRate> | false>();
+  for (const [key, rate] of Object.entries(limits)) {
+    single.set(key, rate === false ? false : rateOf(rate, `quota.limits[${JSON.stringify(key)}]`));
+  }
+  return { usual: rateOf(options, 'quota'), limits: single, limiter: limiter ?? new Gcra(clock, maxKeys), by };
+}
+
+function rateOf(options: QuotaRate, name: string): Required<QuotaRate> {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${name} is ${String(options)}; it is an object such as { rate: 100 }, or false`);
+  }
+  const { rate, burst = Math.max(1, rate) } = options;
+  if (!(rate > 0 && rate <= 1e9))
+    throw new RangeError(`${name}.rate is ${rate}; it is units a second, above 0, at most 1e9`);
+  if (!(burst > 0 && burst <= 1e12)) throw new RangeError(`${name}.burst is ${burst}; it is a number of units above 0`);
+  return { rate, burst };
+}
+
+function refusal(
+  call: Call,
+  key: string,
+  cost: number,
+  { rate, burst }: Required<QuotaRate>,
+  wait: number,
+  { events }: QuotaContext,
+): RpcError {
+  rejected(events, call, 'quota');
+  const never = !(wait < 2 ** 31);
+  const ms = Math.ceil(wait);
+  pushBack(call, never ? -1 : ms);
+  const description = `${rate} units a second, ${burst} at once; this call takes ${cost}`;
+  return quietly(
+    () =>
+      new RpcError(
+        'RESOURCE_EXHAUSTED',
+        `${key} has used up its quota (${description}); ${never ? 'this call never fits it' : `come again in ${ms} ms`}`,
+        {
+          reason: 'QUOTA_EXCEEDED',
+          disposition: 'not-executed',
+          details: never ? [violated(key, description)] : [violated(key, description), retryIn(ms)],
+        },
+      ),
+  );
+}
+
+function violated(subject: string, description: string) {
+  const violations = [{ subject, description }];
+  const value = QuotaFailure.encode(QuotaFailure.fromPartial({ violations })).finish();
+  return { type: 'google.rpc.QuotaFailure', value };
+}
+
+function retryIn(ms: number) {
+  const retryDelay = { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 };
+  return { type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.fromPartial({ retryDelay })).finish() };
+}

@@ -1,0 +1,39 @@
+/** What a call passes before it is decoded, and once after: who calls, how much he may, whether there is room, whether he may this. */
+import type { Clock } from '../call/clock.js';
+import type { Staged } from '../call/interceptor.js';
+import type { Logger } from '../call/logger.js';
+import { type AdmissionOptions, admission, trustedPrincipals } from '../interceptors/admission/admission.js';
+import type { Limiter } from '../interceptors/admission/limiter.js';
+import { type Authenticate, authentication } from '../interceptors/authenticate.js';
+import { type Authorize, authorization } from '../interceptors/authorize.js';
+import { type QuotaOptions, quota } from '../interceptors/quota.js';
+import type { ServerEventHub } from '../interceptors/server-events.js';
+
+export interface GateOptions {
+  /** Says who calls. Without it a caller is the subject of its certificate (mutual TLS), or `anonymous`. */
+  readonly authenticate?: Authenticate;
+  /** Says whether a known caller may make a call; without it everyone may. */
+  readonly authorize?: Authorize;
+  /** What each principal may use: `{ rate: 100 }` is a hundred calls a second. None by default. */
+  readonly quota?: QuotaOptions;
+  /** What is done under overload. On by default; `false`: every call is let in. */
+  readonly admission?: AdmissionOptions | false;
+}
+
+export interface GateContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: ServerEventHub;
+}
+
+/** Throws a TypeError or RangeError that names the option for what cannot be meant. */
+export function gates(options: GateOptions, limiter: Limiter | undefined, context: GateContext): readonly Staged[] {
+  const { authenticate, authorize, admission: terms } = options;
+  return [
+    { stage: 'authenticate', side: 0, interceptor: authentication(authenticate, context) },
+    { stage: 'authenticate', side: 1, interceptor: trustedPrincipals(terms === false ? undefined : terms?.trusted) },
+    { stage: 'quota', side: 0, interceptor: quota(options.quota, context) },
+    { stage: 'limiter', side: 0, interceptor: admission(limiter) },
+    { stage: 'authorize', side: 0, interceptor: authorization(authorize, context) },
+  ];
+}
