@@ -4,15 +4,14 @@
  *
  * Everything that most calls never touch (signal, response headers, listeners) is made on first use.
  */
-import { randomUUID } from 'node:crypto';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { Criticality } from '../contract/policy.js';
 import type { CallTrace } from './call-trace.js';
+import { correlationIdOf } from './correlation-id.js';
 import type { Deadline } from './deadline.js';
 import { HeaderMap, type HeadersInit } from './headers.js';
-import type { RpcError } from './rpc-error.js';
-import { traceparentOf } from './trace-context.js';
+import type { Disposition, RpcError } from './rpc-error.js';
 
 /** Who is at the other end of the connection. */
 export interface Peer {
@@ -36,6 +35,11 @@ export interface CallOptions {
   readonly timeout?: number | string;
   readonly signal?: AbortSignal;
   readonly headers?: HeadersInit;
+  /**
+   * Of a KEYED method: the key, in the place of one made for this call. Calls with one key have one effect, also those
+   * of another process. 1 to 255 printable ASCII characters; `newIdempotencyKey()` makes the kind that expires safely.
+   */
+  readonly idempotencyKey?: string;
 }
 
 export interface CallInit {
@@ -45,7 +49,7 @@ export interface CallInit {
   readonly headers?: HeaderMap | (() => HeaderMap);
   readonly peer?: Peer | (() => Peer);
   /** The address that the call came to (server): `127.0.0.1:50051`, `unix:/path`. */
-  readonly local?: () => string;
+  readonly local?: (() => string) | undefined;
   readonly request: unknown;
   readonly deadline?: Deadline;
   readonly options?: CallOptions;
@@ -71,12 +75,6 @@ export interface Permit {
 
 /** Why an attempt was begun. */
 export type AttemptKind = 'first' | 'retry' | 'hedge';
-
-export const correlationHeader = 'x-correlation-id';
-/** What others call the same thing. */
-const requestIdHeader = 'x-request-id';
-/** Nothing that a log, a shell or a query could take for more than an id. */
-const legalCorrelationId = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The principal of a caller whose identity nothing has established. */
 export const anonymous = 'anonymous';
@@ -111,6 +109,14 @@ export class Call {
   queued: number | undefined;
   /** Whether the handler was started (server). */
   handlerStarted = false;
+  /** What is known better than by `handlerStarted`: work was rolled back, or goes on elsewhere (server, KEYED methods). */
+  verdict: Disposition | undefined;
+  /** The key of a KEYED method's call, once it is known: made or given (client), read (server). */
+  idempotencyKey: string | undefined;
+  /** The stores whose transactions wait for this call, for the calls that it makes (server, KEYED methods). */
+  transactions: string | undefined;
+  /** The bytes of a response that has been encoded already, so that the codec takes them as they are (server). */
+  encoded: { readonly response: unknown; readonly bytes: Uint8Array } | undefined;
   /** The database transaction that commits together with the record of this call's key (server, KEYED methods). */
   tx: unknown;
   /** What `authenticate` said of the caller besides the name: claims, a tenant, scopes (server). */
@@ -152,6 +158,7 @@ export class Call {
     this.attemptKind = undefined;
     this.trace = undefined;
     this.queued = undefined;
+    this.idempotencyKey = undefined;
     this.#headers = init.headers;
     this.#local = init.local;
     this.#peer = init.peer ?? noPeer;
@@ -175,20 +182,8 @@ export class Call {
    */
   get correlationId(): string {
     if (this.outer !== undefined) return this.outer.correlationId;
-    this.#correlationId ??= this.#givenCorrelationId() ?? this.trace?.traceId ?? randomUUID();
+    this.#correlationId ??= correlationIdOf(this.hasHeaders ? this.headers : undefined, this.trace?.traceId);
     return this.#correlationId;
-  }
-
-  #givenCorrelationId(): string | undefined {
-    if (!this.hasHeaders) return undefined;
-    const { headers } = this;
-    for (const name of [correlationHeader, requestIdHeader]) {
-      const values = headers.getAll(name);
-      const [given] = values;
-      // Two are one too many: whoever sent the second may have meant to take over the first's log lines.
-      if (values.length === 1 && typeof given === 'string' && legalCorrelationId.test(given)) return given;
-    }
-    return this.trace === undefined ? traceparentOf(headers)?.traceId : undefined;
   }
 
   /** The caller's headers. */
@@ -295,6 +290,11 @@ export class Call {
       this.#onResponseHeaders ??= [];
       this.#onResponseHeaders.push(fn);
     }
+  }
+
+  /** What the caller may be told of whether the handler ran (server). */
+  get disposition(): Disposition {
+    return this.verdict ?? (this.handlerStarted ? 'executed' : 'not-executed');
   }
 
   /** Aborted when nobody waits for this call any more. Its reason is an RpcError. */

@@ -22,7 +22,6 @@ import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
 import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
 import { type ClientEvents, clientEventNames } from '../interceptors/client-events.js';
 import { clientCodec } from '../interceptors/codec.js';
-import { clientCorrelation } from '../interceptors/correlation.js';
 import { clientCriticality } from '../interceptors/criticality.js';
 import { clientDeadline } from '../interceptors/deadline.js';
 import {
@@ -33,6 +32,7 @@ import {
 } from '../interceptors/effective-policy.js';
 import { HedgeShare } from '../interceptors/hedge.js';
 import { ShortestAnswer } from '../interceptors/latency.js';
+import { clientPropagation } from '../interceptors/propagation.js';
 import { clientRetry } from '../interceptors/retry.js';
 import type { GrpcClientOptions } from '../transports/grpc/client.js';
 import type { ThriftClientOptions } from '../transports/thrift/client.js';
@@ -109,7 +109,7 @@ export function createClient<S extends ServiceType>(
     balanced: balancer !== undefined,
   };
   const stages: Staged[] = [
-    { stage: 'trace', side: 0, interceptor: clientCorrelation },
+    { stage: 'trace', side: 0, interceptor: clientPropagation },
     { stage: 'trace', side: 1, interceptor: clientCriticality },
     { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
     { stage: 'encode', side: 0, interceptor: clientCodec },

@@ -21,6 +21,7 @@ import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
 import { discardLate, serverDeadline } from '../interceptors/deadline.js';
 import { failure } from '../interceptors/failure.js';
+import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 
 export interface RoutesInit {
@@ -52,6 +53,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
   const { services, logger, clock, events = serverEvents(logger), maxTimeout } = init;
   const interceptors: readonly Staged[] = [
     { stage: 'transport', side: 0, interceptor: failure(logger) },
+    { stage: 'trace', side: 0, interceptor: serverPropagation },
     { stage: 'deadline', side: 0, interceptor: serverDeadline(clock, events, maxTimeout) },
     { stage: 'decode', side: 0, interceptor: serverCodec },
     { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },

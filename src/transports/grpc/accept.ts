@@ -47,6 +47,7 @@ export function accept(serving: Serving, route: Route, rpc: ServerRpc, request: 
     encoding: 'proto',
     headers: () => headersOf(rpc.metadata),
     peer: () => peerOf(serving, rpc),
+    local: serving.address,
     request,
     ...(timeout === undefined || timeout === Number.POSITIVE_INFINITY
       ? {}

@@ -5,6 +5,7 @@
  */
 import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
+import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Inbox } from '../../call/inbox.js';
 import { pump, type Source } from '../../call/pump.js';
@@ -125,7 +126,7 @@ class ServedStream {
 
   #fail(reason: unknown, callback: sendUnaryData<Outgoing> | undefined): void {
     if (this.#ended) return;
-    if (this.#call.hasResponseHeaders) this.#sendHeaders();
+    if (!this.#headersSent && headersComeFirst(this.#call)) this.#sendHeaders();
     this.#end();
     if (!this.#rpc.cancelled) {
       const status = failedStatus(this.#call, reason, this.#serving.dispatcher.logger);

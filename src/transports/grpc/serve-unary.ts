@@ -13,6 +13,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
+import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { dispositionHeader } from '../../call/status.js';
 import type { Route } from '../../call/transport.js';
@@ -94,7 +95,7 @@ class UnaryExchange {
   #fail(call: Call, reason: unknown): void {
     if (call.finished) return;
     if (!this.#gone) {
-      if (call.hasResponseHeaders) this.#reply.sendMetadata(responseHeaders(call, false));
+      if (headersComeFirst(call)) this.#reply.sendMetadata(responseHeaders(call, false));
       this.#reply.fail(failedStatus(call, reason, this.#serving.dispatcher.logger));
     }
     this.#finish(call);

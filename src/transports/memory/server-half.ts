@@ -3,6 +3,7 @@
  * is aborted here too (shutdown), even while its handler still thinks.
  */
 import { Call } from '../../call/call.js';
+import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
@@ -26,7 +27,7 @@ export function bindServer(address: string, dispatcher: Dispatcher, onClose: () 
   const calls = new Set<Call>();
   return {
     address,
-    accept: (peer, back) => new ServerHalf(dispatcher, calls, peer, back),
+    accept: (peer, back) => new ServerHalf(dispatcher, calls, { peer, local: () => address }, back),
     close: async (graceMs) => {
       onClose();
       await drained(calls, dispatcher, graceMs);
@@ -52,20 +53,26 @@ async function drained(calls: Set<Call>, { clock }: Dispatcher, graceMs: number)
   });
 }
 
+interface Ends {
+  /** What the handler sees of the caller. */
+  readonly peer: string;
+  readonly local: () => string;
+}
+
 class ServerHalf implements RequestPath {
   readonly #dispatcher: Dispatcher;
   readonly #calls: Set<Call>;
-  readonly #peer: string;
+  readonly #ends: Ends;
   readonly #back: ResponsePath;
   #call: Call | undefined;
   #requests: MessageInbox | undefined;
   #headersSent = false;
   #answered = false;
 
-  constructor(dispatcher: Dispatcher, calls: Set<Call>, peer: string, back: ResponsePath) {
+  constructor(dispatcher: Dispatcher, calls: Set<Call>, ends: Ends, back: ResponsePath) {
     this.#dispatcher = dispatcher;
     this.#calls = calls;
-    this.#peer = peer;
+    this.#ends = ends;
     this.#back = back;
   }
 
@@ -84,7 +91,8 @@ class ServerHalf implements RequestPath {
       side: 'server',
       encoding: method.service.idl === 'proto' ? 'proto' : 'binary',
       headers: frame.headers,
-      peer: { address: this.#peer },
+      peer: { address: this.#ends.peer },
+      local: this.#ends.local,
       request: frame.message,
       ...(frame.timeout === undefined ? {} : { deadline: Deadline.after(frame.timeout, this.#dispatcher.clock) }),
     });
@@ -161,7 +169,7 @@ class ServerHalf implements RequestPath {
 
   #fail(call: Call, error: unknown): void {
     if (this.#answered) return;
-    if (call.hasResponseHeaders) this.#sendHeaders(call);
+    if (!this.#headersSent && headersComeFirst(call)) this.#sendHeaders(call);
     this.#end(call, overTheWire(error, call));
   }
 

@@ -25,6 +25,8 @@ export interface ExchangeContext {
   readonly dispatcher: Dispatcher;
   readonly limits: ConnectionLimits;
   readonly peer: () => Peer;
+  /** Where the connection came to. */
+  readonly local?: () => string;
 }
 
 /** Throws an RpcError for headers that the call cannot begin with. */
@@ -43,6 +45,7 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
     side: 'server',
     encoding: envelope.protocol,
     peer: context.peer,
+    local: context.local,
     request: body,
     ...(headers === undefined ? {} : { headers }),
     ...(deadline === undefined ? {} : { deadline }),

@@ -133,9 +133,10 @@ describe('what a handler and a caller see besides the messages', () => {
     );
     await client.say(note('x'));
     await client.say(note('x'), { headers: { 'x-tenant': 'b' } });
+    const correlation = { 'x-correlation-id': expect.any(String) };
     expect(seen).toEqual([
-      { 'x-app': 'shop', 'x-tenant': 'a' },
-      { 'x-app': 'shop', 'x-tenant': 'b' },
+      { 'x-app': 'shop', 'x-tenant': 'a', ...correlation },
+      { 'x-app': 'shop', 'x-tenant': 'b', ...correlation },
     ]);
   });
 

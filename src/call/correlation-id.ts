@@ -1,0 +1,44 @@
+/** The correlation id of a call. One that came and is no id is as if it had not come: it ends up in other people's logs. */
+import { randomUUID } from 'node:crypto';
+import type { Call } from './call.js';
+import type { HeaderMap } from './headers.js';
+import { traceparentOf } from './trace-context.js';
+
+export const correlationHeader = 'x-correlation-id';
+/** What others call the same thing. */
+const requestIdHeader = 'x-request-id';
+/** Nothing that a log, a shell or a query could take for more than an id. */
+const legal = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** The caller's id, else that of the trace that the call belongs to, else a new one. */
+export function correlationIdOf(headers: HeaderMap | undefined, traceId: string | undefined): string {
+  if (headers === undefined) return traceId ?? randomUUID();
+  return (
+    single(headers, correlationHeader) ??
+    single(headers, requestIdHeader) ??
+    traceId ??
+    traceparentOf(headers)?.traceId ??
+    randomUUID()
+  );
+}
+
+/** Two are one too many: who sent the second may have meant to take over the first's log lines. */
+function single(headers: HeaderMap, name: string): string | undefined {
+  const values = headers.getAll(name);
+  const [value] = values;
+  return values.length === 1 && typeof value === 'string' && legal.test(value) ? value : undefined;
+}
+
+/**
+ * For transports, before they answer with a failure: whether headers go first. A failure without headers may be tried again
+ * by any gRPC client (gRFC A6), so the correlation id alone is no reason for them, and goes with the trailers.
+ */
+export function headersComeFirst(call: Call): boolean {
+  if (!call.hasResponseHeaders) return false;
+  const { responseHeaders } = call;
+  const id = responseHeaders.get(correlationHeader);
+  if (id === undefined || responseHeaders.size > 1) return true;
+  responseHeaders.delete(correlationHeader);
+  call.responseTrailers.set(correlationHeader, id);
+  return false;
+}
