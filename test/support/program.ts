@@ -9,7 +9,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const fromSource = ['--conditions=hawser-source', '--import', import.meta.resolve('tsx')];
+export const fromSource = ['--conditions=hawser-source', '--import', import.meta.resolve('tsx')];
 
 /** Resolves when the program has ended, whatever its exit code. */
 export function runProgram(
