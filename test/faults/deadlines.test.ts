@@ -10,10 +10,10 @@ import {
   silentLogger,
   systemClock,
 } from 'hawser';
-import { SeededNetwork, seededRandom, VirtualClock } from 'hawser/testing';
+import { SeededNetwork, seededRandom, ThriftNetwork, VirtualClock } from 'hawser/testing';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Deadline, formatTimeout, parseTimeout } from '../../src/call/deadline.js';
-import { Echo, note } from '../support/echo.js';
+import { Echo, EchoOverThrift, note } from '../support/echo.js';
 import { idempotent, pushedBack, rejection, scripted } from '../support/scripted.js';
 import { runs } from '../support/soak.js';
 import { Parley } from '../transports/thrift/parley.js';
@@ -21,14 +21,16 @@ import { Parley } from '../transports/thrift/parley.js';
 const rest = { tell() {}, async *repeat() {}, collect: () => note(''), async *chat() {} };
 
 /** A chain of servers, each of which works a little and then calls the next; when work was begun, by hop. */
-async function chain(hops: number, latency: number, work: number, client: object = {}) {
+async function chain(wire: 'memory' | 'header', hops: number, latency: number, work: number) {
   const clock = new VirtualClock();
-  const net = new SeededNetwork({ clock, random: seededRandom(1), faults: { latency } });
+  const terms = { clock, random: seededRandom(1), faults: { latency } };
+  const net = wire === 'memory' ? new SeededNetwork(terms) : new ThriftNetwork(terms);
+  const service = wire === 'memory' ? Echo : EchoOverThrift;
   const worked: { hop: number; at: number }[] = [];
   for (let hop = hops; hop >= 1; hop--) {
-    const next = hop < hops ? createClient(Echo, net.node(`n${hop + 1}`), { clock, ...client }) : undefined;
+    const next = hop < hops ? createClient(service, net.node(`n${hop + 1}`), { clock }) : undefined;
     const server = createServer({ clock, logger: silentLogger });
-    server.add(Echo, {
+    server.add(service, {
       ...rest,
       async say(request, call) {
         // A unit of work every ms, until somebody says that nobody waits.
@@ -42,14 +44,14 @@ async function chain(hops: number, latency: number, work: number, client: object
     });
     await server.listen({ memory: net.node(`n${hop}`) });
   }
-  return { clock, worked, client: createClient(Echo, net.node('n1'), { clock, retry: false }) };
+  return { clock, worked, client: createClient(service, net.node('n1'), { clock, retry: false }) };
 }
 
-describe('a chain of five hops', () => {
+describe.each(['memory', 'header'] as const)('a chain of five hops (%s)', (wire) => {
   it.each([1, 5, 20])(
     'does no work later than a round trip after the client gave up, %d ms one way',
     async (latency) => {
-      const { clock, worked, client } = await chain(5, latency, 30);
+      const { clock, worked, client } = await chain(wire, 5, latency, 30);
       // Warm: what a round trip takes is learnt from answers.
       await clock.runUntil(client.say(note('x'), { timeout: '10s' }));
       for (let timeout = 20; timeout < 400; timeout += 7) {
@@ -62,9 +64,12 @@ describe('a chain of five hops', () => {
       }
     },
   );
+});
 
-  it('stops in all of them when the caller cancels', async () => {
-    const { clock, worked, client } = await chain(5, 1, 1_000_000);
+// Over Thrift a server learns of it when the connection is given up, which may be later.
+describe('the work of five hops (memory)', () => {
+  it('is stopped in all of them when the caller cancels', async () => {
+    const { clock, worked, client } = await chain('memory', 5, 1, 1_000_000);
     const controller = new AbortController();
     const call = rejection(client.say(note('x'), { timeout: '10s', signal: controller.signal }));
     await clock.advance(3);

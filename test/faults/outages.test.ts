@@ -77,7 +77,7 @@ describe('three tiers, and the leaf fails every call', () => {
   }, 60_000);
 });
 
-describe('one of three servers is a black hole', () => {
+describe.each(['memory', 'header', 'binary'] as const)('one of three servers is a black hole (%s)', (wire) => {
   it.each([
     ['with a bound for each attempt', { attemptTimeout: 100 }],
     ['with nothing but a deadline', { timeout: 3_000 }],
@@ -85,6 +85,7 @@ describe('one of three servers is a black hole', () => {
     '10,000 calls %s: at least 99.9 % succeed, and none is sent twice to one address while another is left',
     async (_what, options) => {
       const { client, clock, net } = await scripted({
+        wire,
         nodes: ['a', 'b', 'c'],
         faults: { latency: { uniform: [1, 5] } },
         client: { ...idempotent, ...options },

@@ -3,11 +3,25 @@ import { describe, expect, it } from 'vitest';
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
 import { codes as allCodes } from '../../src/contract/code.js';
 import { Echo, note, Refused } from '../support/echo.js';
-import { type Answer, fails, idempotent, pushedBack, rejection, scripted } from '../support/scripted.js';
+import {
+  type Answer,
+  fails,
+  idempotent,
+  pushedBack,
+  rejection,
+  type ScriptedOptions,
+  scripted,
+  scripted as scriptedOn,
+} from '../support/scripted.js';
+
+/** Frames of the memory transport's, and the bytes of THeader, on virtual time. */
+const wires = ['memory', 'header'] as const;
 
 const once = { maxAttempts: 4, initialBackoff: 10, maxBackoff: 10 } as const;
 
-describe('a call that fails', () => {
+describe.each(wires)('a call that fails (%s)', (wire) => {
+  const scripted = (options: ScriptedOptions = {}) => scriptedOn({ wire, ...options });
+
   it('is sent again until it succeeds, at most three times in all', async () => {
     const { client, clock, arrivals } = await scripted({ client: idempotent, script: (n) => (n < 2 ? fails() : 'ok') });
     const call = client.say(note('x'));
@@ -77,13 +91,13 @@ describe('a call that fails', () => {
   it('carries the deadline that is left to each attempt, never the full time again', async () => {
     const { client, clock, arrivals } = await scripted({
       faults: { latency: 20 },
-      client: { ...idempotent, timeout: 150, retry: { initialBackoff: 1, maxBackoff: 1 } },
+      client: { ...idempotent, timeout: 200, retry: { initialBackoff: 1, maxBackoff: 1 } },
       script: () => fails(),
     });
     expect(await clock.runUntil(rejection(client.say(note('x'))))).toMatchObject({ code: 'UNAVAILABLE' });
     expect(arrivals).toHaveLength(3);
     // What is left is sent, so it arrives one way later than it was.
-    for (const one of arrivals) expect(one.remaining).toBeCloseTo(150 - (one.at - 20), 6);
+    for (const one of arrivals) expect(one.remaining).toBeCloseTo(200 - (one.at - 20), 2);
   });
 
   it('is not begun again with too little time left, and fails at once with what it has', async () => {
@@ -116,7 +130,7 @@ describe('a call that fails', () => {
     await clock.runUntil(call);
     expect((await call.headers).get('x-served-by')).toBe('1');
     expect((await call.trailers).getAll('x-attempt')).toEqual(['1']);
-    expect(['a', 'b']).toContain(call.peer.address);
+    expect(call.peer.address).toMatch(/^[ab](:1)?$/);
   });
 
   it('stops with the caller: no attempt after an abort, and none left behind', async () => {
@@ -127,7 +141,7 @@ describe('a call that fails', () => {
       seed: 3,
     });
     const call = rejection(client.say(note('x'), { signal: controller.signal }));
-    await clock.settle();
+    await clock.advance(0);
     expect(arrivals).toHaveLength(1);
     controller.abort();
     expect(await call).toMatchObject({ code: 'CANCELLED' });
@@ -297,7 +311,9 @@ describe('what may be repeated', () => {
   });
 });
 
-describe('pushback', () => {
+describe.each(wires)('pushback (%s)', (wire) => {
+  const scripted = (options: ScriptedOptions = {}) => scriptedOn({ wire, ...options });
+
   const run = async (first: Answer, seed = 1) => {
     const { client, clock, arrivals } = await scripted({
       seed,
@@ -370,7 +386,9 @@ describe('pushback', () => {
   });
 });
 
-describe('the budget', () => {
+describe.each(wires)('the budget (%s)', (wire) => {
+  const scripted = (options: ScriptedOptions = {}) => scriptedOn({ wire, ...options });
+
   it('is spent token by token, and earned by successes', async () => {
     const { client, clock, arrivals } = await scripted({
       client: { ...idempotent, retry: { ...once, maxAttempts: 2 }, budget: { capacity: 3, perSuccess: 0.5 } },
@@ -422,7 +440,7 @@ describe('the budget', () => {
     });
     const controller = new AbortController();
     const first = rejection(client.say(note('x'), { signal: controller.signal }));
-    await clock.settle();
+    await clock.advance(0);
     controller.abort();
     await first;
     await clock.runUntil(client.say(note('x')));
@@ -441,7 +459,9 @@ describe('the budget', () => {
   });
 });
 
-describe('the bound of one attempt', () => {
+describe.each(wires)('the bound of one attempt (%s)', (wire) => {
+  const scripted = (options: ScriptedOptions = {}) => scriptedOn({ wire, ...options });
+
   it('ends an attempt that hangs, and another is made', async () => {
     const { client, clock, arrivals } = await scripted({
       client: { ...idempotent, attemptTimeout: 100 },
@@ -467,7 +487,7 @@ describe('the bound of one attempt', () => {
     });
     const error = await clock.runUntil(rejection(client.say(note('x'), { timeout: 150 })));
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    expect(clock.now()).toBe(150);
+    expect(clock.now()).toBeCloseTo(150, 5);
     expect(arrivals[1]?.remaining).toBeLessThanOrEqual(50);
   });
 

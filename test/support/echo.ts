@@ -36,9 +36,8 @@ export class Refused extends DeclaredError {
 
 const messages = { request: noteCodec, response: noteCodec, errors: [{ id: 1, type: Refused }] };
 
-export const Echo = defineService({
+const spec = {
   name: 'test.Echo',
-  idl: 'proto',
   fingerprint: '',
   methods: {
     say: unary<Note, Note, Partial<Note>>({ name: 'Say', ...messages }),
@@ -47,6 +46,11 @@ export const Echo = defineService({
     collect: clientStream<Note, Note>({ name: 'Collect', ...messages }),
     chat: bidi<Note, Note>({ name: 'Chat', ...messages }),
   },
-});
+} as const;
+
+export const Echo = defineService({ ...spec, idl: 'proto' });
+
+/** The same service as Thrift has it; its messages are JSON there too, as framing does not mind. */
+export const EchoOverThrift: typeof Echo = defineService({ ...spec, idl: 'thrift' });
 
 export const note = (text: string, count = 1): Note => ({ text, count });

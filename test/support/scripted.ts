@@ -7,12 +7,21 @@ import {
   createClient,
   createServer,
   type Handlers,
+  type MemoryNode,
   RpcError,
   type RpcErrorOptions,
   silentLogger,
 } from 'hawser';
-import { type Faults, SeededNetwork, seededRandom, VirtualClock } from 'hawser/testing';
-import { Echo, type Note, note } from './echo.js';
+import {
+  type Faults,
+  type Latency,
+  SeededNetwork,
+  type SeededRandom,
+  seededRandom,
+  ThriftNetwork,
+  VirtualClock,
+} from 'hawser/testing';
+import { Echo, EchoOverThrift, type Note, note } from './echo.js';
 
 /** What an attempt is answered: a note, an error, with a pushback or headers, or nothing ever. */
 export type Answer =
@@ -40,7 +49,11 @@ export const pushedBack = (...values: string[]): Answer => ({
 
 export const idempotent = { methods: { say: { idempotency: 'IDEMPOTENT' } } } as const;
 
+/** What carries the attempts: frames of the memory transport's, or the bytes of Thrift. */
+export type Wire = 'memory' | 'header' | 'binary';
+
 export interface ScriptedOptions {
+  readonly wire?: Wire;
   readonly nodes?: readonly string[];
   readonly faults?: Faults;
   readonly seed?: number;
@@ -50,23 +63,38 @@ export interface ScriptedOptions {
   readonly handlers?: Partial<Handlers<typeof Echo>>;
 }
 
+/** What a test may do to a node, whichever wire leads there. */
+interface ScriptedNetwork {
+  node(name: string): MemoryNode & { set(faults: { latency?: Latency; halfOpen?: boolean }): void; reset(): void };
+}
+
 export async function scripted(options: ScriptedOptions = {}) {
-  const {
-    nodes = ['a'],
-    faults = {},
-    seed = 1,
-    client: clientOptions = {},
-    script = () => 'ok',
-    handlers = {},
-  } = options;
+  const { wire = 'memory', faults = {}, seed = 1 } = options;
   const clock = new VirtualClock();
   const random = seededRandom(seed);
-  const net = new SeededNetwork({ clock, random: random.fork('network'), faults });
+  const terms = { clock, random: random.fork('network') };
+  if (wire === 'memory') {
+    const net = new SeededNetwork({ ...terms, faults });
+    return { ...(await serving(options, clock, random, net, Echo)), net };
+  }
+  const { latency = 0 } = faults;
+  const net = new ThriftNetwork({ ...terms, wire, faults: { latency, pieces: true } });
+  return { ...(await serving(options, clock, random, net, EchoOverThrift)), net };
+}
+
+async function serving(
+  options: ScriptedOptions,
+  clock: VirtualClock,
+  random: SeededRandom,
+  net: ScriptedNetwork,
+  service: typeof Echo,
+) {
+  const { nodes = ['a'], client: clientOptions = {}, script = () => 'ok', handlers = {} } = options;
   const arrivals: Arrival[] = [];
   const servers = [];
   for (const node of nodes) {
     const server = createServer({ clock, logger: silentLogger, maxTimeout: '365d' });
-    server.add(Echo, {
+    server.add(service, {
       say(request, call) {
         const number = arrivals.length;
         arrivals.push({
@@ -102,14 +130,15 @@ export async function scripted(options: ScriptedOptions = {}) {
     await server.listen({ memory: net.node(node) });
     servers.push(server);
   }
-  const client = createClient(Echo, nodes.length === 1 ? net.node(nodes[0] as string) : net.nodes(...nodes), {
+  const places = nodes.map((node) => net.node(node));
+  const client = createClient(service, places.length === 1 ? (places[0] as MemoryNode) : places, {
     clock,
     random: random.fork('client'),
     logger: silentLogger,
     timeout: '10s',
     ...clientOptions,
   });
-  return { clock, net, client, arrivals, servers, random };
+  return { clock, client, arrivals, servers, random };
 }
 
 /** Settles to what the promise rejected with. */
