@@ -1,7 +1,7 @@
 /** The same promises over real sockets: gRPC and Thrift with THeader, through a proxy that fails. */
 import { type ClientOptions, createClient, createServer, RpcError, type ServerCall, silentLogger } from 'hawser';
 import { type FaultProxy, faultProxy } from 'hawser/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Echo } from '../support/echo.js';
 import { rejection } from '../support/scripted.js';
 import { Parley } from '../transports/thrift/parley.js';
@@ -185,5 +185,70 @@ describe.each(['grpc', 'thrift'] as const)('over %s', (wire) => {
     await proxies[0]!.set({ stall: 'toClient' });
     for (let i = 0; i < 8; i++) expect(await say(`x${i}`)).toBe(`x${i}`);
     expect(seen.some((one) => one.attempts === '1')).toBe(true);
+  });
+
+  it.each([3_600_000, -3_600_000])('minds no wall clock that is set by %d ms in the middle of a call', async (step) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const left: (number | undefined)[] = [];
+    const { say, seen } = await rig(
+      wire,
+      1,
+      async (text, call) => {
+        vi.setSystemTime(Date.now() + step);
+        // A turn with real timers: what watches the wall clock would fire now.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        left.push(call.deadline?.remaining());
+        if (text === 'late') await new Promise(() => {});
+        if (seen.length < 2) throw new RpcError('UNAVAILABLE', 'not now');
+        return text;
+      },
+      {},
+    );
+    expect(await say('x', { timeout: '20s' })).toBe('x');
+    expect(left).toHaveLength(2);
+    for (const ms of left) {
+      expect(ms).toBeGreaterThan(10_000);
+      expect(ms).toBeLessThanOrEqual(20_000);
+    }
+    // And a deadline that is due still comes, once and soon.
+    const began = performance.now();
+    expect(await rejection(say('late', { timeout: 100 }))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(performance.now() - began).toBeGreaterThan(95);
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
+  it('ends the work of a chain of five hops with the call of its first client', async () => {
+    const worked: { hop: number; at: number }[] = [];
+    let next: Rig['say'] | undefined;
+    for (let hop = 5; hop >= 1; hop--) {
+      const inner = next;
+      const { say } = await rig(
+        wire,
+        1,
+        async (text, call) => {
+          for (let i = 0; i < 15; i++) {
+            if (call.signal.aborted) throw call.signal.reason;
+            worked.push({ hop, at: performance.now() });
+            await new Promise((resolve) => setTimeout(resolve, 1));
+          }
+          return inner === undefined ? text : inner(text);
+        },
+        {},
+      );
+      next = say;
+    }
+    const say = next as Rig['say'];
+    expect(await say('warm')).toBe('warm');
+    expect(new Set(worked.map((one) => one.hop)).size).toBe(5);
+    for (const timeout of [30, 45, 60, 75, 90]) {
+      worked.length = 0;
+      await Promise.resolve(say('x', { timeout })).catch(() => {});
+      const gaveUp = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const last = Math.max(...worked.map((one) => one.at));
+      // A round trip on this machine, busy as it may be: without a deadline the chain would go on for its 75 turns and more.
+      expect(last - gaveUp, `a client that waited ${timeout} ms`).toBeLessThanOrEqual(40);
+    }
   });
 });
