@@ -1,0 +1,51 @@
+/** What ends a subscription for good, in the words of RpcError. */
+import { RpcError } from '../../call/rpc-error.js';
+import { type Code, isCode } from '../../contract/code.js';
+import type { SubscriptionSpec } from './spec.js';
+
+/** The server's codes that are no gRPC codes. */
+const codes: Readonly<Record<string, Code>> = {
+  NO_SUCH_TOPIC: 'NOT_FOUND',
+  UNRECOVERABLE: 'DATA_LOSS',
+  BACK_PRESSURE: 'RESOURCE_EXHAUSTED',
+  TOO_MANY_SUBSCRIPTIONS: 'RESOURCE_EXHAUSTED',
+  TOO_MANY_KEYS: 'RESOURCE_EXHAUSTED',
+  INVALID_START: 'INVALID_ARGUMENT',
+  INVALID_SUBSCRIBE: 'INVALID_ARGUMENT',
+  INVALID_FRAME: 'INVALID_ARGUMENT',
+};
+
+/** The server ended it, or refused it. */
+export function ended(topic: string, code: string, message: string): RpcError {
+  return new RpcError(
+    codes[code] ?? (isCode(code) ? code : 'ABORTED'),
+    `the subscription to ${topic} has ended: ${message === '' ? code : message}`,
+    { reason: /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED', metadata: { topic } },
+  );
+}
+
+export function brokenForGood(topic: string, breaks: number, problem?: string): RpcError {
+  return new RpcError(
+    'DATA_LOSS',
+    `the subscription to ${topic} broke ${breaks} times and cannot go on by what it accepts${problem === undefined ? '' : `; the last time because ${problem}`}. Accept RESET to begin anew with a snapshot`,
+    { reason: 'CHAIN_BROKEN', metadata: { topic } },
+  );
+}
+
+export function tooLarge({ topic, maxKeys, maxBytes }: SubscriptionSpec): RpcError {
+  return new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `the state of ${topic} is larger than this subscription holds: ${maxKeys} keys, ${maxBytes} bytes. Subscribe to some of the keys, or raise maxKeys or maxBytes`,
+    { reason: 'REPLICA_TOO_LARGE', metadata: { topic } },
+  );
+}
+
+/** What a value is not. */
+export function undecodable(topic: string, key: string, seq: number, typeName: string, cause: unknown): RpcError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RpcError(
+    'INTERNAL',
+    `the update ${seq} of ${topic}, key ${JSON.stringify(key)}, is not a valid ${typeName}: ${why}`,
+    { reason: 'RESPONSE_MALFORMED', metadata: { topic }, cause },
+  );
+}

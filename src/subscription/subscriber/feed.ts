@@ -1,0 +1,131 @@
+/**
+ * The changes that wait for the application, in order. Bounded: what the server sent is within its credit, and a snapshot is
+ * one list of entries that the replica holds anyway, which takes the place of all that waited before it. The cursor
+ * is the position that the application itself has reached, which is behind the subscription's own.
+ */
+import type { Epoch, Position } from '../position.js';
+import type { Entry } from './replica.js';
+
+/** One change, its value still bytes. */
+export interface RawChange {
+  readonly key: string;
+  readonly seq: number;
+  /** Undefined: the key is deleted. */
+  readonly value: Uint8Array | undefined;
+  readonly mergedCount: number;
+  readonly time: number;
+  readonly expires: number;
+  readonly epoch: Epoch;
+  /** Not an update of the log but part of a state that takes the place of what was held. */
+  readonly snapshot: boolean;
+}
+
+interface Waiting {
+  readonly change: RawChange;
+  /** The position once it is taken. */
+  after: number;
+}
+
+interface SnapshotWaiting {
+  readonly gone: readonly string[];
+  readonly entries: readonly (readonly [string, Entry])[];
+  readonly position: Position;
+  /** Of `gone`, then of `entries`. */
+  next: number;
+}
+
+export class Feed {
+  /** There is something to take. */
+  onReadable: (() => void) | undefined;
+  #snapshot: SnapshotWaiting | undefined;
+  #queue: Waiting[] = [];
+  #head = 0;
+  #cursor: Position | undefined;
+
+  /** Where the application is; undefined while it is inside a snapshot, or before the start. */
+  get cursor(): Position | undefined {
+    return this.#cursor;
+  }
+
+  /** Updates of batches that wait. */
+  get waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /** The subscription begins at a position that no snapshot leads to. */
+  begin(position: Position): void {
+    if (this.waiting === 0 && this.#snapshot === undefined) this.#cursor = position;
+  }
+
+  push(change: RawChange, after: number): void {
+    this.#queue.push({ change, after });
+    this.onReadable?.();
+  }
+
+  /** Everything up to the position is in what was pushed. */
+  advance(epoch: Epoch, seq: number): void {
+    const last = this.waiting > 0 ? this.#queue[this.#queue.length - 1] : undefined;
+    if (last !== undefined) last.after = seq;
+    else if (this.#snapshot === undefined) this.#cursor = { epoch, seq };
+  }
+
+  /**
+   * A state that takes the place of what was held. `had` are the keys that the application may know of. Returns the
+   * changes that it will not see any more, so that their credit is given back.
+   */
+  replace(
+    had: Iterable<string>,
+    entries: readonly (readonly [string, Entry])[],
+    position: Position,
+  ): readonly RawChange[] {
+    const dropped = this.#queue.slice(this.#head).map(({ change }) => change);
+    const gone = new Set(had);
+    for (const { key } of dropped) gone.add(key);
+    for (const key of this.#snapshot?.gone ?? []) gone.add(key);
+    for (const [key, { value }] of entries) if (value !== undefined) gone.delete(key);
+    this.#queue = [];
+    this.#head = 0;
+    this.#cursor = undefined;
+    const alive = entries.filter(([, { value }]) => value !== undefined);
+    this.#snapshot = { gone: [...gone], entries: alive, position, next: 0 };
+    if (gone.size + alive.length === 0) this.#finishSnapshot();
+    else this.onReadable?.();
+    return dropped;
+  }
+
+  take(): RawChange | undefined {
+    if (this.#snapshot !== undefined) return this.#takeOfSnapshot(this.#snapshot);
+    const first = this.#queue[this.#head];
+    if (first === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#head >= 1024) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#cursor = { epoch: first.change.epoch, seq: first.after };
+    return first.change;
+  }
+
+  #takeOfSnapshot(snapshot: SnapshotWaiting): RawChange {
+    const { gone, entries, position } = snapshot;
+    const { epoch } = position;
+    const at = snapshot.next++;
+    if (snapshot.next === gone.length + entries.length) this.#finishSnapshot();
+    const key = gone[at];
+    if (key !== undefined) {
+      const seq = position.seq;
+      return { key, seq, value: undefined, mergedCount: 0, time: 0, expires: 0, epoch, snapshot: true };
+    }
+    // `at` is below the sum of both lengths: the snapshot is dropped when it reaches it.
+    const [entryKey, { seq, value, time, expires }] = entries[at - gone.length] as readonly [string, Entry];
+    return { key: entryKey, seq, value, mergedCount: 0, time, expires, epoch, snapshot: true };
+  }
+
+  #finishSnapshot(): void {
+    this.#cursor = this.#snapshot?.position;
+    this.#snapshot = undefined;
+  }
+}

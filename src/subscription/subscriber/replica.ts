@@ -1,0 +1,97 @@
+/**
+ * What a subscriber holds of a topic with keys: the newest update of each key, by the key's own seq. In LATEST and MERGE
+ * updates run ahead of the position, so a deleted key is remembered until the position has passed its tombstone: an older
+ * update of it that is sent again must not bring it back.
+ */
+import type { Update } from '../../../gen/hawser/subscription/v1/subscription.js';
+
+export interface Entry {
+  readonly seq: number;
+  /** Undefined: deleted, ahead of the position. */
+  readonly value: Uint8Array | undefined;
+  /** ms since the Unix epoch. */
+  readonly time: number;
+  /** ms since the Unix epoch; 0 is never. */
+  readonly expires: number;
+}
+
+/** In MERGE: what a key holds, and what a run of its updates comes to, make what the key then holds. */
+export type Fold = (held: Uint8Array, run: Uint8Array) => Uint8Array;
+
+/** For each key that is held: the map, its entry, a few numbers. An estimate, so that a million empty keys are not free. */
+const entryOverhead = 100;
+
+export class Replica {
+  readonly #entries = new Map<string, Entry>();
+  /** The tombstones among the entries. */
+  readonly #deleted = new Map<string, number>();
+  readonly #fold: Fold | undefined;
+  #bytes = 0;
+
+  constructor(fold?: Fold) {
+    this.#fold = fold;
+  }
+
+  /** Keys that exist. */
+  get size(): number {
+    return this.#entries.size - this.#deleted.size;
+  }
+
+  /** About as many bytes as it takes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What is newer than the key's own seq is taken; returns the entry then. Copies the value: it may be a view of a whole frame. */
+  apply({ key, seq, value, tombstone, time, expires }: Update): Entry | undefined {
+    const held = this.#entries.get(key);
+    if (held !== undefined && held.seq >= seq) return undefined;
+    if (tombstone) return this.#put(key, held, { seq, value: undefined, time, expires: 0 });
+    const run = value.slice();
+    const merged = this.#fold === undefined || held?.value === undefined ? run : this.#fold(held.value, run);
+    return this.#put(key, held, { seq, value: merged, time, expires });
+  }
+
+  /** Tombstones up to `to` have done their work. */
+  forget(to: number): void {
+    if (this.#deleted.size === 0) return;
+    for (const [key, seq] of this.#deleted) {
+      if (seq > to) continue;
+      this.#deleted.delete(key);
+      this.#entries.delete(key);
+      this.#bytes -= cost(key, undefined);
+    }
+  }
+
+  get(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    return entry?.value === undefined ? undefined : entry;
+  }
+
+  /** Tombstones included. */
+  entries(): IterableIterator<[string, Entry]> {
+    return this.#entries.entries();
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [key, { value }] of this.#entries) if (value !== undefined) yield key;
+  }
+
+  /** An entry as it was exported. */
+  restore(key: string, entry: Entry): void {
+    this.#put(key, this.#entries.get(key), entry);
+  }
+
+  #put(key: string, held: Entry | undefined, entry: Entry): Entry {
+    if (held !== undefined) this.#bytes -= cost(key, held.value);
+    this.#bytes += cost(key, entry.value);
+    this.#entries.set(key, entry);
+    if (entry.value === undefined) this.#deleted.set(key, entry.seq);
+    else if (this.#deleted.size > 0) this.#deleted.delete(key);
+    return entry;
+  }
+}
+
+function cost(key: string, value: Uint8Array | undefined): number {
+  return entryOverhead + key.length * 2 + (value?.byteLength ?? 0);
+}

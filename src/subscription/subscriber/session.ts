@@ -1,0 +1,393 @@
+/**
+ * The one connection that all subscriptions of a client share: opened when the first is made, opened again when it is lost,
+ * with jitter, and never sooner than the server asked for. A connection on which nothing comes for a heartbeat and its slack
+ * is lost, whatever the socket says.
+ */
+import {
+  ClientItem,
+  type ServerFrame,
+  type ServerItem,
+  type Subscribed,
+} from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Clock } from '../../call/clock.js';
+import type { Random } from '../../call/random.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Code } from '../../contract/code.js';
+import { Backoff, type BackoffTerms } from './backoff.js';
+import type { Host, Sent } from './host.js';
+import { Outbox } from './outbox.js';
+import type { Subscriber } from './subscriber.js';
+import type { OpenWire, Wire } from './wire.js';
+
+export interface SessionInit {
+  readonly open: OpenWire;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly clientId: string;
+  readonly backoff: BackoffTerms;
+  /** ms until the server must have answered Hello, and a Subscribe. */
+  readonly answerTimeout: number;
+  /** ms; how often the client wants to hear something. 0 leaves it to the server. */
+  readonly heartbeat: number;
+  /** Bytes; 0 leaves it to the server. */
+  readonly maxFrameBytes: number;
+}
+
+export type SessionState = 'idle' | 'connecting' | 'ready' | 'waiting' | 'closed';
+
+/** ms that a connection must have stood before its loss counts as the first again. */
+const stable = 5000;
+/** A server that does not say how often it speaks is given this long, ms. */
+const longestSilence = 60_000;
+
+/** Errors that another try does not mend. */
+const final: ReadonlySet<Code> = new Set<Code>([
+  'UNIMPLEMENTED',
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+]);
+
+export class Session implements Host {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly backoff: BackoffTerms;
+  readonly #init: SessionInit;
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #reconnect: Backoff;
+  #state: SessionState = 'idle';
+  #wire: Wire | undefined;
+  /** Tells the frames of this connection from late ones of another. */
+  #generation = 0;
+  #outbox = new Outbox();
+  /** By number; undefined: it is given up, and its late frames are of no interest. */
+  #subs = new Map<number, Subscriber | undefined>();
+  #refs = new Map<number, number>();
+  #lastSub = 0;
+  #heard = 0;
+  #silence = longestSilence;
+  #readyAt = 0;
+  #cancelTimer: (() => void) | undefined;
+  #cancelWatch: (() => void) | undefined;
+  /** When the server asked to be left, on the clock's scale: the time to come back. */
+  #leaveAt: number | undefined;
+  #floor = 0;
+  #complaint: RpcError | undefined;
+  #connections = 0;
+
+  constructor(init: SessionInit) {
+    this.#init = init;
+    this.clock = init.clock;
+    this.random = init.random;
+    this.backoff = init.backoff;
+    this.#reconnect = new Backoff(init.backoff, init.random);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get ready(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** Connections opened so far. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  get subscribers(): ReadonlySet<Subscriber> {
+    return this.#subscribers;
+  }
+
+  add(subscriber: Subscriber): void {
+    if (this.#state === 'closed') throw closed();
+    this.#subscribers.add(subscriber);
+    if (this.#state === 'idle') this.#connect();
+    else if (this.ready) {
+      subscriber.dispatch('up', undefined);
+      this.#wire?.wake();
+    }
+  }
+
+  /** Ends all subscriptions and the connection. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    for (const subscriber of [...this.#subscribers]) subscriber.dispatch('end', undefined);
+    this.#hangUp();
+    this.#state = 'closed';
+  }
+
+  // ---------------------------------------------------------------- Host
+
+  attach(subscriber: Subscriber): number {
+    this.#lastSub += 1;
+    this.#subs.set(this.#lastSub, subscriber);
+    return this.#lastSub;
+  }
+
+  detach(_: Subscriber, sub: number, ended: 'here' | 'there'): void {
+    this.#outbox.dropCredit(sub);
+    if (ended === 'there') this.#remove(sub);
+    else {
+      this.#subs.set(sub, undefined);
+      this.send({ $case: 'unsubscribe', value: { sub, dropDurable: false } });
+    }
+  }
+
+  send(item: Sent): void {
+    this.#outbox.add(item);
+    this.#wire?.wake();
+  }
+
+  creditDue(subscriber: Subscriber): void {
+    this.#outbox.credit(subscriber);
+    this.#wire?.wake();
+  }
+
+  forget(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber);
+    if (this.#subscribers.size === 0 && this.#state !== 'closed') this.#idle();
+  }
+
+  // ---------------------------------------------------------------- the connection
+
+  #connect(): void {
+    this.#cancelTimer = undefined;
+    this.#state = 'connecting';
+    this.#connections += 1;
+    this.#generation += 1;
+    const generation = this.#generation;
+    const mine = (): boolean => generation === this.#generation;
+    this.#outbox = new Outbox();
+    this.#subs = new Map();
+    this.#refs = new Map();
+    this.#lastSub = 0;
+    this.#leaveAt = undefined;
+    this.#complaint = undefined;
+    this.#heard = this.clock.now();
+    this.#silence = this.#init.answerTimeout;
+    const { clientId, heartbeat, maxFrameBytes } = this.#init;
+    this.#outbox.add({
+      $case: 'hello',
+      value: { version: 1, clientId, heartbeatMs: heartbeat, maxFrameBytes },
+    });
+    const outbox = this.#outbox;
+    const wire = this.#init.open({
+      take: () => outbox.frame(),
+      received: (frame) => {
+        if (mine()) this.#received(frame, generation);
+      },
+      lost: (error) => {
+        if (mine()) this.#lost(error);
+      },
+    });
+    if (!mine()) return; // it was lost while it was opened
+    this.#wire = wire;
+    this.#watch();
+    wire.wake();
+  }
+
+  #received(frame: ServerFrame, generation: number): void {
+    this.#heard = this.clock.now();
+    for (const { item } of frame.items) {
+      if (item === undefined) continue; // of a newer server
+      const problem = this.#dispatch(item);
+      if (problem !== undefined) {
+        this.send({ $case: 'bye', value: { reason: problem } });
+        this.#lost(new RpcError('INTERNAL', `the server broke the protocol: ${problem}`, { reason: 'PROTOCOL' }));
+      }
+      if (generation !== this.#generation) return;
+    }
+    this.#wire?.wake();
+  }
+
+  /** A sentence for what no server may send. */
+  #dispatch(item: NonNullable<ServerItem['item']>): string | undefined {
+    switch (item.$case) {
+      case 'welcome':
+        if (this.#state !== 'connecting') return 'a second Welcome';
+        this.#welcomed(item.value.heartbeatMs + item.value.slackMs, item.value.maxFrameBytes);
+        return undefined;
+      case 'error':
+        this.#complained(item.value.code, item.value.message, item.value.retryable, item.value.retryAfterMs);
+        return undefined;
+      case 'goAway':
+        this.#leaveWithin(item.value.windowMs);
+        return undefined;
+      case 'pong':
+      case 'published':
+        return undefined;
+      default:
+        if (this.#state !== 'ready') return `${item.$case} came before Welcome`;
+    }
+    switch (item.$case) {
+      case 'batch': {
+        const subscriber = this.#byRef(item.value.ref);
+        if (subscriber === undefined) return this.#unknownRef(item.value.ref);
+        subscriber.dispatch('batch', item.value);
+        return undefined;
+      }
+      case 'progress': {
+        const subscriber = this.#byRef(item.value.ref);
+        if (subscriber === undefined) return this.#unknownRef(item.value.ref);
+        subscriber.dispatch('progress', item.value);
+        return undefined;
+      }
+      case 'subscribed':
+        return this.#announced(item.value);
+      case 'unsubscribed': {
+        const { sub } = item.value;
+        if (!this.#subs.has(sub)) return `Unsubscribed of ${sub}, which was never asked for`;
+        const subscriber = this.#subs.get(sub);
+        if (subscriber === undefined) this.#remove(sub);
+        else subscriber.dispatch('unsubscribed', item.value);
+        return undefined;
+      }
+      case 'snapshotBegin':
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+      case 'gap':
+      case 'reset':
+      case 'throttle':
+      case 'commitOk': {
+        const { sub } = item.value;
+        if (!this.#subs.has(sub)) return `${item.$case} of the subscription ${sub}, which was never asked for`;
+        // The case and its value belong together; TypeScript sees two unions.
+        (this.#subs.get(sub)?.dispatch as ((name: string, value: unknown) => void) | undefined)?.call(
+          this.#subs.get(sub),
+          item.$case,
+          item.value,
+        );
+        return undefined;
+      }
+    }
+  }
+
+  #announced(value: Subscribed): string | undefined {
+    const { sub, ref } = value;
+    if (!this.#subs.has(sub)) return `Subscribed of ${sub}, which was never asked for`;
+    const other = this.#refs.get(ref);
+    if (other !== undefined && other !== sub) return `the chain ${ref} of the subscription ${sub} is that of ${other}`;
+    for (const [known, owner] of this.#refs) if (owner === sub) this.#refs.delete(known);
+    this.#refs.set(ref, sub);
+    this.#subs.get(sub)?.dispatch('subscribed', value);
+    return undefined;
+  }
+
+  /** Undefined for a chain that nobody announced; a chain of a subscription that was given up has a deaf owner. */
+  #byRef(ref: number): { dispatch: Subscriber['dispatch'] } | undefined {
+    const sub = this.#refs.get(ref);
+    return sub === undefined ? undefined : (this.#subs.get(sub) ?? deaf);
+  }
+
+  #unknownRef(ref: number): string {
+    return `something of the chain ${ref}, which was never announced`;
+  }
+
+  #remove(sub: number): void {
+    this.#subs.delete(sub);
+    for (const [ref, owner] of this.#refs) if (owner === sub) this.#refs.delete(ref);
+  }
+
+  #welcomed(silence: number, maxFrameBytes: number): void {
+    this.#state = 'ready';
+    this.#readyAt = this.clock.now();
+    this.#floor = 0;
+    this.#silence = silence > 0 ? Math.min(silence, longestSilence * 10) : longestSilence;
+    this.#outbox.limit(maxFrameBytes);
+    this.#watch();
+    for (const subscriber of [...this.#subscribers]) subscriber.dispatch('up', undefined);
+  }
+
+  #complained(code: string, message: string, retryable: boolean, retryAfterMs: number): void {
+    this.#floor = Math.max(this.#floor, retryAfterMs);
+    const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'SERVER_ERROR';
+    this.#complaint = new RpcError(retryable ? 'UNAVAILABLE' : 'FAILED_PRECONDITION', `the server says: ${code} ${message}`, {
+      reason,
+    });
+    if (!retryable && this.#state === 'connecting') this.#failAll(this.#complaint);
+  }
+
+  /** The connection serves until the time that was drawn, or until the server ends it. */
+  #leaveWithin(window: number): void {
+    if (this.#leaveAt !== undefined) return;
+    const wait = this.random.next() * Math.max(0, window);
+    this.#leaveAt = this.clock.now() + wait;
+    const generation = this.#generation;
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.clock.setTimer(() => {
+      this.#cancelTimer = undefined;
+      if (generation !== this.#generation) return;
+      this.send({ $case: 'bye', value: { reason: 'GOING_AWAY' } });
+      this.#lost(undefined);
+    }, wait);
+  }
+
+  #lost(error: RpcError | undefined): void {
+    const now = this.clock.now();
+    const { state } = this;
+    if (state === 'ready' && now - this.#readyAt >= stable) this.#reconnect.reset();
+    const cause = error ?? this.#complaint;
+    const leaveAt = this.#leaveAt;
+    this.#hangUp();
+    if (error !== undefined && final.has(error.code)) {
+      this.#state = 'idle';
+      this.#failAll(error);
+      return;
+    }
+    this.#state = 'waiting';
+    for (const subscriber of [...this.#subscribers]) subscriber.dispatch('down', cause);
+    if (this.#subscribers.size === 0) {
+      this.#idle();
+      return;
+    }
+    if (this.#wire !== undefined || (this.state as SessionState) !== 'waiting' || this.#cancelTimer !== undefined) return;
+    const wait = leaveAt === undefined ? this.#reconnect.next(this.#floor) : Math.max(0, leaveAt - now);
+    this.#cancelTimer = this.clock.setTimer(() => this.#connect(), wait);
+  }
+
+  #failAll(error: RpcError): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.dispatch('fail', error);
+  }
+
+  #idle(): void {
+    if (this.#wire !== undefined) this.send({ $case: 'bye', value: { reason: '' } });
+    this.#hangUp();
+    this.#state = 'idle';
+  }
+
+  #hangUp(): void {
+    this.#generation += 1;
+    const wire = this.#wire;
+    this.#wire = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
+    wire?.close();
+  }
+
+  /** Looks when the silence would be too long, and not at every frame. */
+  #watch(): void {
+    this.#cancelWatch?.();
+    const since = this.#heard;
+    const wait = Math.max(1, since + this.#silence - this.clock.now());
+    this.#cancelWatch = this.clock.setTimer(() => {
+      this.#cancelWatch = undefined;
+      if (this.clock.now() - this.#heard >= this.#silence) {
+        const what = `the server has said nothing for ${Math.round(this.clock.now() - this.#heard)} ms`;
+        this.#lost(new RpcError('UNAVAILABLE', what, { reason: 'HEARTBEAT_LOST' }));
+      } else {
+        this.#watch();
+      }
+    }, wait);
+  }
+}
+
+const deaf: { dispatch: Subscriber['dispatch'] } = { dispatch: () => {} };
+
+export function closed(): RpcError {
+  return new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
+}
