@@ -7,17 +7,26 @@ import {
   createClient,
   createServer,
   type Handlers,
+  type MemoryNode,
   RpcError,
   type ServerCall,
   silentLogger,
 } from 'hawser';
-import { type Faults, SeededNetwork, type SeededRandom, seededRandom, VirtualClock } from 'hawser/testing';
+import {
+  type ByteFaults,
+  type Faults,
+  SeededNetwork,
+  type SeededRandom,
+  seededRandom,
+  ThriftNetwork,
+  VirtualClock,
+} from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
-import { Echo, type Note, note } from '../support/echo.js';
+import { Echo, EchoOverThrift, type Note, note } from '../support/echo.js';
 import { runs } from '../support/soak.js';
 
 const one = process.env.HAWSER_SEED;
-const seeds = one === undefined ? runs(10_000) : 1;
+const seeds = (usual: number): number => (one === undefined ? runs(usual) : 1);
 
 interface Outcome {
   readonly kind: string;
@@ -118,29 +127,91 @@ function handlersOf(clock: VirtualClock, random: SeededRandom): Handlers<typeof 
   };
 }
 
-async function simulate(seed: number): Promise<void> {
-  const random = seededRandom(seed);
+type Service = typeof Echo;
+type EchoClient = ReturnType<typeof createClient<Service>>;
+
+/** What the simulation runs on. */
+interface World {
+  readonly clock: VirtualClock;
+  readonly client: EchoClient;
+  readonly kinds: readonly Kind[];
+  /** Attempts, or connections, that are left. */
+  readonly left: () => number;
+}
+
+const kinds = ['say', 'tell', 'repeat', 'collect', 'chat'] as const;
+type Kind = (typeof kinds)[number];
+
+async function inFrames(random: SeededRandom): Promise<World> {
   const clock = new VirtualClock();
-  const names = ['a', 'b', 'c', 'd'].slice(0, 1 + random.int(4));
   const net = new SeededNetwork({
     clock,
     random: random.fork('network'),
     faults: faultsOf(random.fork('faults')),
     logLines: 10,
   });
+  const client = await world(random, clock, Echo, (name) => {
+    const node = net.node(name);
+    if (random.chance(0.3)) node.set(faultsOf(random.fork(`faults of ${name}`)));
+    return node;
+  });
+  return { clock, client, kinds, left: () => net.inFlight };
+}
+
+/** Thrift's own bytes, THeader or plain binary. It has no streams. */
+async function inBytes(random: SeededRandom): Promise<World> {
+  const clock = new VirtualClock();
+  const faults = (draws: SeededRandom): ByteFaults => ({
+    latency: draws.chance(0.5) ? { uniform: [0, draws.int(20)] } : draws.int(5),
+    pieces: draws.chance(0.5),
+    refuse: draws.chance(0.2) ? draws.next() * 0.8 : 0,
+    ...(draws.chance(0.5) ? { resetAfter: { bytes: draws.int(1_000), probability: 0.5 } } : {}),
+    ...(draws.chance(0.1) ? { halfOpen: true } : {}),
+  });
+  const net = new ThriftNetwork({
+    clock,
+    random: random.fork('network'),
+    wire: random.pick(['header', 'binary']),
+    faults: faults(random.fork('faults')),
+    maxConnections: 1 + random.int(4),
+  });
+  const client = await world(random, clock, EchoOverThrift, (name) => {
+    const node = net.node(name);
+    if (random.chance(0.3)) node.set(faults(random.fork(`faults of ${name}`)));
+    if (random.chance(0.3)) clock.setTimer(() => node.reset(), random.int(200));
+    return node;
+  });
+  return { clock, client, kinds: ['say', 'tell'], left: () => 0 };
+}
+
+/** One to four servers, some of which are not there, and a client of all of them. */
+async function world(
+  random: SeededRandom,
+  clock: VirtualClock,
+  service: Service,
+  place: (name: string) => MemoryNode,
+): Promise<EchoClient> {
+  const names = ['a', 'b', 'c', 'd'].slice(0, 1 + random.int(4));
+  const nodes: MemoryNode[] = [];
   for (const name of names) {
-    if (random.chance(0.3)) net.node(name).set(faultsOf(random.fork(`faults of ${name}`)));
+    const node = place(name);
+    nodes.push(node);
     if (random.chance(0.05)) continue; // nobody listens there
     const server = createServer({ clock, logger: silentLogger, maxTimeout: '2s' });
-    server.add(Echo, handlersOf(clock, random.fork(`handlers of ${name}`)));
-    await server.listen({ memory: net.node(name) });
+    server.add(service, handlersOf(clock, random.fork(`handlers of ${name}`)));
+    await server.listen({ memory: node });
   }
-  const client = createClient(Echo, names.length === 1 ? net.node(names[0]!) : net.nodes(...names), {
+  return createClient(service, nodes.length === 1 ? (nodes[0] as MemoryNode) : nodes, {
     clock,
     random: random.fork('client'),
     logger: silentLogger,
     ...optionsOf(random.fork('options')),
   });
+}
+
+async function simulate(seed: number, make: (random: SeededRandom) => Promise<World>): Promise<void> {
+  const random = seededRandom(seed);
+  const { clock, client, kinds, left } = await make(random);
   const attempts = new Map<string, number>();
   client.$on('attempt', ({ correlationId }) => attempts.set(correlationId, (attempts.get(correlationId) ?? 0) + 1));
   const outcomes: Outcome[] = [];
@@ -152,7 +223,7 @@ async function simulate(seed: number): Promise<void> {
     const id = `call-${i}`;
     const headers = { 'x-correlation-id': id, ...(random.chance(0.3) ? { 'idempotency-key': id } : {}) };
     const options = { timeout, headers, signal: controller.signal };
-    const kind = random.pick(['say', 'tell', 'repeat', 'collect', 'chat'] as const);
+    const kind = random.pick(kinds);
     const outcome: Outcome = { kind, began: clock.now(), deadline: clock.now() + timeout, settled: [], how: 'never' };
     outcomes.push(outcome);
     const requests = (async function* () {
@@ -188,7 +259,7 @@ async function simulate(seed: number): Promise<void> {
   }
   for (const check of checks) check();
   expect(clock.timers, 'timers left').toBe(0);
-  expect(net.inFlight, 'attempts left on the network').toBe(0);
+  expect(left(), 'attempts left on the network').toBe(0);
   for (const { address, inFlight } of client.$addresses()) {
     expect(inFlight ?? 0, `attempts that ${address} is still thought to have`).toBe(0);
   }
@@ -196,8 +267,8 @@ async function simulate(seed: number): Promise<void> {
 }
 
 function begin(
-  client: ReturnType<typeof createClient<typeof Echo>>,
-  kind: 'say' | 'tell' | 'repeat' | 'collect' | 'chat',
+  client: EchoClient,
+  kind: Kind,
   requests: AsyncIterable<Note>,
   options: object,
 ): [{ attempts: number }, Promise<unknown>] {
@@ -229,9 +300,9 @@ function begin(
   }
 }
 
-async function seeded(seed: number): Promise<void> {
+async function seeded(seed: number, make: (random: SeededRandom) => Promise<World>): Promise<void> {
   try {
-    await simulate(seed);
+    await simulate(seed, make);
   } catch (error) {
     throw new Error(
       `seed ${seed}: ${error instanceof Error ? error.message : String(error)}; run it alone with HAWSER_SEED=${seed}`,
@@ -243,12 +314,15 @@ async function seeded(seed: number): Promise<void> {
 }
 
 describe('every call settles exactly once, by its deadline, and leaves nothing behind', () => {
-  it(
-    `with ${seeds} seeds`,
-    async () => {
-      if (one !== undefined) await seeded(Number(one));
-      else for (let seed = 0; seed < seeds; seed++) await seeded(seed);
+  it.each([
+    ['frames of the memory transport', seeds(10_000), inFrames],
+    ['bytes of Thrift', seeds(1_000), inBytes],
+  ] as const)(
+    'over %s, with %d seeds',
+    async (_what, count, make) => {
+      if (one !== undefined) await seeded(Number(one), make);
+      else for (let seed = 0; seed < count; seed++) await seeded(seed, make);
     },
-    Math.max(300_000, seeds * 60),
+    Math.max(300_000, seeds(10_000) * 60),
   );
 });

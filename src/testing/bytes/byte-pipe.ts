@@ -82,6 +82,7 @@ export class PipeEnd extends EventEmitter {
 
   greet(accept: () => boolean): void {
     this.#carry(() => {
+      if (this.#peer.destroyed) return;
       if (!accept()) this.#peer.#carry(() => this.#fail('ECONNREFUSED'));
       else this.#peer.#carry(() => this.emit('connect'));
     });
@@ -211,7 +212,9 @@ export class PipeEnd extends EventEmitter {
   #fail(code: string): void {
     if (this.destroyed) return;
     this.#ended = true;
-    this.emit('error', Object.assign(new Error(`${code} ${this.remoteAddress}`), { code }));
+    // The server's end, before it was accepted, has nobody who listens.
+    if (this.listenerCount('error') > 0)
+      this.emit('error', Object.assign(new Error(`${code} ${this.remoteAddress}`), { code }));
     this.#close();
   }
 
