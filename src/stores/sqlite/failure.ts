@@ -9,7 +9,7 @@ const primary = { busy: 5, io: 10, full: 13, constraint: 19 };
 /** BUSY, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
 const environmental: ReadonlySet<number> = new Set([primary.busy, 7, 8, 9, primary.io, 11, primary.full, 14, 15, 26]);
 
-/** Whether anything can have been committed by a call that failed. */
+/** Whether a call that failed can have committed all the same. */
 export type CommitDoubt = 'not-executed' | 'unknown';
 
 /** The primary result code; undefined for what is no error of SQLite. */
@@ -36,11 +36,12 @@ export function needsReopening(error: unknown): boolean {
 }
 
 /**
- * A COMMIT that failed while writing or syncing may be found in the log after a crash. One that found the disk full did
- * not write its last frame, and without that nothing of it counts.
+ * What is left in doubt after a failed COMMIT. One that found the disk full, the file locked or a constraint broken did
+ * not write its last frame, and without that nothing of it counts. After any other, a crash may still find it in the log.
  */
-export function dispositionOfCommit(error: unknown): CommitDoubt {
-  return codeOf(error) === primary.io ? 'unknown' : 'not-executed';
+export function doubtOfCommit(error: unknown): CommitDoubt {
+  const code = codeOf(error);
+  return code === primary.full || code === primary.busy || code === primary.constraint ? 'not-executed' : 'unknown';
 }
 
 /** UNAVAILABLE, reason STORE_UNAVAILABLE. An RpcError stays as it is. */

@@ -4,7 +4,6 @@
  */
 import { existsSync } from 'node:fs';
 import { currentCall, originOf } from '../../call/current.js';
-import { RpcError } from '../../call/rpc-error.js';
 import type {
   Execution,
   IdempotencyStore,
@@ -13,15 +12,16 @@ import type {
   StoredOutcome,
   Work,
 } from '../../interceptors/idempotency-store.js';
-import { type Connection, openReader, openWriter } from './connection.js';
-import { isPromise } from './is-promise.js';
+import { type Connection, openWriter } from './connection.js';
 import type { Member, Peeked } from './member.js';
 import { type CheckedOptions, check, type SqliteStoreOptions } from './options.js';
 import { type Ownership, own } from './owner.js';
+import { Reader } from './reader.js';
 import { Records } from './records.js';
+import { committedElsewhere, nestedWrite, storeClosed } from './refusals.js';
 import { prepareSchema } from './schema.js';
-import { type SqliteTransaction, Transaction } from './tx.js';
-import { nestedWrite, Writer } from './writer.js';
+import type { SqliteTransaction } from './tx.js';
+import { Writer } from './writer.js';
 
 export interface SqliteStore extends IdempotencyStore<SqliteTransaction> {
   /** The database file, links resolved. */
@@ -73,7 +73,7 @@ class FileStore implements SqliteStore {
   readonly #uncommitted = new Set<string>();
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
-  #reader: Connection | undefined;
+  readonly #reader: Reader;
   #closed: Promise<void> | undefined;
 
   constructor(ownership: Ownership, options: CheckedOptions) {
@@ -81,6 +81,7 @@ class FileStore implements SqliteStore {
     this.#options = options;
     this.path = ownership.path;
     this.retention = options.retention;
+    this.#reader = new Reader(this.path, options.driver);
     this.#writer = new Writer({ open: () => this.#open(), groupEnded: () => this.#uncommitted.clear() }, options);
   }
 
@@ -91,9 +92,8 @@ class FileStore implements SqliteStore {
   ): Promise<Execution> {
     const { id } = record;
     if (this.#writer.blocked) {
-      // The answer is there already; it need not wait for somebody else's work.
-      const peeked = this.#peek(id, this.#writer.connection);
-      if (peeked?.uncommitted === false) return peeked.answer;
+      const known = this.#known(id);
+      if (known !== undefined) return known;
     }
     return this.#submit({
       name: `${id.service}/${id.method}`,
@@ -126,21 +126,9 @@ class FileStore implements SqliteStore {
   }
 
   read<T>(fn: (tx: SqliteTransaction) => T): T {
-    if (this.#closed !== undefined) throw new Error('the store is closed');
-    this.#reader ??= openReader(this.path, this.#options.driver);
-    const connection = this.#reader;
-    const tx = new Transaction({ connection, beforeWrite: () => {}, failed: () => {} });
-    connection.db.exec('BEGIN');
-    try {
-      const value = fn(tx);
-      if (isPromise(value)) {
-        throw new TypeError('the function given to store.read must be synchronous: it holds one state of the database');
-      }
-      return value;
-    } finally {
-      tx.end('store.read is over: use its transaction and what comes from it before the function returns');
-      connection.db.exec('ROLLBACK');
-    }
+    if (this.#closed !== undefined) throw storeClosed();
+    if (typeof fn !== 'function') throw new TypeError(`store.read takes a function, not ${typeof fn}`);
+    return this.#reader.read(fn);
   }
 
   async expire(now: number, limit: number): Promise<number> {
@@ -162,7 +150,7 @@ class FileStore implements SqliteStore {
     try {
       await this.#writer.close();
     } finally {
-      this.#reader?.close();
+      this.#reader.close();
       this.#ownership.release();
     }
   }
@@ -172,6 +160,17 @@ class FileStore implements SqliteStore {
       if (this.#writer.runs(call.tx)) throw nestedWrite(call.method.path);
     }
     return this.#writer.submit(member);
+  }
+
+  /** The answer that is there already: it need not wait for somebody else's work. */
+  #known(id: RecordId): Execution | undefined {
+    try {
+      const peeked = this.#peek(id, this.#writer.connection);
+      return peeked?.uncommitted === false ? peeked.answer : undefined;
+    } catch {
+      // The database failed; when it is this call's turn it says so, or has recovered.
+      return undefined;
+    }
   }
 
   #peek(id: RecordId, connection: Connection): Peeked<Execution> | undefined {
@@ -209,14 +208,3 @@ class FileStore implements SqliteStore {
 }
 
 const executed: Execution = { kind: 'executed' };
-
-function committedElsewhere(): RpcError {
-  return new RpcError(
-    'ABORTED',
-    'another process has committed this key meanwhile; repeat the call to get its answer',
-    {
-      reason: 'IDEMPOTENCY_IN_PROGRESS',
-      disposition: 'not-executed',
-    },
-  );
-}

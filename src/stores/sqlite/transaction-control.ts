@@ -29,30 +29,35 @@ const readingKeywords: ReadonlySet<string> = new Set(['SELECT', 'VALUES', 'EXPLA
 
 /** Pragmas that tell something or are part of the transaction themselves. */
 const allowedPragmas: ReadonlySet<string> = new Set([
-  'application_id',
-  'collation_list',
-  'compile_options',
-  'data_version',
-  'database_list',
-  'foreign_key_check',
-  'foreign_key_list',
-  'freelist_count',
-  'function_list',
-  'index_info',
-  'index_list',
-  'index_xinfo',
-  'integrity_check',
-  'page_count',
-  'quick_check',
-  'table_info',
-  'table_list',
-  'table_xinfo',
-  'user_version',
+  'APPLICATION_ID',
+  'COLLATION_LIST',
+  'COMPILE_OPTIONS',
+  'DATA_VERSION',
+  'DATABASE_LIST',
+  'FOREIGN_KEY_CHECK',
+  'FOREIGN_KEY_LIST',
+  'FREELIST_COUNT',
+  'FUNCTION_LIST',
+  'INDEX_INFO',
+  'INDEX_LIST',
+  'INDEX_XINFO',
+  'INTEGRITY_CHECK',
+  'PAGE_COUNT',
+  'QUICK_CHECK',
+  'TABLE_INFO',
+  'TABLE_LIST',
+  'TABLE_XINFO',
+  'USER_VERSION',
 ]);
 
-/** One token: blank, comment, quoted, variable, word, or any other character. NUL ends SQL; read on as a blank. */
+const settablePragmas: ReadonlySet<string> = new Set(['APPLICATION_ID', 'USER_VERSION']);
+
+/**
+ * One token: blank, comment, quoted, variable, word, or any other character. A doubled quote is taken for
+ * the end of one text and the beginning of the next, which comes to the same. NUL ends SQL; here it is a blank.
+ */
 const token =
-  /[ \t\n\v\f\r\0\ufeff]+|--[^\n]*|\/\*.*?(?:\*\/|$)|'(?:[^']+|'')*(?:'|$)|"(?:[^"]+|"")*(?:"|$)|`(?:[^`]+|``)*(?:`|$)|\[[^\]]*(?:\]|$)|[$@#:][\w$:\u0080-\uffff]*(?:\([^ \t\n\v\f\r)]*\)?)?|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|./gs;
+  /[ \t\n\v\f\r\0\ufeff]+|--[^\n]*|\/\*.*?(?:\*\/|$)|'[^']*'?|"[^"]*"?|`[^`]*`?|\[[^\]]*\]?|[$@#:][\w$:\u0080-\uffff]*(?:\([^ \t\n\v\f\r)]*\)?)?|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|./gs;
 const blank = /^(?:[ \t\n\v\f\r\0\ufeff]|--|\/\*)/;
 
 export function scan(sql: string): Scan {
@@ -62,9 +67,9 @@ export function scan(sql: string): Scan {
     if (refusedKeywords.has(keyword)) return { reads: false, refused: keyword };
     if (keyword === 'PRAGMA') {
       const name = rest[1] === '.' ? rest[2] : rest[0];
-      if (!allowedPragmas.has((name ?? '').toLowerCase())) return { reads: false, refused: `PRAGMA ${name ?? ''}` };
+      if (!allowedPragmas.has(name ?? '')) return { reads: false, refused: `PRAGMA ${name ?? ''}` };
       // `user_version = 3` and `user_version(3)` write.
-      if (rest.length > (rest[1] === '.' ? 3 : 1)) reads = false;
+      if (settablePragmas.has(name ?? '') && rest.length > (rest[1] === '.' ? 3 : 1)) reads = false;
     } else if (!readingKeywords.has(keyword)) reads = false;
   }
   return { reads, refused: undefined };

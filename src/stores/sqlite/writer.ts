@@ -10,20 +10,12 @@
  */
 import type { Clock } from '../../call/clock.js';
 import type { Logger } from '../../call/logger.js';
-import { RpcError } from '../../call/rpc-error.js';
 import type { Connection } from './connection.js';
-import { inTransaction } from './driver.js';
-import {
-  type CommitDoubt,
-  dispositionOfCommit,
-  isBusy,
-  isConstraint,
-  isEnvironmental,
-  needsReopening,
-  unavailable,
-} from './failure.js';
+import { isBusy, isEnvironmental, unavailable } from './failure.js';
+import { Group, type WriterFile } from './group.js';
 import { isPromise } from './is-promise.js';
 import type { Member } from './member.js';
+import { heldTooLong, nestedWrite, rolledBackAll, storeBusy, storeClosed } from './refusals.js';
 import { Solitary } from './solitary.js';
 import { Turn, type TurnListener } from './turn.js';
 import { Watch } from './watch.js';
@@ -45,33 +37,18 @@ export interface WriterOptions {
   readonly logger: Logger;
 }
 
-/** The writer's hold on its file. */
-export interface WriterFile {
-  open(): Connection;
-  /** After each end of a group, however it ended. */
-  groupEnded(): void;
-}
-
 /** ms between two tries at a locked database. */
 const longestPause = 50;
 
 export class Writer implements TurnListener {
   readonly #options: WriterOptions;
-  readonly #file: WriterFile;
+  readonly #group: Group;
   readonly #watch: Watch;
   readonly #solitary = new Solitary();
-  #connection: Connection;
-  /** The connection may be broken: the next group begins with a new one. */
-  #suspect = false;
   readonly #queue: Turn[] = [];
   #current: Turn | undefined;
   /** The turn whose work is being called right now: whatever comes meanwhile comes from inside it. */
   #inside: Turn | undefined;
-  /** Sealed turns that wait for the commit. */
-  #group: Turn[] = [];
-  #transaction = false;
-  /** As many came back after the last commit: when as many are there again, nobody is missing. */
-  #expected = 1;
   /** The group has waited its time. */
   #due = false;
   #cancelDelay: (() => void) | undefined;
@@ -82,9 +59,8 @@ export class Writer implements TurnListener {
   #onIdle: (() => void) | undefined;
 
   constructor(file: WriterFile, options: WriterOptions) {
-    this.#file = file;
     this.#options = options;
-    this.#connection = file.open();
+    this.#group = new Group(file, options.logger, (turn) => this.#solitary.add(turn.member.name));
     this.#watch = new Watch(options, (turn) => this.#giveUp(turn));
   }
 
@@ -94,7 +70,7 @@ export class Writer implements TurnListener {
   }
 
   get connection(): Connection {
-    return this.#connection;
+    return this.#group.connection;
   }
 
   /** Whether this is the transaction of the turn that runs now. */
@@ -132,19 +108,16 @@ export class Writer implements TurnListener {
           this.#onIdle = idle;
         });
       }
-      this.#commit();
-      this.#connection.close();
+      this.#endDelay();
+      this.#group.close();
     })();
     return this.#closed;
   }
 
   #refusal(): Error | undefined {
-    if (this.#closed !== undefined) return refused('the store is closed', 'STORE_CLOSED');
+    if (this.#closed !== undefined) return storeClosed();
     if (this.#inside !== undefined) return nestedWrite(this.#inside.member.name);
-    if (this.#queue.length >= this.#options.queueLimit) {
-      const { queueLimit } = this.#options;
-      return refused(`${queueLimit} calls wait for the database already (queueLimit); try again later`, 'STORE_BUSY');
-    }
+    if (this.#queue.length >= this.#options.queueLimit) return storeBusy(this.#options.queueLimit);
     return undefined;
   }
 
@@ -154,16 +127,17 @@ export class Writer implements TurnListener {
   #begin(turn: Turn, pause = 1): void {
     turn.state = 'begun';
     try {
-      const peeked = turn.member.peek?.(this.#connection);
+      this.#group.mend();
+      const peeked = turn.member.peek?.(this.#group.connection);
       if (peeked !== undefined) {
         turn.answer = peeked.answer;
-        if (peeked.uncommitted) this.#join(turn);
+        if (peeked.uncommitted) this.#group.join(turn);
         else turn.succeed();
         this.#next();
         return;
       }
       if (this.#solitary.has(turn.member.name)) this.#commit();
-      this.#beginTransaction();
+      this.#group.begin();
     } catch (error) {
       const { clock, busyTimeout } = this.#options;
       if (isBusy(error) && clock.now() - turn.since + pause <= busyTimeout) {
@@ -177,25 +151,8 @@ export class Writer implements TurnListener {
     this.#run(turn);
   }
 
-  #beginTransaction(): void {
-    if (this.#transaction) return;
-    if (this.#suspect) this.#reopen();
-    this.#connection.db.exec('BEGIN IMMEDIATE');
-    this.#transaction = true;
-  }
-
-  #reopen(): void {
-    try {
-      this.#connection.close();
-    } catch {
-      // It is broken: that is why it is closed.
-    }
-    this.#connection = this.#file.open();
-    this.#suspect = false;
-  }
-
   #run(turn: Turn): void {
-    const tx = turn.begin(this.#connection, this.#options.clock.now());
+    const tx = turn.begin(this.#group.connection, this.#options.clock.now());
     let result: unknown;
     this.#inside = turn;
     try {
@@ -219,16 +176,16 @@ export class Writer implements TurnListener {
   #settle(turn: Turn, value: unknown): void {
     if (!this.#finish(turn)) return;
     try {
-      turn.answer = turn.member.seal(value, this.#connection);
+      turn.answer = turn.member.seal(value, this.#group.connection);
       turn.release();
     } catch (error) {
-      if (isEnvironmental(error) || !inTransaction(this.#connection.db)) this.#lose(turn, error);
+      if (isEnvironmental(error) || !this.#group.alive) this.#lose(turn, error);
       else this.#undo(turn, error);
       this.#next();
       return;
     }
     if (!turn.suspended) this.#solitary.behaved(turn.member.name);
-    this.#join(turn);
+    this.#group.join(turn);
     this.#next();
   }
 
@@ -264,20 +221,15 @@ export class Writer implements TurnListener {
 
   /** The database failed in this turn: the whole group goes. */
   #lose(turn: Turn, error: unknown): void {
-    this.#failGroup(error);
+    this.#group.fail(error);
     turn.fail(unavailable(error, 'not-executed'));
-  }
-
-  #join(turn: Turn): void {
-    turn.state = 'sealed';
-    this.#group.push(turn);
   }
 
   /** The writer is free: commits when it is time, and lets the next turn begin. */
   #next(): void {
     const last = this.#current;
     this.#current = undefined;
-    const full = this.#group.length >= this.#options.groupLimit;
+    const full = this.#group.size >= this.#options.groupLimit;
     if (full || this.#due || (last !== undefined && this.#solitary.has(last.member.name))) this.#commit();
     if (this.#queue.length === 0) {
       this.#check();
@@ -309,7 +261,7 @@ export class Writer implements TurnListener {
       const turn = this.#current;
       if (turn === undefined) {
         if (this.#queue.length > 0) return;
-        if (this.#group.length === 0 || this.#group.length >= this.#expected) this.#commit();
+        if (this.#group.complete) this.#commit();
         else this.#delay();
       } else if (turn.state === 'running' && !turn.suspended) this.#suspend(turn);
     });
@@ -323,10 +275,10 @@ export class Writer implements TurnListener {
       this.#solitary.add(turn.member.name);
       return;
     }
-    if (this.#group.length === 0) return;
+    if (this.#group.size === 0) return;
     this.#commit();
     try {
-      this.#beginTransaction();
+      this.#group.begin();
     } catch (error) {
       this.#doom(turn, unavailable(error, 'not-executed'));
     }
@@ -340,83 +292,29 @@ export class Writer implements TurnListener {
     }, this.#options.groupDelay);
   }
 
-  #endGroup(): Turn[] {
-    const group = this.#group;
-    this.#group = [];
-    this.#transaction = false;
+  #commit(): void {
+    this.#endDelay();
+    this.#group.commit();
+  }
+
+  #endDelay(): void {
     this.#due = false;
     this.#cancelDelay?.();
     this.#cancelDelay = undefined;
-    this.#file.groupEnded();
-    return group;
-  }
-
-  #commit(): void {
-    if (!this.#transaction) return;
-    try {
-      this.#connection.db.exec('COMMIT');
-    } catch (error) {
-      this.#failCommit(error);
-      return;
-    }
-    const group = this.#endGroup();
-    if (group.length > 0) this.#expected = group.length;
-    for (const turn of group) turn.succeed();
-  }
-
-  #failCommit(error: unknown): void {
-    // A constraint that is checked at the commit (DEFERRABLE INITIALLY DEFERRED) was broken by one of them. Alone it
-    // gets its own error, and the others are not in its way.
-    const broken = isConstraint(error);
-    const [only, ...others] = this.#group;
-    if (broken) for (const turn of this.#group) this.#solitary.add(turn.member.name);
-    if (broken && only !== undefined && others.length === 0) {
-      this.#group = [];
-      only.fail(error);
-    }
-    this.#failGroup(error, dispositionOfCommit(error));
-  }
-
-  /** Rolls everything back that has not committed, and fails the calls. */
-  #failGroup(error: unknown, disposition: CommitDoubt = 'not-executed'): void {
-    if (isEnvironmental(error)) this.#suspect ||= needsReopening(error);
-    const hadTransaction = this.#transaction;
-    const group = this.#endGroup();
-    if (hadTransaction) {
-      try {
-        if (inTransaction(this.#connection.db)) this.#connection.db.exec('ROLLBACK');
-      } catch {
-        this.#suspect = true;
-      }
-    }
-    if (group.length === 0) return;
-    const failure = unavailable(error, disposition);
-    this.#options.logger.error({ err: error, calls: group.length }, 'a group of transactions was rolled back');
-    for (const turn of group) turn.fail(failure);
   }
 
   statementFailed(turn: Turn, error: unknown): void {
     if (turn !== this.#current || turn.doom !== undefined) return;
-    const environmental = isEnvironmental(error);
-    if (!environmental && inTransaction(this.#connection.db)) return;
-    if (environmental) {
-      this.#doom(turn, unavailable(error, 'not-executed'));
-      this.#failGroup(error);
-      return;
-    }
-    // INSERT OR ROLLBACK and RAISE(ROLLBACK) end the transaction of all.
     const { name } = turn.member;
-    this.#solitary.add(name);
-    this.#doom(
-      turn,
-      new Error(
-        `${name} rolled the whole transaction back; other calls share it: write OR ABORT instead of OR ROLLBACK`,
-        {
-          cause: error,
-        },
-      ),
-    );
-    this.#failGroup(new Error(`${name} rolled back the transaction that this call shared`, { cause: error }));
+    if (isEnvironmental(error)) {
+      this.#doom(turn, unavailable(error, 'not-executed'));
+      this.#group.fail(error);
+    } else if (!this.#group.alive) {
+      this.#solitary.add(name);
+      const failure = rolledBackAll(name, error);
+      this.#doom(turn, failure);
+      this.#group.fail(failure);
+    }
   }
 
   #doom(turn: Turn, error: unknown): void {
@@ -427,27 +325,6 @@ export class Writer implements TurnListener {
 
   /** The turn has held the writer for too long: others go on without it. */
   #giveUp(turn: Turn): void {
-    const { holdLimit } = this.#options;
-    this.#abandon(
-      turn,
-      new RpcError(
-        'DEADLINE_EXCEEDED',
-        `${turn.member.name} held the writer of the database for ${holdLimit} ms (holdLimit) and was rolled back; do what takes long before the first write, and never wait inside a write for another one`,
-        { reason: 'STORE_HELD', disposition: 'executed' },
-      ),
-    );
+    this.#abandon(turn, heldTooLong(turn.member.name, this.#options.holdLimit));
   }
-}
-
-function refused(message: string, reason: string): RpcError {
-  return new RpcError('UNAVAILABLE', message, { reason, disposition: 'not-executed' });
-}
-
-/** A turn inside a turn would wait for itself. */
-export function nestedWrite(outer: string): RpcError {
-  return new RpcError(
-    'FAILED_PRECONDITION',
-    `${outer} holds the writer of this database and would wait for itself; write through its own transaction (call.tx) instead of a KEYED call or store.write to the same store`,
-    { reason: 'NESTED_TRANSACTION', disposition: 'not-executed' },
-  );
 }

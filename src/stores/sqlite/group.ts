@@ -1,0 +1,145 @@
+/**
+ * The transaction that many turns share, and the connection it runs on. Turns that are done join it; they are answered
+ * when it commits, and fail together when it does not. After a failure of the database the next group begins on a new
+ * connection, so nobody restarts anything.
+ */
+import type { Logger } from '../../call/logger.js';
+import type { Connection } from './connection.js';
+import { inTransaction } from './driver.js';
+import {
+  type CommitDoubt,
+  doubtOfCommit,
+  isConstraint,
+  isEnvironmental,
+  needsReopening,
+  unavailable,
+} from './failure.js';
+import type { Turn } from './turn.js';
+
+/** The writer's hold on its file. */
+export interface WriterFile {
+  open(): Connection;
+  /** After each end of a group, however it ended. */
+  groupEnded(): void;
+}
+
+export class Group {
+  readonly #file: WriterFile;
+  readonly #logger: Logger;
+  /** A turn broke what is checked only at the commit: it must not take others with it again. */
+  readonly #onCulprit: (turn: Turn) => void;
+  #connection: Connection;
+  /** The connection may be broken. */
+  #suspect = false;
+  #open = false;
+  #turns: Turn[] = [];
+  /** As many committed together last: when as many are there again, nobody is missing. */
+  #last = 1;
+
+  constructor(file: WriterFile, logger: Logger, onCulprit: (turn: Turn) => void) {
+    this.#file = file;
+    this.#logger = logger;
+    this.#onCulprit = onCulprit;
+    this.#connection = file.open();
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  get size(): number {
+    return this.#turns.length;
+  }
+
+  get complete(): boolean {
+    return this.#turns.length === 0 || this.#turns.length >= this.#last;
+  }
+
+  /** Whether the transaction is still there; a failed statement may have ended it. */
+  get alive(): boolean {
+    return this.#open && inTransaction(this.#connection.db);
+  }
+
+  /** Opens a new connection if the last one may be broken. Throws what stands in the way. */
+  mend(): void {
+    if (!this.#suspect || this.#open) return;
+    try {
+      this.#connection.close();
+    } catch {
+      // It is broken: that is why it is closed.
+    }
+    this.#connection = this.#file.open();
+    this.#suspect = false;
+  }
+
+  /** Begins the transaction if it is not open. Throws what SQLite throws. */
+  begin(): void {
+    if (this.#open) return;
+    this.mend();
+    this.#connection.db.exec('BEGIN IMMEDIATE');
+    this.#open = true;
+  }
+
+  join(turn: Turn): void {
+    turn.state = 'sealed';
+    this.#turns.push(turn);
+  }
+
+  /** Commits and answers, or fails all. */
+  commit(): void {
+    if (!this.#open) return;
+    try {
+      this.#connection.db.exec('COMMIT');
+    } catch (error) {
+      this.#failCommit(error);
+      return;
+    }
+    const turns = this.#end();
+    if (turns.length > 0) this.#last = turns.length;
+    for (const turn of turns) turn.succeed();
+  }
+
+  /** The database failed: rolls back what has not committed, and fails the turns that waited for that. */
+  fail(error: unknown, doubt: CommitDoubt = 'not-executed'): void {
+    if (isEnvironmental(error)) this.#suspect ||= needsReopening(error);
+    const wasOpen = this.#open;
+    const turns = this.#end();
+    if (wasOpen) {
+      try {
+        if (inTransaction(this.#connection.db)) this.#connection.db.exec('ROLLBACK');
+      } catch {
+        this.#suspect = true;
+      }
+    }
+    if (turns.length === 0) return;
+    this.#logger.error({ err: error, calls: turns.length }, 'a group of transactions was rolled back');
+    const failure = unavailable(error, doubt);
+    for (const turn of turns) turn.fail(failure);
+  }
+
+  close(): void {
+    this.commit();
+    this.#connection.close();
+  }
+
+  #failCommit(error: unknown): void {
+    if (isConstraint(error)) {
+      // DEFERRABLE INITIALLY DEFERRED: checked at the commit, and nobody says whose row it was. Alone it gets its own error.
+      for (const turn of this.#turns) this.#onCulprit(turn);
+      const [only, ...others] = this.#turns;
+      if (only !== undefined && others.length === 0) {
+        this.#turns = [];
+        only.fail(error);
+      }
+    }
+    this.fail(error, doubtOfCommit(error));
+  }
+
+  #end(): Turn[] {
+    const turns = this.#turns;
+    this.#turns = [];
+    this.#open = false;
+    this.#file.groupEnded();
+    return turns;
+  }
+}

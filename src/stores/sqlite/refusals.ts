@@ -1,0 +1,39 @@
+/** What the writer says when it does not run a turn, or not to its end. */
+import { RpcError } from '../../call/rpc-error.js';
+
+function refused(reason: string, message: string): RpcError {
+  return new RpcError('UNAVAILABLE', message, { reason, disposition: 'not-executed' });
+}
+
+export const storeClosed = (): RpcError => refused('STORE_CLOSED', 'the store is closed');
+
+export const storeBusy = (queueLimit: number): RpcError =>
+  refused('STORE_BUSY', `${queueLimit} calls wait for the database already (queueLimit); try again later`);
+
+/** A turn inside a turn would wait for itself. */
+export const nestedWrite = (outer: string): RpcError =>
+  new RpcError(
+    'FAILED_PRECONDITION',
+    `${outer} holds the writer of this database and would wait for itself; write through its own transaction (call.tx) instead of a KEYED call or store.write to the same store`,
+    { reason: 'NESTED_TRANSACTION', disposition: 'not-executed' },
+  );
+
+export const heldTooLong = (name: string, holdLimit: number): RpcError =>
+  new RpcError(
+    'DEADLINE_EXCEEDED',
+    `${name} held the writer of the database for ${holdLimit} ms (holdLimit) and was rolled back; do what takes long before the first write, and never wait inside a write for another one`,
+    { reason: 'STORE_HELD', disposition: 'executed' },
+  );
+
+/** INSERT OR ROLLBACK and RAISE(ROLLBACK) end the transaction of all. */
+export const rolledBackAll = (name: string, cause: unknown): Error =>
+  new Error(`${name} rolled back the transaction that other calls share; write OR ABORT instead of OR ROLLBACK`, {
+    cause,
+  });
+
+/** A record that was not there when the turn began. */
+export const committedElsewhere = (): RpcError =>
+  new RpcError('ABORTED', 'another process has committed this key meanwhile; repeat the call to get its answer', {
+    reason: 'IDEMPOTENCY_IN_PROGRESS',
+    disposition: 'not-executed',
+  });
