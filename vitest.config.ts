@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   // Tests import the source by the package's own names: one copy of every class.
   resolve: { conditions: ['hawser-source'] },
-  ssr: { resolve: { conditions: ['hawser-source', 'node', 'import', 'module', 'default'] } },
+  ssr: { resolve: { conditions: ['hawser-source'] } },
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 20_000,
