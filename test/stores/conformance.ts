@@ -359,8 +359,12 @@ export function storeConformance<Tx>(name: string, make: () => Promise<StoreUnde
       if (it_.peer === undefined) return context.skip('one process owns the database');
       const peer = await it_.peer();
       const hold = deferred();
-      const running = sell('a', 'first', it_.store, () => hold.promise);
-      await settled();
+      const began = deferred();
+      const running = sell('a', 'first', it_.store, () => {
+        began.resolve();
+        return hold.promise;
+      });
+      await began.promise;
       await expect.poll(async () => (await sell('a', 'second', peer)).kind).toBe('running');
       expect((await sell('b', 'b', peer)).kind, 'another key is free').toBe('executed');
       hold.resolve();
