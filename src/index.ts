@@ -42,10 +42,23 @@ export type {
   RetryEvent,
 } from './interceptors/client-events.js';
 export type { HedgeOptions, MethodOptions, RetryOptions } from './interceptors/effective-policy.js';
+export { childKey, newIdempotencyKey } from './interceptors/idempotency-key.js';
+export type {
+  Execution,
+  IdempotencyStore,
+  NewRecord,
+  RecordId,
+  StoredOutcome,
+  StoredRecord,
+  Work,
+} from './interceptors/idempotency-store.js';
 export type { QuotaOptions } from './interceptors/quota.js';
 export type {
   AdmittedEvent,
   DiscardStage,
+  ExpiryEvent,
+  IdempotencyEvent,
+  IdempotencyOutcome,
   RejectedEvent,
   RejectReason,
   ServerDiscardedEvent,
@@ -59,5 +72,6 @@ export {
   type ServerOptions,
 } from './server/create-server.js';
 export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
+export { type MemoryStore, type MemoryStoreOptions, type MemoryTransaction, memoryStore } from './stores/memory.js';
 export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
 export type { ClientTls, ServerTls } from './transports/tls.js';

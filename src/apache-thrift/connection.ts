@@ -43,6 +43,7 @@ export function fromApacheConnection(connection: ApacheConnection, options: Conn
 
 class ApacheConnectionTransport implements ClientTransport {
   readonly encoding: ApacheEncoding;
+  readonly carriesHeaders = false;
   readonly address: string;
   readonly #connection: ApacheConnection;
   readonly #multiplexed: boolean | string;

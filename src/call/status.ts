@@ -15,7 +15,7 @@ export const detailsHeader = 'grpc-status-details-bin';
 const typeUrlPrefix = 'type.googleapis.com/';
 
 /** The code of a declared error: the call was understood, and refused for a reason the IDL names. */
-const declaredCode: Code = 'FAILED_PRECONDITION';
+export const declaredCode: Code = 'FAILED_PRECONDITION';
 
 /** The declaration in `method` that a thrown value belongs to, if any. */
 export function declarationOf(method: MethodType, error: unknown): MethodError | undefined {

@@ -20,6 +20,8 @@ import type { Logger } from './logger.js';
 /** A way to one server. Connects on first use. */
 export interface ClientTransport {
   readonly encoding: Encoding;
+  /** `false` where the wire has no place for headers: what must arrive has to be in the message. Default true. */
+  readonly carriesHeaders?: boolean;
   /** For messages to people. */
   readonly address: string;
   /** The innermost handler of a method: sends one attempt, resolves to its response's bytes or stream. */

@@ -47,6 +47,12 @@ export class Balancer implements ClientTransport {
     init.source.follow((targets) => this.#change(targets));
   }
 
+  /** Of all addresses. Before they are known only gRPC is sure to. */
+  get carriesHeaders(): boolean {
+    if (this.#endpoints.length === 0) return this.encoding === 'proto';
+    return this.#endpoints.every(({ transport }) => transport.carriesHeaders !== false);
+  }
+
   status(): readonly AddressStatus[] {
     return this.#endpoints.map(({ address, inFlight, breaker }) => ({
       address,

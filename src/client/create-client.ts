@@ -21,6 +21,7 @@ import type { ClientShared } from '../interceptors/attempt-plan.js';
 import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
 import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
 import { type ClientEvents, clientEventNames } from '../interceptors/client-events.js';
+import { clientKey } from '../interceptors/client-key.js';
 import { clientCodec } from '../interceptors/codec.js';
 import { clientCriticality } from '../interceptors/criticality.js';
 import { clientDeadline } from '../interceptors/deadline.js';
@@ -31,9 +32,11 @@ import {
   type RetryOptions,
 } from '../interceptors/effective-policy.js';
 import { HedgeShare } from '../interceptors/hedge.js';
+import { keyHeader } from '../interceptors/idempotency-key.js';
 import { ShortestAnswer } from '../interceptors/latency.js';
 import { clientPropagation } from '../interceptors/propagation.js';
 import { clientRetry } from '../interceptors/retry.js';
+import { clientThrottle, Throttle, type ThrottleOptions, throttleTerms } from '../interceptors/throttle.js';
 import type { GrpcClientOptions } from '../transports/grpc/client.js';
 import type { ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
@@ -58,6 +61,8 @@ export interface ClientOptions {
   readonly budget?: BudgetOptions;
   /** Of each address. `false`: none. */
   readonly breaker?: BreakerOptions | false;
+  /** What this client does when servers refuse most of its calls for overload: it sends fewer. `false`: nothing. */
+  readonly throttle?: ThrottleOptions | false;
   /** For one method, by its name in TypeScript; goes before what is said for all. */
   readonly methods?: Readonly<Record<string, MethodOptions>>;
   /** Sent with every call; a call's own header of the same name takes its place. */
@@ -96,6 +101,8 @@ export function createClient<S extends ServiceType>(
   );
   const budget = new RetryBudget(clock, options.budget);
   const breaker = options.breaker === false ? undefined : breakerTerms(options.breaker);
+  const throttle =
+    options.throttle === false ? undefined : new Throttle(throttleTerms(options.throttle), clock, random);
   const transport = transportOf(service, address, options, { events, random, breaker });
   const balancer = transport instanceof Balancer ? transport : undefined;
   const shared: ClientShared = {
@@ -105,14 +112,20 @@ export function createClient<S extends ServiceType>(
     events,
     hedges: new HedgeShare(),
     shortest: new ShortestAnswer(clock),
+    throttle,
     elsewhere: balancer === undefined ? () => false : (call) => balancer.elsewhere(call),
+    carriesHeaders: () => transport.carriesHeaders !== false,
     balanced: balancer !== undefined,
   };
   const stages: Staged[] = [
     { stage: 'trace', side: 0, interceptor: clientPropagation },
     { stage: 'trace', side: 1, interceptor: clientCriticality },
     { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
+    { stage: 'key', side: 0, interceptor: clientKey(shared, options) },
     { stage: 'encode', side: 0, interceptor: clientCodec },
+    ...(throttle === undefined
+      ? []
+      : [{ stage: 'throttle', side: 0, interceptor: clientThrottle(throttle, events) } as const]),
     { stage: 'retry', side: 0, interceptor: clientRetry(shared, options) },
     ...(options.interceptors ?? []).map((one) =>
       typeof one === 'function'
@@ -121,6 +134,11 @@ export function createClient<S extends ServiceType>(
     ),
   ];
   const headers = options.headers === undefined ? undefined : new HeaderMap(options.headers);
+  if (headers?.has(keyHeader)) {
+    throw new TypeError(
+      `headers names ${keyHeader}, and then every call would be the same one; give each call its own idempotencyKey`,
+    );
+  }
   const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> =>
     transport.close(milliseconds(grace, 'grace'));
   const client: Record<string | symbol, unknown> = Object.create(null);

@@ -20,6 +20,8 @@ export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKin
   readonly response: Codec<Res>;
   readonly errors?: readonly MethodError[];
   readonly policy?: Policy;
+  /** The property of the request that is the idempotency key: the policy's `keyField` as it is called in TypeScript. */
+  readonly keyProperty?: string;
   /** What a caller may pass: `Req`, with fields that have a default left out. Type level only. */
   readonly [init]?: Init;
 }

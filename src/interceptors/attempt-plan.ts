@@ -10,8 +10,10 @@ import type { ClientEventHub } from './client-events.js';
 import type { EffectivePolicy } from './effective-policy.js';
 import { repeatable } from './effective-policy.js';
 import { type HedgePlan, type HedgeShare, hedgePlan } from './hedge.js';
+import { keyHeader } from './idempotency-key.js';
 import { LatencyWindow, type ShortestAnswer } from './latency.js';
-import { keyHeader, ownerHeader, type RetryTerms } from './retry-rules.js';
+import { ownerHeader, type RetryTerms } from './retry-rules.js';
+import type { Throttle } from './throttle.js';
 
 /** What all methods of a client share. */
 export interface ClientShared {
@@ -21,8 +23,12 @@ export interface ClientShared {
   readonly events: ClientEventHub;
   readonly hedges: HedgeShare;
   readonly shortest: ShortestAnswer;
+  /** Hears of calls that failed; undefined: it is switched off. */
+  readonly throttle: Throttle | undefined;
   /** Whether there is an endpoint that this call has not been to. */
   readonly elsewhere: (call: Call) => boolean;
+  /** Whether a header reaches the server; an idempotency key in one is no key where it does not. */
+  readonly carriesHeaders: () => boolean;
   /** Whether endpoints are chosen per attempt, and want to hear how each went. */
   readonly balanced: boolean;
 }
@@ -56,7 +62,8 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
 
 /** Whether this call may run twice. */
 export function mayRepeat(plan: AttemptPlan, call: Call): boolean {
-  return plan.repeatable || (call.hasHeaders && call.headers.has(keyHeader));
+  if (plan.repeatable || call.idempotencyKey !== undefined) return true;
+  return call.hasHeaders && call.headers.has(keyHeader) && plan.carriesHeaders();
 }
 
 const nobody: Ownership = { owner: undefined, elsewhere: false };

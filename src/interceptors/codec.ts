@@ -39,7 +39,11 @@ export const serverCodec: Interceptor = (method, next) => {
     if (manyRequests) call.decodeItem = (bytes) => decodeRequest(method, bytes, call);
     else call.request = decodeRequest(method, call.request as Uint8Array, call);
     const response = await next(call);
-    return answers && !manyResponses ? method.response.encode(response, call.encoding) : response;
+    if (!answers || manyResponses) return response;
+    const { encoded } = call;
+    // An interceptor may have put another response in its place.
+    if (encoded !== undefined && encoded.response === response) return encoded.bytes;
+    return method.response.encode(response, call.encoding);
   };
 };
 

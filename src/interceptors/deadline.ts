@@ -80,7 +80,7 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
       if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
-      arm(call, ms, clock, () => exceeded(method, ms, call.handlerStarted ? 'executed' : 'not-executed'));
+      arm(call, ms, clock, () => exceeded(method, ms, call.disposition));
       // The caller is answered at the deadline even while the handler still thinks.
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
@@ -103,7 +103,7 @@ export function discardLate(stage: DiscardStage, events: ServerEventHub): Interc
 
 /** Why nobody waits for a call any more; undefined while somebody does. For the last look before a commit. */
 export function unwanted(call: Call): RpcError | undefined {
-  const disposition = call.handlerStarted ? 'executed' : 'not-executed';
+  const { disposition } = call;
   if (call.aborted !== undefined) return call.aborted.withDisposition(disposition);
   const left = call.deadline?.remaining();
   return left === undefined || left > 0 ? undefined : exceeded(call.method, left, disposition);

@@ -8,9 +8,9 @@ import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
-import { declarationOf, isDownstream } from '../call/status.js';
+import { declarationOf, declaredCode, isDownstream } from '../call/status.js';
 import type { Code } from '../contract/code.js';
-import { streamsResponse } from '../contract/method.js';
+import { type MethodType, streamsResponse } from '../contract/method.js';
 
 /** Server, stage `transport`: after this only an RpcError or a declared error leaves. */
 export function failure(logger: Logger): Interceptor {
@@ -42,7 +42,7 @@ function guardItems(call: Call, logger: Logger): void {
 
 function safe(call: Call, error: unknown, logger: Logger): unknown {
   if (declarationOf(call.method, error) !== undefined) return error;
-  const disposition = call.handlerStarted ? 'executed' : 'not-executed';
+  const { disposition } = call;
   if (isRpcError(error) && !isDownstream(error)) return error.withDisposition(disposition);
   const correlationId = call.correlationId;
   logger.error(
@@ -61,6 +61,13 @@ function safe(call: Call, error: unknown, logger: Logger): unknown {
     ],
     disposition,
   });
+}
+
+/** The code that the caller sees of what a handler failed with. */
+export function leavingCode(method: MethodType, error: unknown): Code {
+  if (declarationOf(method, error) !== undefined) return declaredCode;
+  if (!isRpcError(error)) return 'INTERNAL';
+  return isDownstream(error) ? downstreamCode(error.code) : error.code;
 }
 
 /** Only what the caller can act on in the same way keeps its code. */

@@ -66,7 +66,8 @@ export type Execution =
 
 /**
  * The handler's part: runs inside the transaction and resolves to the outcome to be recorded. When it rejects,
- * everything is rolled back, and the store's `execute` rejects with the same error.
+ * everything is rolled back, and the store's `execute` rejects with the same error. It is called in the async context of
+ * the call to `execute`.
  */
 export type Work<Tx, T> = (tx: Tx) => Promise<T>;
 

@@ -5,11 +5,11 @@ import type { EventHub } from '../call/events.js';
 import type { Handler, Interceptor, Placement, ServerStage, Staged } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
-import { milliseconds } from '../contract/duration.js';
+import { duration, milliseconds } from '../contract/duration.js';
 import type { ServiceType } from '../contract/service.js';
-import { duration } from '../interceptors/effective-policy.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
 import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
+import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
@@ -19,10 +19,17 @@ import type { ServerTls } from '../transports/tls.js';
 import { type GateOptions, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { healthService } from './health.js';
+import { KeyedCalls } from './keyed-calls.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
 
-export interface ServerOptions extends GateOptions {
+export interface ServerOptions<Tx = unknown> extends GateOptions {
+  /**
+   * Where the answers of KEYED calls are kept, in the transaction of what their handlers write: `sqliteStore(path)`,
+   * `postgresStore(pool)`, `memoryStore()` for tests. Needed to serve a KEYED method. Whoever made it closes it, after
+   * the server.
+   */
+  readonly store?: IdempotencyStore<Tx>;
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
   readonly logger?: Logger;
@@ -49,16 +56,17 @@ export type Listening<O extends ListenOptions> = {
   readonly [K in keyof O]: K extends 'memory' ? O[K] : string;
 };
 
-export interface Server {
+/** `Tx` is what the handlers of KEYED methods find in `call.tx`: the store says. */
+export interface Server<Tx = unknown> {
   /** Adds a service. Throws a TypeError when a method has no handler, or the service is there already. */
-  add<S extends ServiceType>(service: S, handlers: Handlers<S>): Server;
+  add<S extends ServiceType>(service: S, handlers: Handlers<S, Tx>): Server<Tx>;
   /** Adds an interceptor to every method; without a place it stands after decoding, where it sees messages. */
-  use(interceptor: Interceptor, placement?: Placement<ServerStage>): Server;
+  use(interceptor: Interceptor, placement?: Placement<ServerStage>): Server<Tx>;
   /**
    * Serves the services that come from `.proto` on a grpc-js server of your own, beside what it serves already; its
    * ports and its shutdown stay yours.
    */
-  mount(server: GrpcJsServer): Server;
+  mount(server: GrpcJsServer): Server<Tx>;
   /** May be called once. Throws an Error when an address cannot be bound; nothing then stays bound. */
   listen<O extends ListenOptions>(options: O): Promise<Listening<O>>;
   /** What the health service says of the server, or of one service by its full name; all are serving at first. */
@@ -81,12 +89,12 @@ export interface Server {
  * server.add(TradeHistory, { getLastSale: async ({ fish }) => sales.get(fish) ?? fail(fish) });
  * const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
  */
-export function createServer(options: ServerOptions = {}): Server {
+export function createServer<Tx = unknown>(options: ServerOptions<Tx> = {}): Server<Tx> {
   return new HawserServer(options);
 }
 
-class HawserServer implements Server {
-  readonly #options: ServerOptions;
+class HawserServer<Tx> implements Server<Tx> {
+  readonly #options: ServerOptions<Tx>;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #services = new Map<ServiceType, Map<string, Handler>>();
@@ -102,7 +110,9 @@ class HawserServer implements Server {
   readonly #limiter: Limiter | undefined;
   readonly #gates: readonly Staged[];
 
-  constructor(options: ServerOptions) {
+  readonly #keyed: KeyedCalls;
+
+  constructor(options: ServerOptions<Tx>) {
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
     this.#events = serverEvents(this.#logger);
@@ -111,6 +121,10 @@ class HawserServer implements Server {
     this.#limiter = admissionLimiter(options.admission, this.#clock, this.#events);
     const context = { clock: this.#clock, logger: this.#logger, events: this.#events };
     this.#gates = gates(options, this.#limiter, context);
+    this.#keyed = new KeyedCalls(options.store as IdempotencyStore | undefined, {
+      ...context,
+      maxTimeout: this.#maxTimeout,
+    });
   }
 
   admission(): AdmissionStatus | undefined {
@@ -125,7 +139,7 @@ class HawserServer implements Server {
     return this.#events.on(name, fn);
   }
 
-  add<S extends ServiceType>(service: S, handlers: Handlers<S>): this {
+  add<S extends ServiceType>(service: S, handlers: Handlers<S, Tx>): this {
     this.#assertOpen('add a service');
     for (const other of this.#services.keys()) {
       if (other.name === service.name && other.idl === service.idl) {
@@ -145,6 +159,8 @@ class HawserServer implements Server {
 
   mount(server: GrpcJsServer): this {
     if (this.#closing !== undefined) throw new Error('cannot mount: the server is closed; make a new one');
+    this.#keyed.check(this.#services.keys());
+    this.#keyed.start();
     this.#fixed = true;
     this.#addStandardServices();
     mountGrpc(server, this.#dispatcher('proto'));
@@ -159,6 +175,8 @@ class HawserServer implements Server {
     if (grpc === undefined && thrift === undefined && memory === undefined) {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }
+    this.#keyed.check(this.#services.keys());
+    this.#keyed.start();
     this.#listening = true;
     this.#fixed = true;
     const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
@@ -188,7 +206,10 @@ class HawserServer implements Server {
   close({ grace = 10_000 }: { readonly grace?: number | string } = {}): Promise<void> {
     const ms = milliseconds(grace, 'grace');
     this.#health.shutdown();
-    this.#closing ??= Promise.all(this.#listeners.map((listener) => listener.close(ms))).then(() => {});
+    const until = this.#clock.now() + ms;
+    this.#closing ??= Promise.all(this.#listeners.map((listener) => listener.close(ms))).then(() =>
+      this.#keyed.close(Math.max(0, until - this.#clock.now())),
+    );
     return this.#closing;
   }
 
@@ -221,6 +242,7 @@ class HawserServer implements Server {
       events: this.#events,
       maxTimeout: this.#maxTimeout,
       gates: this.#gates,
+      keyed: this.#keyed.staged(this.#interceptors),
     });
   }
 

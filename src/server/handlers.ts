@@ -5,7 +5,15 @@ import { type MethodType, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 
 /** What a handler gets beside the request. */
-export type ServerCall = Pick<
+export interface ServerCall<Tx = unknown> extends CallView {
+  /**
+   * The transaction of the server's store, in a KEYED method: what is written through it commits together with the answer,
+   * or not at all. Of no use once the handler has returned; undefined in other methods.
+   */
+  readonly tx: Tx;
+}
+
+type CallView = Pick<
   Call,
   | 'method'
   | 'deadline'
@@ -17,31 +25,34 @@ export type ServerCall = Pick<
   | 'responseHeaders'
   | 'responseTrailers'
   | 'correlationId'
+  | 'idempotencyKey'
 >;
 
 type Many<T> = AsyncIterable<T> | Iterable<T>;
 
 /** The handler of one method. A request or a response that streams is an AsyncIterable. */
-export type HandlerOf<M> =
+export type HandlerOf<M, Tx = unknown> =
   M extends MethodType<infer Req, infer Res, infer Kind, infer _Init>
     ? Kind extends 'unary'
-      ? (request: Req, call: ServerCall) => Promise<Res> | Res
+      ? (request: Req, call: ServerCall<Tx>) => Promise<Res> | Res
       : Kind extends 'oneway'
-        ? (request: Req, call: ServerCall) => Promise<void> | void
+        ? (request: Req, call: ServerCall<Tx>) => Promise<void> | void
         : Kind extends 'server'
-          ? (request: Req, call: ServerCall) => Many<Res>
+          ? (request: Req, call: ServerCall<Tx>) => Many<Res>
           : Kind extends 'client'
-            ? (requests: AsyncIterable<Req>, call: ServerCall) => Promise<Res> | Res
-            : (requests: AsyncIterable<Req>, call: ServerCall) => Many<Res>
+            ? (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Promise<Res> | Res
+            : (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Many<Res>
     : never;
 
 /** An implementation: an object or an instance of a class with a function for each method. */
-export type Handlers<S extends ServiceType> = { readonly [K in keyof S['methods']]: HandlerOf<S['methods'][K]> };
+export type Handlers<S extends ServiceType, Tx = unknown> = {
+  readonly [K in keyof S['methods']]: HandlerOf<S['methods'][K], Tx>;
+};
 
 type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 
 /** The handlers of a service by local name. Throws a TypeError that names every method without one. */
-export function bindHandlers<S extends ServiceType>(service: S, handlers: Handlers<S>): Map<string, Handler> {
+export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Handlers<S, Tx>): Map<string, Handler> {
   if (typeof handlers !== 'object' || handlers === null) {
     throw new TypeError(`the handlers of ${service.name} must be an object with a function for each method`);
   }

@@ -36,6 +36,8 @@ export interface RoutesInit {
   readonly maxTimeout?: number | undefined;
   /** Who may call, and how much; see gates.ts. */
   readonly gates?: readonly Staged[];
+  /** What KEYED methods pass; see keyed-calls.ts. */
+  readonly keyed?: readonly Staged[];
 }
 
 /** An interceptor of the user's; without a place it stands after decoding, where it sees messages. Throws a TypeError. */
@@ -59,6 +61,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },
     { stage: 'handler', side: 0, interceptor: discardLate('handler', events) },
     ...(init.gates ?? []),
+    ...(init.keyed ?? []),
     ...init.interceptors,
   ];
   // Twins in both IDLs have the same name, and the memory transport serves both.

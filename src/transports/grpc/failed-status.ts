@@ -52,7 +52,9 @@ function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {
   const declaration = declarationOf(call.method, reason);
   if (declaration !== undefined) return statusOfDeclared(reason as Error, declaration, call.encoding);
   // No one else's word on whether our handler ran: it did, so that is what the caller hears.
-  if (isRpcError(reason)) return call.handlerStarted ? reason.withDisposition('executed') : reason;
+  if (isRpcError(reason)) {
+    return call.handlerStarted || call.verdict !== undefined ? reason.withDisposition(call.disposition) : reason;
+  }
   logger.error({ err: reason, method: call.method.path, peer: call.peer.address }, 'the call failed');
   return new RpcError('INTERNAL', 'the server failed', { disposition: call.handlerStarted ? 'executed' : 'unknown' });
 }

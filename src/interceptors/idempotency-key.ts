@@ -1,0 +1,111 @@
+/**
+ * The text that names one effect. A UUIDv7 holds the time when it was made, so a server that has forgotten its record
+ * still knows that it is too old to be new, and never runs it again; of any other key the promise ends when its record is
+ * deleted. Rules: RFC 9562; IETF draft-ietf-httpapi-idempotency-key-header (the value may be a quoted SF-string).
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../call/clock.js';
+import type { MethodType } from '../contract/method.js';
+
+export const keyHeader = 'idempotency-key';
+/** On an answer that was not made for this call: it is the one that the key's first call got. */
+export const replayedHeader = 'idempotent-replayed';
+/** On a call made by a KEYED handler: the transactions that wait for it, by the names of their stores. */
+export const transactionHeader = 'hawser-transaction';
+
+export const longestKey = 255;
+
+const legal = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
+const version7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+/** A key, or what is wrong with it: the name of the fault, and the rest of a sentence that begins with whose key it is. */
+export type ParsedKey =
+  | { readonly key: string }
+  | { readonly fault: 'IDEMPOTENCY_KEY_MALFORMED' | 'IDEMPOTENCY_KEY_TOO_LONG'; readonly problem: string };
+
+export function parseKey(text: string): ParsedKey {
+  // Every key of our own clients takes this way.
+  if (text.length <= longestKey && text.charCodeAt(0) !== 0x22 && legal.test(text)) return { key: text };
+  const inner = quoted.exec(text)?.[1]?.replace(/\\(.)/g, '$1');
+  const key = inner ?? text;
+  if (key.length > longestKey) {
+    const problem = `has ${key.length} characters; a key has at most ${longestKey}`;
+    return { fault: 'IDEMPOTENCY_KEY_TOO_LONG', problem };
+  }
+  if (!legal.test(key) || (inner === undefined && text.startsWith('"'))) {
+    const problem = `is ${JSON.stringify(text)}; a key is 1 to ${longestKey} printable ASCII characters without a space at either end, bare or as a quoted string`;
+    return { fault: 'IDEMPOTENCY_KEY_MALFORMED', problem };
+  }
+  return { key };
+}
+
+/** When a UUIDv7 was made, ms since the Unix epoch; undefined for any other key. */
+export function keyTime(key: string): number | undefined {
+  if (key.length !== 36) return undefined;
+  const match = version7.exec(key);
+  return match === null ? undefined : Number.parseInt(`${match[1]}${match[2]}`, 16);
+}
+
+/** The property of a request that is its key, when the IDL names one. */
+export function keyPropertyOf(method: MethodType): string | undefined {
+  return method.keyProperty ?? method.policy.keyField;
+}
+
+interface Sequence {
+  ms: number;
+  count: number;
+}
+
+const sequences = new WeakMap<Clock, Sequence>();
+/** ms; a wall clock that was set back by more is followed, for keys from the future are refused. */
+const mostBehind = 1_000;
+
+/**
+ * A key for one call: a UUIDv7, above every one before it in this process. Keep it where a restart finds it, and a
+ * call that is made again after the restart has its effect once.
+ */
+export function newIdempotencyKey(clock: Clock = systemClock): string {
+  const wall = Math.floor(clock.wallTime());
+  const random = randomUUID();
+  let last = sequences.get(clock);
+  if (last === undefined || wall > last.ms || wall < last.ms - mostBehind) {
+    last ??= { ms: 0, count: 0 };
+    sequences.set(clock, last);
+    last.ms = wall;
+    last.count = Number.parseInt(random.slice(0, 3), 16) & 0x7ff;
+  } else if (last.count < 0xfff) last.count += 1;
+  else {
+    last.ms += 1;
+    last.count = 0;
+  }
+  const time = last.ms.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${last.count.toString(16).padStart(3, '0')}${random.slice(18)}`;
+}
+
+/** Names of steps that do not begin with a UUID are below this one. */
+const ownNamespace = '8c9e2f64-2f0b-5d1c-9a54-6b1f0e7d3a21';
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * The key of one step of a keyed call that has its effect elsewhere, outside the call's transaction: a UUIDv5, the same
+ * however often the call is run, so the service that does the step can tell a repetition.
+ *
+ * @example
+ * await cards.charge({ amount }, { idempotencyKey: childKey(call.idempotencyKey, 'charge') });
+ */
+export function childKey(parent: string, step: string): string {
+  const namespace = uuid.test(parent) ? parent : version5(ownNamespace, parent);
+  return version5(namespace, step);
+}
+
+function version5(namespace: string, name: string): string {
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name)
+    .digest();
+  hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
+  hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
+  const hex = hash.toString('hex', 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

@@ -1,0 +1,319 @@
+/**
+ * Server, stage `idempotency`: a call of a KEYED method runs in a transaction of the store, and with a key its answer
+ * commits together with what it wrote, so every later call with the key gets that answer and no second effect.
+ * What is decided from a key stands here; one execution and its waiters are in keyed-execution.ts, records in the store.
+ * Rules: RIFL (SOSP 2015); IETF draft-ietf-httpapi-idempotency-key-header.
+ */
+import type { Call } from '../call/call.js';
+import type { Clock } from '../call/clock.js';
+import type { Handler, Interceptor } from '../call/interceptor.js';
+import type { Logger } from '../call/logger.js';
+import { RpcError } from '../call/rpc-error.js';
+import { declarationOf } from '../call/status.js';
+import type { MethodType } from '../contract/method.js';
+import { discard, serverDeadline, unwanted } from './deadline.js';
+import { fingerprintOf, sameRequest } from './fingerprint.js';
+import { keyHeader, keyPropertyOf, keyTime, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
+import { type IdempotencyStore, recordName, type StoredRecord } from './idempotency-store.js';
+import { type Answer, type ExecutionContext, KeyedExecution, nameOf, withTransaction } from './keyed-execution.js';
+import { knownKeysOf } from './known-keys.js';
+import type { IdempotencyOutcome, ServerEventHub } from './server-events.js';
+
+export interface IdempotencyContext {
+  readonly store: IdempotencyStore;
+  readonly clock: Clock;
+  readonly events: ServerEventHub;
+  readonly logger: Logger;
+  /** The server's own, ms. */
+  readonly maxTimeout: number | undefined;
+  /** Executions whose handler runs. */
+  readonly running: Set<Call>;
+  /** Whether interceptors of the user's see the response outside this stage, so that a replay must be a message. */
+  readonly observed: boolean;
+  readonly onCall: () => void;
+}
+
+/** ms; how far two clocks may be apart. */
+const skew = 300_000;
+
+export function serverIdempotency(context: IdempotencyContext): Interceptor {
+  return (method, next) => {
+    if (!isKeyed(method)) return next;
+    const stage = new KeyedStage(method, next, context);
+    return (call) => stage.handle(call);
+  };
+}
+
+export function isKeyed({ policy, kind }: MethodType): boolean {
+  return policy.idempotency === 'KEYED' && kind === 'unary';
+}
+
+class KeyedStage {
+  readonly #method: MethodType;
+  readonly #next: Handler;
+  readonly #context: IdempotencyContext;
+  readonly #execution: ExecutionContext;
+  readonly #service: string;
+  readonly #property: string | undefined;
+  readonly #storeName: string;
+
+  constructor(method: MethodType, next: Handler, context: IdempotencyContext) {
+    const { store, clock, events, maxTimeout } = context;
+    this.#method = method;
+    this.#next = next;
+    this.#context = context;
+    this.#service = withMajor(method.service);
+    this.#property = keyPropertyOf(method);
+    this.#storeName = nameOf(store);
+    this.#execution = {
+      ...context,
+      known: knownKeysOf<KeyedExecution>(store),
+      run: serverDeadline(clock, events, maxTimeout)(method, next),
+    };
+  }
+
+  async handle(call: Call): Promise<unknown> {
+    this.#context.onCall();
+    this.#refuseNested(call);
+    const key = this.#keyOf(call);
+    if (key === undefined) return this.#runWithoutKey(call);
+    const { store, clock } = this.#context;
+    const now = clock.wallTime();
+    const made = keyTime(key);
+    if (made !== undefined) this.#checkAge(call, key, made, now);
+    call.idempotencyKey = key;
+
+    const fingerprint = fingerprintOf(call.request as object, this.#property);
+    const id = { principal: call.principal, service: this.#service, method: this.#method.name, key };
+    const name = recordName(id);
+    const { known } = this.#execution;
+    const kept = known.find(name, now);
+    if (kept !== undefined) return this.#replay(call, kept, fingerprint, 'replayed');
+
+    const running = known.running(name);
+    if (running !== undefined) {
+      if (running.idl !== this.#method.service.idl) throw otherIdl(call, running.idl);
+      if (!sameRequest(running.fingerprint, fingerprint)) throw this.#mismatch(call);
+      const { record } = await running.attach(call);
+      return this.#replay(call, record, fingerprint, 'attached');
+    }
+    const expiresAt = (made ?? now) + store.retention + skew;
+    const record = { id, fingerprint, trace: traceOf(call), expiresAt };
+    const answer = await new KeyedExecution(this.#execution, record, name, call).begin();
+    return this.#answer(call, answer, fingerprint);
+  }
+
+  /** The answer for the call that asked first: of its own execution, or one that is recorded. */
+  #answer(call: Call, { record, ran }: Answer, fingerprint: Uint8Array): unknown {
+    if (ran === undefined) return this.#replay(call, record, fingerprint, 'replayed');
+    copyAnswerHeaders(ran.call, call);
+    if (ran.outcome.kind === 'declared') throw ran.error;
+    call.encoded = { response: ran.response, bytes: ran.outcome.bytes };
+    return ran.response;
+  }
+
+  /** The stored bytes, as they are; a declared error as its class. */
+  #replay(call: Call, record: StoredRecord, fingerprint: Uint8Array, how: 'replayed' | 'attached'): unknown {
+    const { outcome } = record;
+    const idl = outcome.encoding === 'proto' ? 'proto' : 'thrift';
+    call.verdict = undefined;
+    if (idl !== this.#method.service.idl) throw otherIdl(call, idl);
+    if (!sameRequest(record.fingerprint, fingerprint)) throw this.#mismatch(call);
+    this.#tell(call, how);
+    call.verdict = 'executed';
+    call.responseHeaders.set(replayedHeader, 'true');
+    if (record.trace !== '') call.trace?.link(record.trace, { 'hawser.link': 'idempotent-replay' });
+    if (outcome.kind === 'declared') {
+      const type = this.#method.errors.find((one) => one.type.typeName === outcome.type)?.type;
+      if (type !== undefined) throw type.codec.decode(outcome.bytes, outcome.encoding);
+      throw new RpcError(
+        'INTERNAL',
+        `the recorded answer of ${this.#method.path} is the error ${outcome.type}, which this version does not declare`,
+        { reason: 'IDEMPOTENCY_RECORD_UNREADABLE' },
+      );
+    }
+    const { response: codec } = this.#method;
+    const sameEncoding = outcome.encoding === call.encoding;
+    const response =
+      sameEncoding && !this.#context.observed ? undefined : codec.decode(outcome.bytes, outcome.encoding);
+    const bytes = sameEncoding ? outcome.bytes : codec.encode(response, call.encoding);
+    call.encoded = { response, bytes };
+    return response;
+  }
+
+  /** In its transaction, and unrecorded: what plain gRPC and Thrift promise, and no half effects. */
+  async #runWithoutKey(call: Call): Promise<unknown> {
+    const { store, events } = this.#context;
+    if (this.#method.policy.keyRequired === true) {
+      this.#tell(call, 'refused');
+      throw new RpcError(
+        'INVALID_ARGUMENT',
+        `${this.#method.path} needs an idempotency key: send one in the header ${keyHeader}${this.#property === undefined ? '' : `, or in the field ${this.#property}`}`,
+        { reason: 'IDEMPOTENCY_KEY_REQUIRED', disposition: 'not-executed' },
+      );
+    }
+    let failure: { readonly error: unknown } | undefined;
+    const failed = (error: unknown): unknown => {
+      failure = { error };
+      return error;
+    };
+    const handle = this.#next;
+    try {
+      const { error, response } = await store.transact(
+        async (tx) => {
+          const late = unwanted(call);
+          if (late !== undefined) throw failed(discard(call, 'queue', late, events));
+          call.tx = tx;
+          call.transactions = withTransaction(call, this.#storeName);
+          try {
+            const response = await untilAborted(call, handle);
+            call.encoded = { response, bytes: this.#method.response.encode(response, call.encoding) };
+            return { response, error: undefined };
+          } catch (error) {
+            // A declared error is an answer: what was written with it commits.
+            if (declarationOf(this.#method, error) !== undefined) return { response: undefined, error };
+            throw failed(error);
+          }
+        },
+        () => {
+          const late = unwanted(call);
+          if (late !== undefined) throw failed(discard(call, 'commit', late, events));
+        },
+      );
+      this.#tell(call, 'unkeyed');
+      if (error !== undefined) throw error;
+      return response;
+    } catch (error) {
+      if (failure?.error === error) {
+        this.#tell(call, 'failed');
+        if (store.transactional) call.verdict = 'not-executed';
+      } else if (error instanceof RpcError) call.verdict = error.disposition;
+      throw error;
+    }
+  }
+
+  /** The key, from the header, the field, or both alike; undefined when there is none. */
+  #keyOf(call: Call): string | undefined {
+    const headers = call.hasHeaders ? call.headers.getAll(keyHeader) : [];
+    const field = this.#property === undefined ? undefined : (call.request as Record<string, unknown>)[this.#property];
+    if (headers.length === 0 && (field === undefined || field === '')) return undefined;
+    const inHeader = headers.length === 0 ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);
+    const inField =
+      field === undefined || field === '' ? undefined : this.#parsed(call, `the field ${this.#property}`, [field]);
+    if (inHeader !== undefined && inField !== undefined && inHeader !== inField) {
+      throw this.#refusedKey(
+        call,
+        'IDEMPOTENCY_KEY_AMBIGUOUS',
+        `${this.#method.path} was given two idempotency keys: ${JSON.stringify(inHeader)} in the header and ${JSON.stringify(inField)} in the field ${this.#property}`,
+      );
+    }
+    return inField ?? inHeader;
+  }
+
+  #parsed(call: Call, place: string, values: readonly unknown[]): string {
+    const [text] = values;
+    if (values.length > 1 || typeof text !== 'string') {
+      const what = values.length > 1 ? `came ${values.length} times` : 'is no text';
+      throw this.#refusedKey(call, 'IDEMPOTENCY_KEY_MALFORMED', `${place} ${what}; a call has one key`);
+    }
+    const parsed = parseKey(text);
+    if ('fault' in parsed) throw this.#refusedKey(call, parsed.fault, `${place} ${parsed.problem}`);
+    return parsed.key;
+  }
+
+  #checkAge(call: Call, key: string, made: number, now: number): void {
+    const { retention } = this.#context.store;
+    if (made > now + skew) {
+      throw this.#refusedKey(
+        call,
+        'IDEMPOTENCY_KEY_IN_FUTURE',
+        `the idempotency key ${key} was made at ${when(made)}, and here it is ${when(now)}; clocks may be ${skew / 60_000} minutes apart`,
+      );
+    }
+    if (now - made < retention) return;
+    this.#tell(call, 'expired');
+    throw new RpcError(
+      'FAILED_PRECONDITION',
+      `the idempotency key ${key} was made at ${when(made)}; keys are remembered for ${retention / 60_000} minutes, so whether it had its effect is no longer known, and it is never run again`,
+      { reason: 'IDEMPOTENCY_KEY_EXPIRED', disposition: 'not-executed' },
+    );
+  }
+
+  /** A call inside a KEYED handler of the same store would wait for the transaction that waits for it. */
+  #refuseNested(call: Call): void {
+    if (!call.hasHeaders) return;
+    const held = call.headers.get(transactionHeader);
+    if (held === undefined) return;
+    call.transactions = held.slice(0, 400);
+    if (!held.split(',').includes(this.#storeName)) return;
+    this.#tell(call, 'refused');
+    throw new RpcError(
+      'FAILED_PRECONDITION',
+      `${this.#method.path} was called from inside a KEYED handler whose transaction is in the same store, and would wait for it; do this work through that handler's own call.tx`,
+      { reason: 'NESTED_TRANSACTION', disposition: 'not-executed' },
+    );
+  }
+
+  #refusedKey(call: Call, reason: string, message: string): RpcError {
+    this.#tell(call, 'refused');
+    return new RpcError('INVALID_ARGUMENT', message, { reason, disposition: 'not-executed' });
+  }
+
+  #mismatch(call: Call): RpcError {
+    this.#tell(call, 'mismatched');
+    return new RpcError(
+      'INVALID_ARGUMENT',
+      `the idempotency key ${JSON.stringify(call.idempotencyKey)} was used for another request of ${this.#method.path}; make a new key for a new request`,
+      { reason: 'IDEMPOTENCY_KEY_REUSED', disposition: 'not-executed' },
+    );
+  }
+
+  #tell(call: Call, outcome: IdempotencyOutcome): void {
+    const { events, store } = this.#context;
+    if (events.wants('idempotency')) {
+      events.emit('idempotency', { method: this.#method, outcome, store: store.name, call });
+    }
+  }
+}
+
+/** A service of the same name in both IDLs has one set of keys; its messages cannot stand for each other's. */
+function otherIdl(call: Call, idl: 'proto' | 'thrift'): RpcError {
+  const wire = idl === 'proto' ? 'gRPC' : 'Thrift';
+  return new RpcError(
+    'FAILED_PRECONDITION',
+    `the idempotency key ${JSON.stringify(call.idempotencyKey)} was used over ${wire}, and its answer is a ${wire} message; repeat the call over ${wire}`,
+    { reason: 'IDEMPOTENCY_KEY_OF_OTHER_IDL', disposition: 'not-executed' },
+  );
+}
+
+/** Major 0 and 1 are what a service without a version is, so that declaring one forgets no keys. */
+function withMajor({ name, version }: MethodType['service']): string {
+  const major = Number.parseInt(version ?? '1', 10);
+  return major <= 1 || new RegExp(`(?:^|\\.)v${major}(?![0-9])`).test(name) ? name : `${name}@${major}`;
+}
+
+/** Rejects when nobody waits for the call any more, so that its transaction does not outlive it. */
+function untilAborted(call: Call, handle: Handler): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    call.onAbort(reject);
+    handle(call).then(resolve, reject);
+  });
+}
+
+function copyAnswerHeaders(from: Call, to: Call): void {
+  if (from.hasResponseHeaders) for (const [name, value] of from.responseHeaders) to.responseHeaders.append(name, value);
+  if (from.hasResponseTrailers) {
+    for (const [name, value] of from.responseTrailers) to.responseTrailers.append(name, value);
+  }
+}
+
+/** Who ran, for the links of replays. */
+function traceOf(call: Call): string {
+  if (call.trace !== undefined) return call.trace.traceparent;
+  const sent = call.hasHeaders ? call.headers.get('traceparent') : undefined;
+  return sent !== undefined && sent.length <= 128 ? sent : '';
+}
+
+function when(ms: number): string {
+  return new Date(ms).toISOString();
+}
