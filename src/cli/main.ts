@@ -15,6 +15,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import('./generate.js'),
   call: () => import('./call.js'),
   explain: () => import('./explain.js'),
+  breaking: () => import('./breaking.js'),
+  store: () => import('./store.js'),
 };
 
 async function main(args: readonly string[]): Promise<number> {
