@@ -64,6 +64,7 @@ export type {
   ServerDiscardedEvent,
   ServerEvents,
 } from './interceptors/server-events.js';
+export type { ThrottleOptions } from './interceptors/throttle.js';
 export {
   createServer,
   type ListenAddress,

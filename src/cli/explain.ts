@@ -13,6 +13,7 @@ import { streamsRequest, streamsResponse } from '../contract/method.js';
 import type { Policy } from '../contract/policy.js';
 import { defaultMaxTimeout } from '../interceptors/deadline.js';
 import { effectivePolicy, type Governed, type Held, repeatable } from '../interceptors/effective-policy.js';
+import { throttleTerms } from '../interceptors/throttle.js';
 import { registryOf } from './dynamic-proto.js';
 import { UsageError } from './usage.js';
 
@@ -147,6 +148,7 @@ export function explain(service: string, method: Named): string {
         : `${hedge.value.delay === undefined ? `after percentile ${hedge.value.percentile}` : `after ${time(hedge.value.delay)}`}, ${hedge.value.maxCopies ?? 2} copies`,
       hedge.source,
     ],
+    ['throttle', throttleText(), 'default'],
     ...others(method),
   ];
   const widths = [0, 1].map((at) => Math.max(...rows.map((cells) => (cells[at] as string).length)));
@@ -164,6 +166,12 @@ export function explain(service: string, method: Named): string {
 
 function row<T>(option: string, { value, source }: Held<T>, print: (value: T) => string): [string, string, string] {
   return [option, print(value), source];
+}
+
+/** Of the client as a whole: no IDL says anything of it. */
+function throttleText(): string {
+  const { multiplier, minimumRate, maxRejection, window } = throttleTerms();
+  return `up to ${maxRejection * 100} % of the calls while fewer than 1 of ${multiplier} is taken, over ${time(window)}, from ${minimumRate} calls/s`;
 }
 
 function maxTimeout(method: Governed): string {

@@ -37,6 +37,10 @@ import { ShortestAnswer } from '../interceptors/latency.js';
 import { clientPropagation } from '../interceptors/propagation.js';
 import { clientRetry } from '../interceptors/retry.js';
 import { clientThrottle, Throttle, type ThrottleOptions, throttleTerms } from '../interceptors/throttle.js';
+import { ClientMetrics } from '../telemetry/client-metrics.js';
+import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
+import { correlated } from '../telemetry/log-fields.js';
+import { longStream, type TelemetryOptions } from '../telemetry/stream-span.js';
 import type { GrpcClientOptions } from '../transports/grpc/client.js';
 import type { ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
@@ -73,6 +77,8 @@ export interface ClientOptions {
   readonly interceptors?: readonly (Interceptor | ({ readonly interceptor: Interceptor } & Placement<ClientStage>))[];
   readonly grpc?: GrpcClientOptions;
   readonly thrift?: ThriftClientOptions;
+  /** Spans and metrics, as soon as an OpenTelemetry SDK is registered. `false`: none; the caller's trace is handed on all the same. */
+  readonly telemetry?: TelemetryOptions | false;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** Draws jitter and picks addresses. */
@@ -95,7 +101,8 @@ export function createClient<S extends ServiceType>(
   options: ClientOptions = {},
 ): Client<S> {
   checkPolicyOptions(service, options);
-  const { clock = systemClock, random = systemRandom, logger = stderrLogger } = options;
+  const { clock = systemClock, random = systemRandom } = options;
+  const logger = correlated(options.logger ?? stderrLogger);
   const events = new EventHub<ClientEvents>('hawser:client', clientEventNames, (error, name) =>
     logger.error({ err: error }, `a listener of the event ${name} failed`),
   );
@@ -103,7 +110,7 @@ export function createClient<S extends ServiceType>(
   const breaker = options.breaker === false ? undefined : breakerTerms(options.breaker);
   const throttle =
     options.throttle === false ? undefined : new Throttle(throttleTerms(options.throttle), clock, random);
-  const transport = transportOf(service, address, options, { events, random, breaker });
+  const transport = transportOf(service, address, { ...options, logger }, { events, random, breaker });
   const balancer = transport instanceof Balancer ? transport : undefined;
   const shared: ClientShared = {
     clock,
@@ -117,7 +124,21 @@ export function createClient<S extends ServiceType>(
     carriesHeaders: () => transport.carriesHeaders !== false,
     balanced: balancer !== undefined,
   };
+  const addresses = () =>
+    balancer?.status() ?? [{ address: transport.address, inFlight: undefined, breaker: 'closed' as const }];
+  const metrics = new ClientMetrics({
+    events,
+    service: service.name,
+    target: transport.address,
+    balance: () => budget.balance,
+    addresses,
+  });
+  const telemetry =
+    options.telemetry === false
+      ? undefined
+      : { clock, metrics, target: transport.address, longStream: longStream(options.telemetry) };
   const stages: Staged[] = [
+    ...traced(telemetry),
     { stage: 'trace', side: 0, interceptor: clientPropagation },
     { stage: 'trace', side: 1, interceptor: clientCriticality },
     { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
@@ -140,7 +161,7 @@ export function createClient<S extends ServiceType>(
     );
   }
   const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> =>
-    transport.close(milliseconds(grace, 'grace'));
+    transport.close(milliseconds(grace, 'grace')).finally(() => metrics.close());
   const client: Record<string | symbol, unknown> = Object.create(null);
   for (const [localName, method] of Object.entries<MethodType>(service.methods)) {
     const handler = compose(clientStages, method, stages, transport.bind(method));
@@ -148,10 +169,17 @@ export function createClient<S extends ServiceType>(
   }
   client.$close = close;
   client.$on = events.on.bind(events);
-  client.$addresses = () =>
-    balancer?.status() ?? [{ address: transport.address, inFlight: undefined, breaker: 'closed' }];
+  client.$addresses = addresses;
   client[Symbol.asyncDispose] = () => close();
   return Object.freeze(client) as unknown as Client<S>;
+}
+
+function traced(telemetry: ClientTelemetry | undefined): Staged[] {
+  if (telemetry === undefined) return [];
+  return [
+    { stage: 'trace', side: 0, interceptor: clientTracing(telemetry) },
+    { stage: 'attempt-trace', side: 0, interceptor: attemptTracing(telemetry) },
+  ];
 }
 
 function caller(bound: Bound): (request?: unknown, options?: CallOptions) => unknown {

@@ -14,11 +14,15 @@ import { UnaryAttempts } from './unary-attempts.js';
 export function clientRetry(shared: ClientShared, options: PolicyOptions): Interceptor {
   return (method, next) => {
     const plan = attemptPlan(method, effectivePolicy(method, options), shared);
+    const { throttle } = shared;
+    const failed = throttle === undefined ? undefined : (error: unknown) => throttle.failed(error);
     const alone = plan.maxAttempts < 2 && plan.hedge === undefined && plan.attemptTimeout === undefined;
     if (alone && !shared.balanced) {
       return (call) => {
         call.attempts = 1;
-        return next(call);
+        const answer = next(call);
+        if (failed !== undefined) answer.then(undefined, failed);
+        return answer;
       };
     }
     if (streamsRequest(method.kind) || streamsResponse(method.kind)) {

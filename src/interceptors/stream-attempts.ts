@@ -161,6 +161,7 @@ export class StreamAttempts {
     attempt.end(error);
     if (isRpcError(error) && this.#again(attempt, error)) return;
     this.#done = true;
+    this.#plan.throttle?.failed(error);
     this.#outer.adopt(attempt.call);
     this.#replay?.close();
     this.#reject(error);

@@ -230,6 +230,7 @@ export class UnaryAttempts {
 
   #settle(attempt: Attempt, error: unknown): void {
     this.#done = true;
+    this.#plan.throttle?.failed(error);
     this.#outer.adopt(attempt.call);
     this.#clear();
     if (this.#running.length > 0) this.#cancelAll(superseded());

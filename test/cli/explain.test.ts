@@ -37,6 +37,7 @@ describe('hawser explain', () => {
     expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
     expect(stdout.split('\n')[0]).toBe('shop.v1.Orders/find (unary)');
     expect(table(stdout)).toEqual({
+      throttle: 'up to 80 % of the calls while fewer than 1 of 2 is taken, over 30 s, from 5 calls/s (default)',
       timeout: '250 ms (method)',
       attempt_timeout: 'none (default)',
       max_timeout: '1 min (service)',

@@ -103,6 +103,7 @@ export class AttemptLink implements RequestPath {
     }
     this.#broken = true;
     const error = new RpcError('UNAVAILABLE', `${this.#init.node} refused the connection`, {
+      reason: 'CONNECT_FAILED',
       disposition: 'not-executed',
     });
     this.#down.carry('refusal', () => this.#arrived(() => this.#init.back.lost(error)));

@@ -43,7 +43,10 @@ export class MemoryNetwork implements MemoryNode {
   connect(service: ServiceType): ClientTransport {
     return attemptsOver(service, this.address, (back) => {
       if (this.#bound !== undefined) return this.#bound.accept(this.address, back);
-      throw new RpcError('UNAVAILABLE', 'no server listens on this memory network', { disposition: 'not-executed' });
+      throw new RpcError('UNAVAILABLE', 'no server listens on this memory network', {
+        reason: 'CONNECT_FAILED',
+        disposition: 'not-executed',
+      });
     });
   }
 }

@@ -156,7 +156,7 @@ export class ServerConnection {
     } else if (this.#draining) {
       this.#refuse(
         message,
-        new RpcError('UNAVAILABLE', 'the server is shutting down', { disposition: 'not-executed' }),
+        new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN', disposition: 'not-executed' }),
       );
     } else this.#serve(message);
   }
