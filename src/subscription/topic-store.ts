@@ -83,6 +83,8 @@ export interface Page {
 export interface ScanPage extends Page {
   /** Where the next page begins. */
   readonly cursor: string;
+  /** The head when the page was read. */
+  readonly head: number;
 }
 
 export interface TopicStore {
@@ -148,6 +150,8 @@ export interface TopicSpec {
 
 /** Makes the stores of topics. */
 export interface TopicStores {
+  /** Of all stores that it makes. */
+  readonly durability: Durability;
   topic(spec: TopicSpec): TopicStore;
   close(): Awaitable<void>;
 }

@@ -60,7 +60,7 @@ export class KeyTable {
     }
   }
 
-  scan(cursor: string | undefined, limits: Limits): ScanPage {
+  scan(cursor: string | undefined, limits: Limits): Omit<ScanPage, 'head'> {
     const ordered = this.#ordered;
     const updates: LogUpdate[] = [];
     let at = cursor === undefined ? 0 : this.#after(Number(cursor));

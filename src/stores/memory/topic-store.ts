@@ -26,7 +26,7 @@ import { UpdateLog } from './update-log.js';
 
 /** Logs in memory. `epoch` is for tests that want the same one each time. */
 export function memoryTopics(clock: Clock, epoch: () => Epoch = newEpoch): TopicStores {
-  return { topic: (spec) => new MemoryTopicStore(spec, clock, epoch()), close: () => {} };
+  return { durability: 'NONE', topic: (spec) => new MemoryTopicStore(spec, clock, epoch()), close: () => {} };
 }
 
 export class MemoryTopicStore implements TopicStore {
@@ -96,7 +96,7 @@ export class MemoryTopicStore implements TopicStore {
   }
 
   scan(cursor: string | undefined, limits: Limits): ScanPage {
-    return this.#keys.scan(cursor, limits);
+    return { ...this.#keys.scan(cursor, limits), head: this.#log.head };
   }
 
   changesSince(seq: number, limits: Limits): Page | undefined {

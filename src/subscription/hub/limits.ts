@@ -62,7 +62,9 @@ export function hubLimits(given: Partial<HubLimits> = {}): HubLimits {
   const limits = { ...defaultLimits, ...given };
   for (const [name, value] of Object.entries(limits)) {
     if (!(name in defaultLimits)) {
-      throw new RangeError(`there is no limit ${JSON.stringify(name)}; the limits are ${Object.keys(defaultLimits).join(', ')}`);
+      throw new RangeError(
+        `there is no limit ${JSON.stringify(name)}; the limits are ${Object.keys(defaultLimits).join(', ')}`,
+      );
     }
     if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1) {
       throw new RangeError(`${name} is ${value}; it must be a whole number from 1 to ${2 ** 31 - 1}`);

@@ -112,4 +112,3 @@ function unrecoverable(message: string): Beginning {
 function refused(code: string, message: string): Beginning {
   return { outcome: 'REFUSED', code, message };
 }
-

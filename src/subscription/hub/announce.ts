@@ -1,0 +1,34 @@
+/** What a subscriber is told of its subscription, apart from updates. */
+import type { Effective, Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { epochToBytes } from '../position.js';
+import type { Topic } from './topic.js';
+import { item } from './wire.js';
+
+/** A chain of batches: the client's number of the subscription, and the server's of the chain. */
+export interface Chain {
+  readonly id: number;
+  readonly ref: number;
+  readonly topic: Topic;
+}
+
+export function subscribedFrame({ id, ref, topic }: Chain, outcome: Outcome, from: number, effective: Effective) {
+  const { epoch, head } = topic.store.state();
+  return item({
+    $case: 'subscribed',
+    value: { sub: id, ref, epoch: epochToBytes(epoch), head, outcome, from, effective, keyed: topic.keyed },
+  });
+}
+
+export function gapFrame({ id, ref }: Chain, from: number, to: number, reason: Gap_Reason): Uint8Array {
+  return item({ $case: 'gap', value: { sub: id, ref, from, to, reason } });
+}
+
+export function resetFrame({ id, topic }: Chain, reason: Reset_Reason): Uint8Array {
+  const { epoch } = topic.store.state();
+  return item({ $case: 'reset', value: { sub: id, reason, epoch: epochToBytes(epoch) } });
+}
+
+export function progressFrame({ ref, topic }: Chain, deliveredTo: number): Uint8Array {
+  const { epoch, head, first } = topic.store.state();
+  return item({ $case: 'progress', value: { ref, epoch: epochToBytes(epoch), deliveredTo, head, first } });
+}

@@ -1,0 +1,25 @@
+/** How the end of a subscription, and a failure, are told to a client. */
+import { isRpcError } from '../../call/rpc-error.js';
+import { item } from './wire.js';
+
+export function unsubscribed(
+  sub: number,
+  code: string,
+  message: string,
+  retryable: boolean,
+  position: { epoch: Uint8Array; seq: number } | undefined,
+  retryAfterMs = 0,
+): Uint8Array {
+  return item({ $case: 'unsubscribed', value: { sub, code, retryable, retryAfterMs, position, message } });
+}
+
+/** What a client is told of a failure: an RpcError as it is, of anything else nothing. */
+export function refusalOf(error: unknown): {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+} {
+  if (!isRpcError(error)) return { code: 'INTERNAL', message: 'the server failed', retryable: true };
+  const retryable = error.code === 'UNAVAILABLE' || error.code === 'RESOURCE_EXHAUSTED';
+  return { code: error.reason, message: error.message, retryable };
+}

@@ -1,0 +1,42 @@
+/** What the connections of a hub see of it. */
+import type { Clock } from '../../call/clock.js';
+import type { Logger } from '../../call/logger.js';
+import type { Awaitable } from '../topic-store.js';
+import type { Commits } from './commits.js';
+import type { TopicDeclaration } from './declaration.js';
+import type { Flush } from './flush.js';
+import type { HubLimits } from './limits.js';
+import type { HubSession } from './session.js';
+import type { Topic } from './topic.js';
+
+/** What someone wants to do with a topic. */
+export interface AccessRequest {
+  readonly action: 'subscribe' | 'publish';
+  readonly topic: string;
+  /** Of a subscription: undefined is all. */
+  readonly keys: ReadonlySet<string> | undefined;
+  readonly principal: string;
+  readonly peer: string;
+}
+
+/** Throws, or rejects with, an RpcError to refuse: PERMISSION_DENIED, as a rule. */
+export type Authorize = (request: AccessRequest) => Awaitable<void>;
+
+export interface HubContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: HubLimits;
+  readonly serverId: string;
+  readonly flush: Flush;
+  readonly commits: Commits;
+  readonly authorize: Authorize;
+  /** Whether snapshots wait, and publications of clients are refused. */
+  readonly snapshotsPaused: boolean;
+  /** Throws an RpcError NOT_FOUND for a topic that is not. */
+  declared(name: string): TopicDeclaration;
+  /** The topic at work, made when it is not yet. Throws as `declared`, and RESOURCE_EXHAUSTED when there are too many. */
+  topic(name: string): Topic;
+  remove(session: HubSession): void;
+  /** Why nobody is let in now. */
+  refuseHello(): { readonly code: string; readonly message: string; readonly retryAfterMs: number } | undefined;
+}

@@ -1,0 +1,238 @@
+/**
+ * All topics and all connections of one server. Knows no transport: a connection is whatever takes and gives frames, time
+ * and storage come in through ports, so that a test can run a thousand connections in virtual time.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../call/clock.js';
+import { type Logger, stderrLogger } from '../../call/logger.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Connection, Session } from '../connection.js';
+import type { Append, Appended, Awaitable, Durability, TopicStores } from '../topic-store.js';
+import { checkAppendable } from './appendable.js';
+import { Commits } from './commits.js';
+import type { TopicDeclaration } from './declaration.js';
+import { Flush } from './flush.js';
+import type { Authorize, HubContext } from './hub-context.js';
+import { type HubLimits, hubLimits } from './limits.js';
+import { HubSession } from './session.js';
+import { LatenessGauge, type PressureLevel, shed } from './shedding.js';
+import { Topic } from './topic.js';
+
+export interface HubInit {
+  readonly stores: TopicStores;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly limits?: Partial<HubLimits>;
+  /** Who may do what; by default all may subscribe, and only the server publishes. */
+  readonly authorize?: Authorize;
+  /** Runs `fn` soon, after what is being done now; setImmediate by default. */
+  readonly defer?: (fn: () => void) => void;
+  /** How much too much the machine has to do; by default measured by how late timers fire. */
+  readonly pressure?: () => PressureLevel;
+  /** Random by default. */
+  readonly serverId?: string;
+}
+
+/** ms between two looks at everything. */
+const tickMs = 1000;
+/** ms after which a topic that nobody reads and nothing was published to is forgotten. */
+const idleMs = 60_000;
+const ranks: Readonly<Record<Durability, number>> = { NONE: 0, PROCESS: 1, FSYNC: 2 };
+
+const onlyTheServerPublishes: Authorize = ({ action, topic }) => {
+  if (action === 'subscribe') return;
+  throw new RpcError('PERMISSION_DENIED', `clients may not publish to ${topic}; the server's \`authorize\` decides`, {
+    reason: 'MAY_NOT_PUBLISH',
+    disposition: 'not-executed',
+  });
+};
+
+export class Hub implements HubContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: HubLimits;
+  readonly serverId: string;
+  readonly authorize: Authorize;
+  readonly flush: Flush;
+  readonly commits = new Commits();
+  readonly #stores: TopicStores;
+  readonly #declared = new Map<string, TopicDeclaration>();
+  readonly #topics = new Map<string, Topic>();
+  readonly #idle = new Map<Topic, number>();
+  readonly #grown = new Set<Topic>();
+  readonly #sessions = new Set<HubSession>();
+  readonly #pressure: (() => PressureLevel) | undefined;
+  readonly #gauge = new LatenessGauge();
+  #level: PressureLevel = 0;
+  #nextAlias = 1;
+  #cancelTick: (() => void) | undefined;
+  #closed = false;
+  #whenEmpty: (() => void) | undefined;
+
+  /** Throws a RangeError for a limit out of range. */
+  constructor(init: HubInit) {
+    this.clock = init.clock ?? systemClock;
+    this.logger = init.logger ?? stderrLogger;
+    this.limits = hubLimits(init.limits);
+    this.serverId = init.serverId ?? randomBytes(8).toString('hex');
+    this.authorize = init.authorize ?? onlyTheServerPublishes;
+    this.#stores = init.stores;
+    this.#pressure = init.pressure;
+    const { sliceMs, frameBytes } = this.limits;
+    this.flush = new Flush(this.clock, init.defer ?? setImmediate, sliceMs, frameBytes, () => this.#wakeReaders());
+  }
+
+  get snapshotsPaused(): boolean {
+    return this.#level >= 2;
+  }
+
+  /** Connections now. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** From now on there is such a topic. Throws a TypeError when there is one of that name, or its store keeps too little. */
+  declare(declaration: TopicDeclaration): void {
+    const { name, durability } = declaration;
+    if (this.#declared.has(name)) throw new TypeError(`the topic ${name} is declared already`);
+    if (ranks[this.#stores.durability] < ranks[durability]) {
+      throw new TypeError(
+        `the topic ${name} is declared with durability ${durability}, and the server's store keeps ${this.#stores.durability}; give the server a store that lasts, or declare NONE`,
+      );
+    }
+    this.#declared.set(name, declaration);
+  }
+
+  declared(name: string): TopicDeclaration {
+    const mark = name.indexOf('?');
+    const declaration = this.#declared.get(mark < 0 ? name : name.slice(0, mark));
+    if (declaration?.takes(mark < 0 ? '' : name.slice(mark + 1)) === true) return declaration;
+    throw new RpcError('NOT_FOUND', `there is no topic ${JSON.stringify(name.slice(0, 200))}`, {
+      reason: 'NO_SUCH_TOPIC',
+      disposition: 'not-executed',
+    });
+  }
+
+  topic(name: string): Topic {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    const declaration = this.declared(name);
+    if (this.#topics.size >= this.limits.maxTopics) {
+      throw new RpcError('RESOURCE_EXHAUSTED', `the server has ${this.limits.maxTopics} topics; raise maxTopics`, {
+        reason: 'TOO_MANY_TOPICS',
+        disposition: 'not-executed',
+      });
+    }
+    const { history, tombstones, maxKeys, keyOf } = declaration;
+    const store = this.#stores.topic({ name, keyed: keyOf !== undefined, history, tombstones, maxKeys });
+    const topic = new Topic(name, this.#nextAlias++, declaration, store, this.limits.frameBytes, (grown) => {
+      this.#grown.add(grown);
+      this.flush.schedule();
+    });
+    this.#topics.set(name, topic);
+    topic.opening?.catch((error: unknown) => {
+      this.logger.error({ err: error, topic: name }, 'a topic could not be opened');
+      this.#topics.delete(name); // the next who asks tries again
+    });
+    return topic;
+  }
+
+  /** Publishes a group, all or none; answers when readers may see it. Throws or rejects with an RpcError. */
+  publish(name: string, group: readonly Append[]): Awaitable<readonly Appended[]> {
+    const topic = this.topic(name);
+    checkAppendable(topic.declaration, group, this.limits);
+    return topic.append(group);
+  }
+
+  /** A client has connected. */
+  connect(connection: Connection): Session {
+    const session = new HubSession(this, connection);
+    this.#sessions.add(session);
+    if (this.#closed) session.goAway('SHUTDOWN', this.limits.goAwayWindowMs);
+    this.#cancelTick ??= this.clock.setTimer(() => this.#tick(this.clock.now()), tickMs);
+    return session;
+  }
+
+  remove(session: HubSession): void {
+    this.#sessions.delete(session);
+    this.flush.remove(session);
+    if (this.#sessions.size > 0) return;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    this.#whenEmpty?.();
+  }
+
+  refuseHello(): { readonly code: string; readonly message: string; readonly retryAfterMs: number } | undefined {
+    if (!this.snapshotsPaused) return undefined;
+    return { code: 'OVERLOADED', message: 'the server has too much to do', retryAfterMs: this.limits.goAwayWindowMs };
+  }
+
+  /** Sends all clients away, so that they come back at a random time in the window; answers when the last is gone. */
+  async goAway(reason: string, windowMs: number, graceMs: number): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    const gone = new Promise<void>((resolve) => {
+      const cancel = this.clock.setTimer(resolve, graceMs);
+      this.#whenEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+    for (const session of this.#sessions) session.goAway(reason, windowMs);
+    await gone;
+    for (const session of [...this.#sessions]) {
+      session.connection.close(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+      session.closed();
+    }
+  }
+
+  /** Sends all clients away, within `graceMs`, and closes the stores. */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    await this.goAway('SHUTDOWN', this.limits.goAwayWindowMs, graceMs);
+    this.flush.stop();
+    for (const topic of this.#topics.values()) await topic.store.close();
+    this.#topics.clear();
+    await this.#stores.close();
+  }
+
+  #wakeReaders(): void {
+    for (const topic of this.#grown) topic.wakeReaders();
+    this.#grown.clear();
+  }
+
+  #tick(due: number): void {
+    const now = this.clock.now();
+    this.#cancelTick = this.clock.setTimer(() => this.#tick(now + tickMs), tickMs);
+    this.#relieve(this.#pressure?.() ?? this.#gauge.level(now - due));
+    for (const session of [...this.#sessions]) session.tick(now);
+    for (const topic of this.#topics.values()) this.#keep(topic, now);
+  }
+
+  #relieve(level: PressureLevel): void {
+    const before = this.#level;
+    this.#level = level;
+    if (level === 0 && before === 0) return;
+    shed(level, this.#sessions, this.limits.goAwayWindowMs);
+    if (before < 2 || level >= 2) return;
+    for (const session of this.#sessions) {
+      for (const subscription of session.subscriptions.values()) session.enqueue(subscription);
+    }
+  }
+
+  #keep(topic: Topic, now: number): void {
+    if (topic.opening !== undefined) return;
+    const trimmed = topic.store.trim();
+    if (trimmed instanceof Promise) {
+      trimmed.catch((error: unknown) =>
+        this.logger.error({ err: error, topic: topic.name }, 'a topic was not trimmed'),
+      );
+    }
+    if (topic.readers > 0 || topic.head > 0) this.#idle.delete(topic);
+    else if (now - (this.#idle.get(topic) ?? now) < idleMs) this.#idle.set(topic, this.#idle.get(topic) ?? now);
+    else {
+      this.#idle.delete(topic);
+      this.#topics.delete(topic.name);
+      void topic.store.close();
+    }
+  }
+}

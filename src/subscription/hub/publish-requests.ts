@@ -1,0 +1,121 @@
+/** Publish of a client: checked as the server's own would be, authorized, appended, and answered with the position. */
+import type { ClientItem, Publish } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { RpcError } from '../../call/rpc-error.js';
+import { epochFromBytes, epochToBytes } from '../position.js';
+import type { Append, Appended, Awaitable, Expectation } from '../topic-store.js';
+import { refusalOf } from './answers.js';
+import { checkAppendable } from './appendable.js';
+import type { HubSession } from './session.js';
+import type { Topic } from './topic.js';
+import { item } from './wire.js';
+
+/** Takes the publication at `at`, with those after it that are of its group; answers how many these are. */
+export function publishAll(session: HubSession, items: readonly ClientItem[], at: number): number {
+  const first = items[at]?.item;
+  if (first?.$case !== 'publish') return 1;
+  const group = [first.value];
+  while (first.value.atomicGroup !== 0 && at + group.length < items.length) {
+    const next = items[at + group.length]?.item;
+    if (next?.$case !== 'publish' || next.value.atomicGroup !== first.value.atomicGroup) break;
+    group.push(next.value);
+  }
+  publish(session, group);
+  return group.length;
+}
+
+function publish(session: HubSession, group: readonly Publish[]): void {
+  const { hub } = session;
+  const answered = (appended: readonly Appended[]): void => {
+    group.forEach(({ request }, index) => {
+      const { position, duplicate } = appended[index] as Appended;
+      const at = { epoch: epochToBytes(position.epoch), seq: position.seq };
+      session.say(item({ $case: 'published', value: { request, position: at, duplicate, error: undefined } }));
+    });
+  };
+  const failed = (error: unknown): void => {
+    const { code, message, retryable } = refusalOf(error);
+    if (code === 'INTERNAL') hub.logger.error({ err: error, topic: group[0]?.topic }, 'a publication failed');
+    const why = { code, message, retryable, retryAfterMs: retryable ? 1000 : 0, sub: 0 };
+    for (const { request } of group) {
+      session.say(item({ $case: 'published', value: { request, position: undefined, duplicate: false, error: why } }));
+    }
+  };
+  try {
+    const appended = append(session, group);
+    if (!(appended instanceof Promise)) {
+      answered(appended);
+      return;
+    }
+    session.publishing += group.length;
+    const done = (): void => {
+      session.publishing -= group.length;
+    };
+    appended.then(answered, failed).finally(done);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function append(session: HubSession, group: readonly Publish[]): Awaitable<readonly Appended[]> {
+  const { hub } = session;
+  const name = (group[0] as Publish).topic;
+  if (hub.snapshotsPaused) throw exhausted('OVERLOADED', 'the server has too much to do to take publications now');
+  if (session.publishing + group.length > hub.limits.maxPublishing) {
+    throw exhausted('TOO_MANY_PUBLISHING', `${session.publishing} publications are not answered yet; wait for some`);
+  }
+  if (group.some(({ topic }) => topic !== name)) {
+    throw new RpcError('INVALID_ARGUMENT', 'an atomic group is of one topic', { reason: 'GROUP_OF_TOPICS' });
+  }
+  const { principal, peer } = session.connection;
+  const keys = new Set(group.map(({ key }) => key));
+  const allowed = hub.authorize({ action: 'publish', topic: name, keys, principal, peer });
+  const go = (): Awaitable<readonly Appended[]> => {
+    const topic = hub.topic(name);
+    const appends = group.map((one) => appendOf(one, topic, principal));
+    checkAppendable(topic.declaration, appends, hub.limits);
+    return topic.append(appends);
+  };
+  return allowed instanceof Promise ? allowed.then(go) : go();
+}
+
+function appendOf(publish: Publish, topic: Topic, principal: string): Append {
+  const { key, value, tombstone, ttlMs, producerId, producerSeq, expect } = publish;
+  if (!tombstone && topic.declaration.keyOf !== undefined) {
+    const own = keyOfValue(topic.declaration.keyOf, value, topic.name);
+    if (own !== key) {
+      const message = `the key is ${JSON.stringify(key)}, and the value says ${JSON.stringify(own)}`;
+      throw new RpcError('INVALID_ARGUMENT', message, { reason: 'KEY_MISMATCH' });
+    }
+  }
+  return {
+    key,
+    value: tombstone ? undefined : Buffer.from(value), // not a view that keeps the whole frame
+    ttl: ttlMs,
+    // One principal's numbers are no other's.
+    producer: producerId === '' ? undefined : { id: JSON.stringify([principal, producerId]), seq: producerSeq },
+    expect: expect === undefined ? undefined : expectationOf(expect),
+  };
+}
+
+function keyOfValue(keyOf: (value: Uint8Array) => string, value: Uint8Array, topic: string): string {
+  try {
+    return keyOf(value);
+  } catch (cause) {
+    throw new RpcError('INVALID_ARGUMENT', `what is published is no update of ${topic}`, {
+      reason: 'VALUE_MALFORMED',
+      cause,
+    });
+  }
+}
+
+function expectationOf({ epoch, seq, keySeq }: NonNullable<Publish['expect']>): Expectation {
+  return {
+    epoch: epoch.length === 0 ? undefined : (epochFromBytes(epoch) ?? 'malformed'),
+    seq: seq === undefined ? undefined : Number(seq),
+    keySeq: keySeq === undefined ? undefined : Number(keySeq),
+  };
+}
+
+function exhausted(reason: string, message: string): RpcError {
+  return new RpcError('RESOURCE_EXHAUSTED', message, { reason, disposition: 'not-executed' });
+}

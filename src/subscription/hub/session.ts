@@ -1,0 +1,404 @@
+/**
+ * One connection of a client: its subscriptions, what it may be sent, and its side of the flush. Holds no updates: only
+ * answers wait here, so many bytes of them and no more, and what a subscription has to send is read when the
+ * connection can take it.
+ */
+import {
+  type Amend,
+  ClientFrame,
+  type ClientItem,
+  type CreditLimits,
+  type Effective,
+  type Hello,
+  Throttle_Cause,
+} from '../../../gen/hawser/subscription/v1/subscription.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Connection, Session } from '../connection.js';
+import { epochToBytes } from '../position.js';
+import { refusalOf, unsubscribed } from './answers.js';
+import { Credit } from './credit.js';
+import type { Sender } from './flush.js';
+import type { HubContext } from './hub-context.js';
+import { publishAll } from './publish-requests.js';
+import { amend, subscribe } from './subscribe-requests.js';
+import type { Outlet, Subscription } from './subscription.js';
+import { effectiveOf } from './terms.js';
+import { item } from './wire.js';
+
+/** The version of the frames. */
+export const version = 1;
+
+export class HubSession implements Session, Sender, Outlet {
+  readonly hub: HubContext;
+  readonly connection: Connection;
+  readonly subscriptions = new Map<number, Subscription>();
+  /** Subscriptions that are asked for and not decided on. */
+  readonly starting = new Map<number, symbol>();
+  readonly refs = new Set<number>();
+  credit = new Credit(undefined);
+  /** Publications whose answer is outstanding. */
+  publishing = 0;
+  #frameBytes: number;
+  #heartbeat: number;
+  #queue: Subscription[] = [];
+  #control: Uint8Array[] = [];
+  #controlBytes = 0;
+  #greeted = false;
+  #closed = false;
+  /** The client was told why, or the server goes: what waits is sent, then the stream ends. */
+  #ending = false;
+  #lastSent: number;
+  #blockedSince: number | undefined;
+  #imposed = 0;
+
+  constructor(hub: HubContext, connection: Connection) {
+    this.hub = hub;
+    this.connection = connection;
+    this.#frameBytes = hub.limits.frameBytes;
+    this.#heartbeat = hub.limits.heartbeatMs;
+    this.#lastSent = hub.clock.now();
+    connection.onDrain(() => this.#drained());
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  // -------------------------------------------------------------------------------------- from the client
+
+  receive(frame: Uint8Array): void {
+    if (this.#closed || this.#ending) return;
+    const { maxFrameBytes, maxFrameItems } = this.hub.limits;
+    if (frame.byteLength > maxFrameBytes) {
+      this.fail('FRAME_TOO_LARGE', `a frame has ${frame.byteLength} bytes, more than ${maxFrameBytes}; split it`);
+      return;
+    }
+    let items: readonly ClientItem[];
+    try {
+      items = ClientFrame.decode(frame).items;
+    } catch (error) {
+      this.fail('FRAME_MALFORMED', `a frame is no hawser.subscription.v1.ClientFrame: ${sentence(error)}`);
+      return;
+    }
+    if (items.length > maxFrameItems) {
+      this.fail('FRAME_TOO_LARGE', `a frame has ${items.length} items, more than ${maxFrameItems}; split it`);
+      return;
+    }
+    for (let at = 0; at < items.length && !this.#ending && !this.#closed; at++) {
+      const one = items[at]?.item;
+      if (one?.$case === 'publish' && this.#greeted) {
+        at += publishAll(this, items, at) - 1;
+      } else if (one !== undefined) this.#handle(one); // an item of a newer client is passed over
+    }
+  }
+
+  closed(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const subscription of this.subscriptions.values()) subscription.end();
+    this.subscriptions.clear();
+    this.starting.clear();
+    this.refs.clear();
+    this.#queue = [];
+    this.#control = [];
+    this.#controlBytes = 0;
+    this.hub.remove(this);
+  }
+
+  #handle(one: NonNullable<ClientItem['item']>): void {
+    if (!this.#greeted) {
+      if (one.$case === 'hello') this.#greet(one.value);
+      else this.fail('HELLO_EXPECTED', `the first item of a connection is Hello, not ${one.$case}`);
+      return;
+    }
+    switch (one.$case) {
+      case 'hello':
+        this.fail('HELLO_REPEATED', 'a connection says Hello once');
+        break;
+      case 'subscribe':
+        subscribe(this, one.value);
+        break;
+      case 'amend':
+        this.#amend(one.value);
+        break;
+      case 'unsubscribe':
+        this.#unsubscribe(one.value.sub);
+        break;
+      case 'credit':
+        this.#raise(one.value.sub, one.value.limits);
+        break;
+      case 'commit': {
+        const { sub, position } = one.value;
+        const subscription = this.subscriptions.get(sub);
+        if (subscription !== undefined && position !== undefined) {
+          this.hub.commits.set(
+            this.connection.principal,
+            subscription.terms.durableName,
+            subscription.topic.name,
+            position,
+          );
+          this.say(item({ $case: 'commitOk', value: { sub, position } }));
+        }
+        break;
+      }
+      case 'ping':
+        this.say(item({ $case: 'pong', value: { nonce: one.value.nonce } }));
+        break;
+      case 'bye':
+        this.end();
+        break;
+    }
+  }
+
+  #greet(hello: Hello): void {
+    if (hello.version !== version) {
+      this.fail('VERSION', `the frames are of version ${hello.version}, and the server speaks version ${version}`);
+      return;
+    }
+    const refusal = this.hub.refuseHello();
+    if (refusal !== undefined) {
+      const { code, message, retryAfterMs } = refusal;
+      this.fail(code, message, retryAfterMs);
+      return;
+    }
+    const { limits } = this.hub;
+    this.#greeted = true;
+    this.credit = new Credit(hello.credit);
+    if (hello.maxFrameBytes > 0) this.#frameBytes = Math.min(limits.frameBytes, Math.max(1024, hello.maxFrameBytes));
+    if (hello.heartbeatMs > 0) this.#heartbeat = Math.min(limits.heartbeatMs, Math.max(1000, hello.heartbeatMs));
+    this.say(
+      item({
+        $case: 'welcome',
+        value: {
+          version,
+          serverId: this.hub.serverId,
+          heartbeatMs: this.#heartbeat,
+          slackMs: limits.slackMs,
+          maxFrameBytes: limits.maxFrameBytes,
+          maxSubscriptions: limits.maxSubscriptions,
+          serverTime: Math.floor(this.hub.clock.wallTime()),
+        },
+      }),
+    );
+  }
+
+  #amend(value: Amend): void {
+    const subscription = this.subscriptions.get(value.sub);
+    if (subscription === undefined) return; // it ended meanwhile
+    try {
+      const frame = amend(this, subscription, value);
+      if (frame !== undefined) this.say(frame);
+    } catch (error) {
+      const { code, message } = refusalOf(error);
+      this.say(item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub: value.sub } }));
+    }
+    this.enqueue(subscription);
+  }
+
+  #unsubscribe(sub: number): void {
+    const subscription = this.subscriptions.get(sub);
+    if (subscription !== undefined) this.say(this.ended(subscription, '', '', false));
+    else if (this.starting.delete(sub)) this.say(unsubscribed(sub, '', '', false, undefined));
+  }
+
+  #raise(sub: number, limits: CreditLimits | undefined): void {
+    if (sub === 0) {
+      this.credit.raise(limits);
+      for (const subscription of this.subscriptions.values()) this.enqueue(subscription);
+      return;
+    }
+    const subscription = this.subscriptions.get(sub);
+    if (subscription === undefined) return;
+    subscription.credit.raise(limits);
+    this.enqueue(subscription);
+  }
+
+  // -------------------------------------------------------------------------------------- to the client
+
+  /** Sends an answer, in its turn. A client that asks and does not read is let go. */
+  say(frame: Uint8Array): void {
+    if (this.#closed) return;
+    this.#control.push(frame);
+    this.#controlBytes += frame.byteLength;
+    if (this.#controlBytes > this.hub.limits.maxWaitingBytes && !this.connection.writable) {
+      const message = `${this.#controlBytes} bytes of answers wait for a client that does not read them`;
+      this.#abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+      return;
+    }
+    this.hub.flush.add(this);
+  }
+
+  /** Says what is wrong, and ends the stream in good order: a stream that ends in an error loses what was sent before. */
+  fail(code: string, message: string, retryAfterMs = 0): void {
+    if (this.#closed || this.#ending) return;
+    this.say(item({ $case: 'error', value: { code, message, retryable: retryAfterMs > 0, retryAfterMs, sub: 0 } }));
+    this.end();
+  }
+
+  /** Sends what waits, and no more updates; then ends the stream. */
+  end(): void {
+    if (this.#closed || this.#ending) return;
+    this.#ending = true;
+    this.hub.flush.add(this);
+  }
+
+  disconnect(code: string, message: string): void {
+    this.fail(code, message);
+  }
+
+  enqueue(subscription: Subscription): void {
+    if (subscription.queued || this.#closed) return;
+    subscription.queued = true;
+    this.#queue.push(subscription);
+    if (this.connection.writable) this.hub.flush.add(this);
+    else this.#blockedSince ??= this.hub.clock.now();
+  }
+
+  get ready(): boolean {
+    return !this.#closed && this.connection.writable && (this.#control.length > 0 || this.#queue.length > 0);
+  }
+
+  send(bytes: number): number {
+    if (this.#closed) return 0;
+    if (!this.connection.writable) {
+      this.#blockedSince ??= this.hub.clock.now();
+      return 0;
+    }
+    const frames = this.#control;
+    let size = this.#controlBytes;
+    this.#control = [];
+    this.#controlBytes = 0;
+    size = this.#ending ? size : this.#collect(frames, size, Math.min(bytes, this.#frameBytes));
+    if (frames.length > 0) this.#write(frames);
+    if (this.#ending && !this.#closed) {
+      this.connection.close();
+      this.closed();
+    }
+    return size;
+  }
+
+  /** Lets subscriptions add frames, one after the other, until there are `room` bytes. */
+  #collect(frames: Uint8Array[], already: number, room: number): number {
+    let size = already;
+    let turns = this.#queue.length + 16;
+    while (this.#queue.length > 0 && size < room && turns-- > 0) {
+      const subscription = this.#queue.shift() as Subscription;
+      subscription.queued = false;
+      const frame = subscription.pull(room - size);
+      if (frame !== undefined) {
+        frames.push(frame);
+        size += frame.byteLength;
+      }
+      if (this.#closed) return size;
+      if (subscription.more && !subscription.over) {
+        subscription.queued = true;
+        this.#queue.push(subscription);
+      }
+    }
+    return size;
+  }
+
+  #write(frames: readonly Uint8Array[]): void {
+    this.#lastSent = this.hub.clock.now();
+    this.connection.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames));
+  }
+
+  #drained(): void {
+    if (this.#closed) return;
+    const blocked = this.#blockedSince;
+    this.#blockedSince = undefined;
+    for (const subscription of this.#queue) subscription.press();
+    if (blocked !== undefined && this.hub.clock.now() - blocked >= 1000) this.#tellThrottled(Throttle_Cause.SOCKET);
+    if (this.#control.length > 0 || this.#queue.length > 0 || this.#ending) this.hub.flush.add(this);
+  }
+
+  #abort(reason: RpcError): void {
+    this.connection.close(reason);
+    this.closed();
+  }
+
+  // -------------------------------------------------------------------------------------- from the hub
+
+  /** Once a second or so: signs of life, and the end of a connection that takes nothing. */
+  tick(now: number): void {
+    if (this.#closed) return;
+    if (!this.connection.writable) {
+      this.#blockedSince ??= now;
+      if (now - this.#blockedSince >= this.hub.limits.stallMs) {
+        const message = `the client took nothing for ${this.hub.limits.stallMs} ms`;
+        this.#abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+      }
+      return;
+    }
+    this.#blockedSince = undefined;
+    if (this.#greeted && now - this.#lastSent >= this.#heartbeat) this.#beat();
+  }
+
+  #beat(): void {
+    const frames: Uint8Array[] = [];
+    for (const subscription of this.subscriptions.values()) {
+      const frame = subscription.progress();
+      if (frame !== undefined) frames.push(frame);
+    }
+    if (frames.length === 0) frames.push(item({ $case: 'pong', value: { nonce: 0 } }));
+    this.#write([...this.#control, ...frames]);
+    this.#control = [];
+    this.#controlBytes = 0;
+  }
+
+  /** The server wants the client to go elsewhere, or to come back later. */
+  goAway(reason: string, windowMs: number): void {
+    this.say(item({ $case: 'goAway', value: { reason, windowMs } }));
+    this.end();
+  }
+
+  /** Puts so much between batches of what can be conflated; 0 takes it back. */
+  impose(intervalMs: number): void {
+    if (this.#imposed === intervalMs) return;
+    this.#imposed = intervalMs;
+    for (const subscription of this.subscriptions.values()) this.applyImposed(subscription);
+    this.#tellThrottled(Throttle_Cause.CPU);
+  }
+
+  applyImposed({ pace, terms }: Subscription): void {
+    pace.imposed = terms.when === 'NEVER' ? 0 : this.#imposed;
+  }
+
+  #tellThrottled(cause: Throttle_Cause): void {
+    for (const { id, pace } of this.subscriptions.values()) {
+      const minIntervalMs = Math.max(pace.minInterval, pace.imposed);
+      this.say(item({ $case: 'throttle', value: { sub: id, minIntervalMs, maxBps: pace.maxBps, cause } }));
+    }
+  }
+
+  // -------------------------------------------------------------------------------------- for subscriptions
+
+  now(): number {
+    return this.hub.clock.now();
+  }
+
+  setTimer(fn: () => void, ms: number): () => void {
+    return this.hub.clock.setTimer(fn, ms);
+  }
+
+  get snapshotsPaused(): boolean {
+    return this.hub.snapshotsPaused;
+  }
+
+  effective({ terms, pace }: Subscription): Effective {
+    return effectiveOf(terms, Math.max(pace.minInterval, pace.imposed), pace.maxBps);
+  }
+
+  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array {
+    const { id, ref, topic, cursor } = subscription;
+    subscription.end();
+    this.subscriptions.delete(id);
+    this.refs.delete(ref);
+    const position = { epoch: epochToBytes(topic.store.state().epoch), seq: cursor };
+    return unsubscribed(id, code, message, retryable, position);
+  }
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

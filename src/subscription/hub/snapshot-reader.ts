@@ -1,0 +1,104 @@
+/**
+ * A snapshot on its way to one subscriber, page by page while the topic goes on. Updates that come meanwhile are sent after
+ * it, from `at`; what is held is a state of the topic only from the head at the *end* of the reading, because a key that
+ * is deleted while it is read may be in no page and have no entry that says so.
+ */
+import { SeqChecksum } from '../seq-checksum.js';
+import type { Awaitable, Limits, LogUpdate, ScanPage } from '../topic-store.js';
+import { take } from './conflate.js';
+import type { Topic } from './topic.js';
+import { chunkFrame, item } from './wire.js';
+
+/** Keys that are looked up at once, and entries that are sent at once. */
+const keysAtOnce = 256;
+const atOnce = 4096;
+
+export interface SnapshotStep {
+  readonly frame: Uint8Array;
+  readonly updates: readonly LogUpdate[];
+  readonly done: boolean;
+}
+
+export class SnapshotReader {
+  readonly at: number;
+  readonly #topic: Topic;
+  readonly #keys: readonly string[] | undefined;
+  readonly #sub: number;
+  readonly #ref: number;
+  readonly #checksum = new SeqChecksum();
+  #begun = false;
+  #cursor: string | undefined;
+  #nextKey = 0;
+  #chunks = 0;
+  #count = 0;
+  /** The highest head that a page is known to be as of. */
+  #readAt = 0;
+
+  /** `at` is the head of the topic, or where a topic without keys goes on. */
+  constructor(topic: Topic, sub: number, ref: number, keys: ReadonlySet<string> | undefined, at: number) {
+    this.#topic = topic;
+    this.#sub = sub;
+    this.#ref = ref;
+    this.#keys = keys === undefined ? undefined : [...keys];
+    this.at = at;
+  }
+
+  next(limits: Limits): Awaitable<SnapshotStep> {
+    if (!this.#topic.keyed) return this.#step([], true);
+    if (this.#keys !== undefined) return this.#lookUp(this.#keys, limits);
+    const page = this.#topic.store.scan(this.#cursor, { count: Math.min(limits.count, atOnce), bytes: limits.bytes });
+    return page instanceof Promise ? page.then((one) => this.#scanned(one)) : this.#scanned(page);
+  }
+
+  #lookUp(keys: readonly string[], limits: Limits): Awaitable<SnapshotStep> {
+    const some = keys.slice(this.#nextKey, this.#nextKey + Math.min(keysAtOnce, limits.count));
+    const found = this.#topic.store.get(some);
+    const step = (updates: readonly LogUpdate[]): SnapshotStep => {
+      const part = take(updates, 0, updates.length, limits.bytes);
+      for (const { seq } of part) this.#readAt = Math.max(this.#readAt, seq);
+      const left = updates[part.length];
+      this.#nextKey = left === undefined ? this.#nextKey + some.length : keys.indexOf(left.key, this.#nextKey);
+      const living = part.filter(({ value }) => value !== undefined);
+      return this.#step(living, this.#nextKey === keys.length);
+    };
+    return found instanceof Promise ? found.then(step) : step(found);
+  }
+
+  #scanned({ updates, cursor, more, head }: ScanPage): SnapshotStep {
+    this.#cursor = cursor;
+    this.#readAt = Math.max(this.#readAt, head);
+    return this.#step(updates, !more);
+  }
+
+  #step(updates: readonly LogUpdate[], done: boolean): SnapshotStep {
+    const frames: Uint8Array[] = [];
+    if (!this.#begun) {
+      this.#begun = true;
+      frames.push(this.#begin());
+    }
+    if (updates.length > 0) {
+      frames.push(chunkFrame(this.#sub, this.#chunks, updates));
+      this.#chunks += 1;
+      this.#count += updates.length;
+      for (const { seq } of updates) this.#checksum.add(seq);
+    }
+    if (done) frames.push(this.#end());
+    return { frame: frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames), updates, done };
+  }
+
+  #begin(): Uint8Array {
+    const epoch = Buffer.from(this.#topic.store.state().epoch, 'hex');
+    return item({
+      $case: 'snapshotBegin',
+      value: { sub: this.#sub, ref: this.#ref, epoch, at: this.at, estimatedEntries: this.#keys?.length ?? 0 },
+    });
+  }
+
+  #end(): Uint8Array {
+    const consistentAt = this.#topic.keyed ? Math.max(this.at, this.#readAt, this.#topic.head) : this.at;
+    return item({
+      $case: 'snapshotEnd',
+      value: { sub: this.#sub, at: this.at, consistentAt, count: this.#count, checksum: this.#checksum.value },
+    });
+  }
+}

@@ -1,0 +1,160 @@
+/** Subscribe and Amend of a client: checked, authorized, decided on, and answered, each exactly once. */
+import {
+  type Amend,
+  type Start,
+  Start_Kind,
+  type Subscribe,
+} from '../../../gen/hawser/subscription/v1/subscription.js';
+import { RpcError } from '../../call/rpc-error.js';
+import type { Awaitable } from '../topic-store.js';
+import { refusalOf, unsubscribed } from './answers.js';
+import { Credit } from './credit.js';
+import { Pace } from './pace.js';
+import { begin } from './recovery.js';
+import type { HubSession } from './session.js';
+import { Subscription, type Terms } from './subscription.js';
+import { conflateOf, keysOf, termsOf } from './terms.js';
+import type { Topic } from './topic.js';
+import { item } from './wire.js';
+
+/** Refs that are not a topic's own number are above all that are. */
+const ownRefs = 2 ** 31;
+
+export function subscribe(session: HubSession, request: Subscribe): void {
+  const { hub, subscriptions, starting } = session;
+  const { sub } = request;
+  if (sub === 0 || subscriptions.has(sub) || starting.has(sub)) {
+    const message = sub === 0 ? 'sub is 0; number subscriptions from 1' : `there is a subscription ${sub} already`;
+    session.say(
+      item({ $case: 'error', value: { code: 'SUB_IN_USE', message, retryable: false, retryAfterMs: 0, sub } }),
+    );
+    return;
+  }
+  const refuse = (error: unknown): void => {
+    const { code, message, retryable } = refusalOf(error);
+    if (code === 'INTERNAL') hub.logger.error({ err: error, topic: request.topic }, 'a subscription failed to begin');
+    session.say(unsubscribed(sub, code, message, retryable, undefined, retryable ? 1000 : 0));
+  };
+  if (subscriptions.size + starting.size >= hub.limits.maxSubscriptions) {
+    const message = `a connection has ${hub.limits.maxSubscriptions} subscriptions at most; end some, or open another`;
+    refuse(new RpcError('FAILED_PRECONDITION', message, { reason: 'TOO_MANY_SUBSCRIPTIONS' }));
+    return;
+  }
+  const token = Symbol();
+  starting.set(sub, token);
+  const start = (): Awaitable<void> => {
+    // Declared, allowed, made: in this order, so that nobody makes a topic that they may not read.
+    const declaration = hub.declared(request.topic);
+    const terms = termsOf(request, declaration);
+    const keys = keysOf(request.keys, declaration, hub.limits);
+    const { principal, peer } = session.connection;
+    const go = (): Awaitable<void> => {
+      const topic = hub.topic(request.topic);
+      const done = (seq: number): void => {
+        if (starting.get(sub) !== token || session.isClosed) return; // given up meanwhile
+        starting.delete(sub);
+        started(session, request, topic, terms, keys, seq);
+      };
+      const find = (): Awaitable<void> => {
+        const before = request.start?.kind === Start_Kind.FROM_TIME ? topic.store.before(request.start.time) : 0;
+        return before instanceof Promise ? before.then(done) : done(before);
+      };
+      return topic.opening === undefined ? find() : topic.opening.then(find);
+    };
+    const allowed = hub.authorize({ action: 'subscribe', topic: request.topic, keys, principal, peer });
+    return allowed instanceof Promise ? allowed.then(go) : go();
+  };
+  const failed = (error: unknown): void => {
+    if (starting.get(sub) !== token) return;
+    starting.delete(sub);
+    refuse(error);
+  };
+  try {
+    const starts = start();
+    if (starts instanceof Promise) starts.catch(failed);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function started(
+  session: HubSession,
+  request: Subscribe,
+  topic: Topic,
+  terms: Terms,
+  keys: ReadonlySet<string> | undefined,
+  before: number,
+): void {
+  const { hub } = session;
+  const beginning = begin({
+    start: startOf(session, request, topic),
+    accept: terms.accept,
+    state: topic.store.state(),
+    keyed: topic.keyed,
+    conflates: terms.when !== 'NEVER',
+    maxReplay: hub.limits.maxReplay,
+    before,
+  });
+  if (beginning.outcome === 'REFUSED') {
+    const { code, message } = beginning;
+    session.say(unsubscribed(request.sub, code, message, false, undefined));
+    return;
+  }
+  const pace = new Pace(request.minIntervalMs, request.maxBps, hub.clock.now());
+  const ref = refOf(session, topic);
+  const subscription = new Subscription(
+    request.sub,
+    ref,
+    topic,
+    keys,
+    terms,
+    new Credit(request.credit),
+    pace,
+    session,
+  );
+  session.subscriptions.set(request.sub, subscription);
+  session.refs.add(ref);
+  session.applyImposed(subscription);
+  session.say(subscription.begin(beginning));
+  session.enqueue(subscription);
+}
+
+/** Whoever comes back under a name and does not say from where, goes on after the last commit. */
+function startOf(session: HubSession, { start, durableName }: Subscribe, topic: Topic): Start | undefined {
+  if (start !== undefined && start.kind !== Start_Kind.UNSPECIFIED) return start;
+  const commit = session.hub.commits.get(session.connection.principal, durableName, topic.name);
+  return commit === undefined
+    ? start
+    : { kind: Start_Kind.RESUME, epoch: commit.epoch, seq: commit.seq, time: 0, count: 0 };
+}
+
+/** The topic's own number, so that batches are the same for all; for a second chain on this connection, another. */
+function refOf({ refs }: HubSession, topic: Topic): number {
+  if (!refs.has(topic.alias)) return topic.alias;
+  let ref = ownRefs;
+  while (refs.has(ref)) ref += 1;
+  return ref;
+}
+
+/** Changes a subscription; answers with what the client is told. Throws an RpcError INVALID_ARGUMENT. */
+export function amend(session: HubSession, subscription: Subscription, request: Amend): Uint8Array | undefined {
+  const { pace, terms, topic } = subscription;
+  const { minIntervalMs, maxBps, paused, conflate, keysAdd, keysRemove } = request;
+  const keys =
+    keysAdd.length + keysRemove.length === 0
+      ? subscription.keys
+      : keysOf([...union(subscription.keys, keysAdd, keysRemove)], topic.declaration, session.hub.limits);
+  if (conflate !== undefined) Object.assign(terms, conflateOf(conflate, terms.mode, topic.declaration.conflation));
+  if (minIntervalMs !== undefined) pace.minInterval = minIntervalMs;
+  if (maxBps !== undefined) pace.maxBps = maxBps;
+  if (paused !== undefined) subscription.paused = paused;
+  session.applyImposed(subscription);
+  return keys === subscription.keys ? undefined : subscription.amendKeys(keys);
+}
+
+function union(keys: ReadonlySet<string> | undefined, added: readonly string[], removed: readonly string[]) {
+  const result = new Set(keys);
+  for (const key of added) result.add(key);
+  for (const key of removed) result.delete(key);
+  return result;
+}

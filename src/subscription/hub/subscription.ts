@@ -1,0 +1,429 @@
+/**
+ * One subscription on the server: a cursor into the log of its topic, and no queue. Asked for the next frame, it reads from
+ * the cursor what the subscriber may have; one that is behind and conflates holds the list of keys that changed, and
+ * reads their values when they are sent.
+ *
+ * `cursor` is the `to` of the last batch, so the next one begins there. `read` is how far the log was looked at, which for
+ * a subscriber of few keys is further.
+ */
+import { type Effective, Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Awaitable, LogUpdate, Page } from '../topic-store.js';
+import { gapFrame, progressFrame, resetFrame, subscribedFrame } from './announce.js';
+import { ConflatedRun, type RunStep } from './conflated-run.js';
+import type { Credit } from './credit.js';
+import type { Pace } from './pace.js';
+import { pickKeys } from './pick-keys.js';
+import type { Accepted, Beginning } from './recovery.js';
+import { SnapshotReader, type SnapshotStep } from './snapshot-reader.js';
+import type { Reader, SharedBatch, Topic } from './topic.js';
+import { batchFrame, valueBytes } from './wire.js';
+
+export type Overflow = 'BY_ACCEPT' | 'GAP' | 'UNSUBSCRIBE' | 'DISCONNECT';
+
+/** What the subscriber asked for, as far as the server grants it. */
+export interface Terms {
+  readonly accept: ReadonlySet<Accepted>;
+  readonly mode: 'EVERY' | 'LATEST' | 'MERGE';
+  /** When updates of a key are conflated; NEVER in EVERY. */
+  when: 'ON_PRESSURE' | 'ALWAYS' | 'NEVER';
+  overflow: Overflow;
+  readonly priority: number;
+  readonly durableName: string;
+}
+
+/** What a subscription needs of its connection. */
+export interface Outlet {
+  readonly credit: Credit;
+  now(): number;
+  setTimer(fn: () => void, ms: number): () => void;
+  /** Asks to be pulled. */
+  enqueue(subscription: Subscription): void;
+  /** Whether snapshots wait until the server has less to do. */
+  readonly snapshotsPaused: boolean;
+  effective(subscription: Subscription): Effective;
+  /** The subscription is over; answers with the frame that says so. */
+  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array;
+  /** The connection must end. */
+  disconnect(code: string, message: string): void;
+}
+
+/** Updates of one page of a filtered log, and bytes that one looks at in one turn. */
+const scanned = { count: 4096, bytes: Number.POSITIVE_INFINITY };
+
+export class Subscription implements Reader {
+  readonly id: number;
+  readonly ref: number;
+  readonly topic: Topic;
+  keys: ReadonlySet<string> | undefined;
+  readonly terms: Terms;
+  readonly credit: Credit;
+  readonly pace: Pace;
+  readonly #outlet: Outlet;
+  /** Waits in the queue of its connection. */
+  queued = false;
+  /** After a pull: there is more to pull now. */
+  more = false;
+  paused = false;
+  #cursor = 0;
+  #read = 0;
+  /** With keys: there may be something for it after `#read`; else `#read` is what the topic has seen. */
+  #behind = false;
+  /** It could not be sent everything at once, so it gets the newest. */
+  #pressed = false;
+  #snapshot: SnapshotReader | undefined;
+  #run: ConflatedRun | undefined;
+  /** The last run, while something that it sent is newer than `#cursor`. */
+  #ahead: ConflatedRun | undefined;
+  /** Grows whenever everything begins anew, so that a late answer of the store is known as such. */
+  #life = 0;
+  #waiting = false;
+  #ready: (() => Uint8Array | undefined) | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #over = false;
+
+  constructor(
+    id: number,
+    ref: number,
+    topic: Topic,
+    keys: ReadonlySet<string> | undefined,
+    terms: Terms,
+    credit: Credit,
+    pace: Pace,
+    outlet: Outlet,
+  ) {
+    this.id = id;
+    this.ref = ref;
+    this.topic = topic;
+    this.keys = keys;
+    this.terms = terms;
+    this.credit = credit;
+    this.pace = pace;
+    this.#outlet = outlet;
+  }
+
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  /** Ahead of what is sent, by this many updates of the log. */
+  get lag(): number {
+    return this.#pending ? Math.max(1, this.topic.head - this.#cursor) : 0;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Takes its place; answers with the frame that says where. Not for what is refused. */
+  begin(beginning: Exclude<Beginning, { outcome: 'REFUSED' }>): Uint8Array {
+    this.topic.add(this);
+    switch (beginning.outcome) {
+      case 'FRESH':
+      case 'REPLAY':
+        this.#standAt(beginning.from);
+        if (beginning.snapshot) this.#beginSnapshot(beginning.from);
+        return this.#subscribed(Outcome[beginning.outcome], beginning.from);
+      case 'CONFLATED':
+        this.#standAt(beginning.from);
+        this.#pressed = true;
+        return this.#subscribed(Outcome.CONFLATED, beginning.from);
+      case 'GAP': {
+        const { from, to } = beginning;
+        this.#standAt(to);
+        return Buffer.concat([this.#subscribed(Outcome.GAP, from), gapFrame(this, from, to, Gap_Reason.TRIMMED)]);
+      }
+      case 'RESET':
+        return this.#reset(beginning.reason);
+    }
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.topic.remove(this);
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#snapshot = undefined;
+    this.#run = undefined;
+    this.#ahead = undefined;
+    this.#ready = undefined;
+  }
+
+  wake(from: number): void {
+    if (this.keys !== undefined && !this.#behind) {
+      this.#behind = true;
+      this.#read = Math.max(from, this.#cursor);
+    }
+    this.#outlet.enqueue(this);
+  }
+
+  /** The connection could not be written to while this waited. */
+  press(): void {
+    this.#pressed = true;
+  }
+
+  /** Other keys from now on: everything begins anew. */
+  amendKeys(keys: ReadonlySet<string> | undefined): Uint8Array {
+    this.topic.remove(this);
+    this.keys = keys;
+    this.topic.add(this);
+    return this.#reset(Reset_Reason.VIEW_CHANGED);
+  }
+
+  /** For a heartbeat: a batch of what the subscriber need not see, and how far it has everything. Not during a snapshot. */
+  progress(): Uint8Array | undefined {
+    if (this.#over || this.#snapshot !== undefined || this.#waiting || this.#ready !== undefined) return undefined;
+    const read = this.#readTo;
+    const frames: Uint8Array[] = [];
+    if (read > this.#cursor && this.#run === undefined) {
+      frames.push(batchFrame(this.ref, this.#cursor, read, []));
+      this.#cursor = read;
+    }
+    frames.push(progressFrame(this, this.#cursor));
+    return Buffer.concat(frames);
+  }
+
+  /** The next frame, of about `room` bytes; undefined when there is nothing, or it may not be sent now. */
+  pull(room: number): Uint8Array | undefined {
+    this.more = false;
+    if (this.#over || this.#waiting) return undefined;
+    const ready = this.#ready;
+    if (ready !== undefined) {
+      this.#ready = undefined;
+      return ready();
+    }
+    if (!this.#pending) {
+      this.#caughtUp();
+      return undefined;
+    }
+    if (this.paused || !this.#mayNow()) {
+      this.#pressed = true;
+      return undefined;
+    }
+    const own = this.credit;
+    const shared = this.#outlet.credit;
+    const count = Math.min(own.updates, shared.updates);
+    if (count === 0) {
+      this.#pressed = true;
+      return undefined;
+    }
+    const bytes = Math.min(room, this.pace.room, own.bytes, shared.bytes);
+    if (this.#snapshot !== undefined) return this.#pullSnapshot(this.#snapshot, count, bytes);
+    if (this.#run !== undefined) return this.#pullRun(this.#run, count, bytes);
+    const { when } = this.terms;
+    if (when === 'ALWAYS' || (when === 'ON_PRESSURE' && (this.#pressed || this.#ahead !== undefined))) {
+      return this.#beginRun(count, bytes);
+    }
+    return this.keys === undefined ? this.#pullShared(count, bytes) : this.#pullFiltered(this.keys, count, bytes);
+  }
+
+  get #pending(): boolean {
+    if (this.#snapshot !== undefined || this.#run !== undefined) return true;
+    return this.keys === undefined ? this.#cursor < this.topic.head : this.#behind;
+  }
+
+  get #readTo(): number {
+    if (this.keys === undefined) return this.#cursor;
+    return this.#behind ? this.#read : Math.max(this.#cursor, this.topic.seen);
+  }
+
+  #mayNow(): boolean {
+    if (this.#snapshot !== undefined && this.#outlet.snapshotsPaused) return false;
+    if (this.pace.free) return true;
+    const wait = this.pace.wait(this.#outlet.now());
+    if (wait <= 0) return true;
+    this.#cancelTimer ??= this.#outlet.setTimer(() => {
+      this.#cancelTimer = undefined;
+      this.#outlet.enqueue(this);
+    }, Math.ceil(wait));
+    return false;
+  }
+
+  #caughtUp(): void {
+    this.#pressed = false;
+    this.#ahead = undefined;
+  }
+
+  #standAt(seq: number): void {
+    this.#life += 1;
+    this.#waiting = false;
+    this.#cursor = seq;
+    this.#read = seq;
+    this.#behind = seq < this.topic.head;
+    this.#run = undefined;
+    this.#ahead = undefined;
+    this.#ready = undefined;
+    this.#pressed = false;
+  }
+
+  #beginSnapshot(at: number): void {
+    this.#snapshot = new SnapshotReader(this.topic, this.id, this.ref, this.keys, at);
+    this.#outlet.enqueue(this);
+  }
+
+  #pullSnapshot(snapshot: SnapshotReader, count: number, bytes: number): Uint8Array | undefined {
+    const step = snapshot.next({ count, bytes });
+    return this.#then(step, (one) => this.#snapshotStep(one));
+  }
+
+  #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array {
+    this.#charge(updates.length, valueBytes(updates));
+    if (done) this.#snapshot = undefined;
+    this.more = this.#pending;
+    return frame;
+  }
+
+  /** All updates of the topic, in the bytes that all get who stand here. */
+  #pullShared(count: number, bytes: number): Uint8Array | undefined {
+    return this.#then(this.topic.batchAt(this.#cursor, this.ref), (batch) => {
+      if (batch === undefined) return this.#trimmed(count, bytes);
+      return batch.count <= count && (batch.bytes <= bytes || batch.count === 1)
+        ? this.#sendShared(batch)
+        : this.#pullPart(count, bytes);
+    });
+  }
+
+  #sendShared({ to, frame, count, bytes }: SharedBatch): Uint8Array | undefined {
+    if (count === 0) return undefined;
+    this.#cursor = to;
+    this.#charge(count, bytes);
+    this.#rest();
+    return frame;
+  }
+
+  /** As many as credit and room allow. */
+  #pullPart(count: number, bytes: number): Uint8Array | undefined {
+    return this.#then(this.topic.store.read(this.#cursor, { count, bytes }), (page) => {
+      if (page === undefined) return this.#trimmed(count, bytes);
+      const last = page.updates.at(-1);
+      if (last === undefined) return undefined;
+      this.#read = last.seq;
+      return this.#batch(page.updates, last.seq);
+    });
+  }
+
+  /** The updates of certain keys. Looks at so much of the log in one turn, and goes on in the next. */
+  #pullFiltered(keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
+    return this.#then(this.topic.store.read(this.#read, scanned), (page) => {
+      if (page === undefined) return this.#trimmed(count, bytes);
+      return this.#filtered(page, keys, count, bytes);
+    });
+  }
+
+  #filtered({ updates, more }: Page, keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
+    const picked = pickKeys(updates, this.#read, keys, count, bytes);
+    this.#read = picked.read;
+    this.#behind = more || picked.read < this.topic.head;
+    if (picked.updates.length > 0) return this.#batch(picked.updates, picked.read);
+    this.#rest();
+    return undefined;
+  }
+
+  #beginRun(count: number, bytes: number): Uint8Array | undefined {
+    const merged = this.terms.mode === 'MERGE';
+    return this.#then(this.topic.changesSince(this.#readTo, merged), (changes) => {
+      if (changes === undefined) return this.#overflow();
+      this.#run = new ConflatedRun(this.topic, this.keys, changes, merged, this.#ahead);
+      return this.#pullRun(this.#run, count, bytes);
+    });
+  }
+
+  #pullRun(run: ConflatedRun, count: number, bytes: number): Uint8Array | undefined {
+    return this.#then(run.next(count, bytes), (step) => this.#runStep(run, step));
+  }
+
+  #runStep(run: ConflatedRun, { updates, done, lost }: RunStep): Uint8Array | undefined {
+    if (lost) return this.#overflow();
+    if (!done) return this.#batch(updates, this.#cursor);
+    this.#run = undefined;
+    this.#ahead = run.ranAhead ? run : undefined;
+    this.#read = run.to;
+    this.#behind = run.to < this.topic.head;
+    // Without updates too, unless nothing that the subscriber holds depends on it.
+    if (updates.length > 0 || this.keys === undefined || run.ranAhead) return this.#batch(updates, run.to);
+    this.#rest();
+    return undefined;
+  }
+
+  #batch(updates: readonly LogUpdate[], to: number): Uint8Array {
+    const frame = batchFrame(this.ref, this.#cursor, to, updates);
+    this.#cursor = to;
+    this.#charge(updates.length, valueBytes(updates));
+    this.#rest();
+    return frame;
+  }
+
+  /** Whether there is more now, after a step. */
+  #rest(): void {
+    this.more = this.#pending;
+    if (!this.more) this.#caughtUp();
+  }
+
+  #charge(updates: number, bytes: number): void {
+    this.credit.spend(updates, bytes);
+    this.#outlet.credit.spend(updates, bytes);
+    if (!this.pace.free) this.pace.sent(bytes, this.#outlet.now());
+  }
+
+  /** The log does not reach back to where this stands: who conflates takes the newest of each key. */
+  #trimmed(count: number, bytes: number): Uint8Array | undefined {
+    return this.terms.when === 'NEVER' ? this.#overflow() : this.#beginRun(count, bytes);
+  }
+
+  #overflow(): Uint8Array | undefined {
+    const { overflow, accept } = this.terms;
+    const { first } = this.topic.store.state();
+    const what = `the log of ${this.topic.name} is kept from seq ${first} on, and the subscriber stands at ${this.#cursor}`;
+    if (overflow === 'DISCONNECT') {
+      this.#outlet.disconnect('OVERFLOW', what);
+      return undefined;
+    }
+    if (overflow === 'UNSUBSCRIBE') return this.#outlet.ended(this, 'OVERFLOW', what, true);
+    if (overflow === 'GAP' || (accept.has('GAP') && !(this.topic.keyed && accept.has('RESET')))) {
+      const from = this.#cursor;
+      const to = Math.max(first - 1, from);
+      this.#standAt(to);
+      this.more = this.#pending;
+      return gapFrame(this, from, to, Gap_Reason.OVERFLOW);
+    }
+    if (accept.has('RESET')) {
+      this.more = true;
+      return this.#reset(Reset_Reason.TRIMMED);
+    }
+    return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
+  }
+
+  /** What the subscriber holds must go: a snapshot follows, or where there are no keys all that the log holds. */
+  #reset(reason: Reset_Reason): Uint8Array {
+    const { first, head } = this.topic.store.state();
+    const at = this.topic.keyed ? head : first - 1;
+    this.#standAt(at);
+    this.#beginSnapshot(at);
+    return Buffer.concat([resetFrame(this, reason), this.#subscribed(Outcome.RESET, at)]);
+  }
+
+  #subscribed(outcome: Outcome, from: number): Uint8Array {
+    return subscribedFrame(this, outcome, from, this.#outlet.effective(this));
+  }
+
+  /** Goes on with `fn` now, or at the next pull after the store has answered. */
+  #then<T>(value: Awaitable<T>, fn: (value: T) => Uint8Array | undefined): Uint8Array | undefined {
+    if (!(value instanceof Promise)) return fn(value);
+    this.#waiting = true;
+    const life = this.#life;
+    const goOn = (step: () => Uint8Array | undefined): void => {
+      if (this.#over || this.#life !== life) return;
+      this.#waiting = false;
+      this.#ready = step;
+      this.#outlet.enqueue(this);
+    };
+    value.then(
+      (answer) => goOn(() => fn(answer)),
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        goOn(() => this.#outlet.ended(this, 'STORE_FAILED', message, true));
+      },
+    );
+    return undefined;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * One topic at work: its store, who reads it, and what several readers share. Readers that stand at one position get the
+ * same bytes, encoded once; readers that are behind at one position share the list of what changed.
+ */
+import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
+import { type Changes, latestSince, mergedSince } from './conflate.js';
+import type { TopicDeclaration } from './declaration.js';
+import { batchFrame, valueBytes } from './wire.js';
+
+/** A reader, as its topic sees it. */
+export interface Reader {
+  /** Undefined: all. */
+  readonly keys: ReadonlySet<string> | undefined;
+  /** The log has grown; `from` was its head before. */
+  wake(from: number): void;
+}
+
+/** A batch as it goes to everyone who stands at `from`. */
+export interface SharedBatch {
+  readonly from: number;
+  readonly to: number;
+  readonly frame: Uint8Array;
+  readonly count: number;
+  readonly bytes: number;
+  /** There is more after it. */
+  readonly more: boolean;
+}
+
+const keptBatches = 16;
+const keptChanges = 64;
+const batchUpdates = 4096;
+
+export class Topic {
+  readonly name: string;
+  readonly declaration: TopicDeclaration;
+  /** Its number in this hub, which its batches are called by. */
+  readonly alias: number;
+  readonly store: TopicStore;
+  /** Readers have been told of everything up to here. */
+  seen = 0;
+  #head = 0;
+  #everyone = new Set<Reader>();
+  readonly #byKey = new Map<string, Set<Reader>>();
+  #batches: SharedBatch[] = [];
+  readonly #latest = new Map<number, Awaitable<Changes | undefined>>();
+  readonly #merged = new Map<number, Awaitable<Changes | undefined>>();
+  #changesHead = -1;
+  readonly #batchBytes: number;
+  readonly #opened: Promise<void> | undefined;
+  #open = false;
+
+  /** `onGrown` is called whenever readers may see more. */
+  constructor(
+    name: string,
+    alias: number,
+    declaration: TopicDeclaration,
+    store: TopicStore,
+    batchBytes: number,
+    onGrown: (topic: Topic) => void,
+  ) {
+    this.name = name;
+    this.alias = alias;
+    this.declaration = declaration;
+    this.store = store;
+    this.#batchBytes = batchBytes;
+    const begin = (head: number): void => {
+      this.#head = head;
+      this.seen = head;
+      this.#open = true;
+      store.onVisible((grown) => {
+        this.#head = grown;
+        onGrown(this);
+      });
+    };
+    const state = store.open();
+    if (state instanceof Promise) {
+      this.#opened = state.then(({ head }) => begin(head));
+      this.#opened.catch(() => {}); // whoever waits for it is told
+    } else begin(state.head);
+  }
+
+  get keyed(): boolean {
+    return this.declaration.keyOf !== undefined;
+  }
+
+  get head(): number {
+    return this.#head;
+  }
+
+  get readers(): number {
+    return this.#everyone.size;
+  }
+
+  /** Undefined when the store is open. Rejects when it could not be opened. */
+  get opening(): Promise<void> | undefined {
+    return this.#open ? undefined : this.#opened;
+  }
+
+  append(group: readonly Append[]): Awaitable<readonly Appended[]> {
+    const opening = this.opening;
+    return opening === undefined ? this.store.append(group) : opening.then(() => this.store.append(group));
+  }
+
+  add(reader: Reader): void {
+    this.#everyone.add(reader);
+    if (reader.keys === undefined) return;
+    for (const key of reader.keys) {
+      const readers = this.#byKey.get(key);
+      if (readers === undefined) this.#byKey.set(key, new Set([reader]));
+      else readers.add(reader);
+    }
+  }
+
+  remove(reader: Reader): void {
+    this.#everyone.delete(reader);
+    for (const key of reader.keys ?? []) {
+      const readers = this.#byKey.get(key);
+      readers?.delete(reader);
+      if (readers?.size === 0) this.#byKey.delete(key);
+    }
+  }
+
+  /** Tells the readers that the log has grown: of those that want certain keys, only whom it concerns. */
+  wakeReaders(): void {
+    const from = this.seen;
+    if (this.#head <= from) return;
+    this.seen = this.#head;
+    const concerned = this.#byKey.size === 0 ? undefined : this.#concerned(from);
+    for (const reader of this.#everyone) {
+      if (reader.keys === undefined || concerned === undefined || concerned.has(reader)) reader.wake(from);
+    }
+  }
+
+  /** What everyone gets who stands at `from`; undefined when the log does not reach back so far. */
+  batchAt(from: number, ref: number): Awaitable<SharedBatch | undefined> {
+    if (ref !== this.alias) return this.#makeBatch(from, ref);
+    const known = this.#batches.find((one) => one.from === from);
+    if (known !== undefined && (known.to === this.#head || known.more)) return known;
+    const batch = this.#makeBatch(from, ref);
+    if (batch === undefined || batch instanceof Promise) return batch;
+    this.#batches = [batch, ...this.#batches.filter((one) => one.from !== from)].slice(0, keptBatches);
+    return batch;
+  }
+
+  /** What changed after `from`, one update a key: the newest or the merged. Undefined when the store cannot say any more. */
+  changesSince(from: number, merged: boolean): Awaitable<Changes | undefined> {
+    if (this.#changesHead !== this.#head || this.#latest.size + this.#merged.size >= keptChanges) {
+      this.#latest.clear();
+      this.#merged.clear();
+      this.#changesHead = this.#head;
+    }
+    const known = merged ? this.#merged : this.#latest;
+    let changes = known.get(from);
+    if (changes === undefined) {
+      const { merge } = this.declaration;
+      changes =
+        merged && merge !== undefined
+          ? mergedSince(this.store, from, this.#head, merge)
+          : latestSince(this.store, from, this.#head);
+      known.set(from, changes);
+    }
+    return changes;
+  }
+
+  #makeBatch(from: number, ref: number): Awaitable<SharedBatch | undefined> {
+    const page = this.store.read(from, { count: batchUpdates, bytes: this.#batchBytes });
+    return page instanceof Promise ? page.then((one) => sharedBatch(from, ref, one)) : sharedBatch(from, ref, page);
+  }
+
+  /** Who wants a key that was updated after `from`; undefined when that is too much to find out. */
+  #concerned(from: number): ReadonlySet<Reader> | undefined {
+    const page = this.store.read(from, { count: batchUpdates, bytes: Number.POSITIVE_INFINITY });
+    if (page === undefined || page instanceof Promise || page.more) return undefined;
+    const concerned = new Set<Reader>();
+    for (const { key } of page.updates) {
+      for (const reader of this.#byKey.get(key) ?? []) concerned.add(reader);
+    }
+    return concerned;
+  }
+}
+
+function sharedBatch(from: number, ref: number, page: Page | undefined): SharedBatch | undefined {
+  if (page === undefined) return undefined;
+  const { updates, more } = page;
+  const to = updates.at(-1)?.seq ?? from;
+  return {
+    from,
+    to,
+    frame: batchFrame(ref, from, to, updates),
+    count: updates.length,
+    bytes: valueBytes(updates),
+    more,
+  };
+}
