@@ -5,7 +5,9 @@
  */
 import { isCode } from '../contract/code.js';
 import type { MethodKind } from '../contract/method.js';
-import { criticalities, type Idempotency, type Policy } from '../contract/policy.js';
+import { criticalities, type Policy } from '../contract/policy.js';
+import { mostAttempts, repeatable } from '../interceptors/effective-policy.js';
+import { neverRepeated, onlyDeclared } from '../interceptors/retry-rules.js';
 
 export interface PolicyFinding {
   readonly severity: 'error' | 'warning';
@@ -54,13 +56,14 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'timeout',
   'max_timeout',
   'attempt_timeout',
+  'idempotency',
   'retry',
   'hedge',
   'errors',
   'deprecated',
+  'key_field',
+  'key_required',
 ]);
-
-const repeatable: readonly Idempotency[] = ['NO_SIDE_EFFECTS', 'IDEMPOTENT', 'KEYED'];
 
 /** The field of Policy that holds an option. `version` and `errors` are not part of Policy. */
 const fields: Readonly<Partial<Record<PolicyOption, keyof Policy>>> = {
@@ -86,15 +89,18 @@ export function checkPolicy(policy: Policy, context: PolicyContext): PolicyFindi
   const error = (option: string, message: string): void => {
     findings.push({ severity: 'error', option, message: `${context.name}: ${message}` });
   };
+  const warning = (option: string, message: string): void => {
+    findings.push({ severity: 'warning', option, message: `${context.name}: ${message}` });
+  };
   checkTimes(policy, context, error);
   checkIdempotency(policy, context, error);
-  checkRetry(policy, error);
+  checkRetry(policy, context, error, warning);
   checkHedge(policy, context, error);
   checkRest(policy, error);
   checkTopic(policy, context, error);
   for (const option of policyOptions) {
     const field = fields[option];
-    if (field !== undefined && policy[field] !== undefined && !enforced.has(option) && promises(option, policy)) {
+    if (field !== undefined && policy[field] !== undefined && !enforced.has(option)) {
       findings.push({
         severity: 'warning',
         option,
@@ -103,11 +109,6 @@ export function checkPolicy(policy: Policy, context: PolicyContext): PolicyFindi
     }
   }
   return findings;
-}
-
-/** Whether an option promises something; that a method may be repeated is only a statement, until a key makes it so. */
-function promises(option: PolicyOption, policy: Policy): boolean {
-  return option !== 'idempotency' || policy.idempotency === 'KEYED';
 }
 
 type Report = (option: string, message: string) => void;
@@ -169,14 +170,17 @@ function checkIdempotency(policy: Policy, { kind }: PolicyContext, error: Report
   }
 }
 
-function checkRetry(policy: Policy, error: Report): void {
+function checkRetry(policy: Policy, { kind }: PolicyContext, error: Report, warning: Report): void {
   const { retry } = policy;
   if (retry === undefined) return;
   const { maxAttempts, initialBackoff, maxBackoff, codes } = retry;
-  if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts >= 2 && maxAttempts <= 5)) {
+  if (
+    maxAttempts !== undefined &&
+    !(Number.isInteger(maxAttempts) && maxAttempts >= 2 && maxAttempts <= mostAttempts)
+  ) {
     error(
       'retry.max_attempts',
-      `retry.max_attempts is ${maxAttempts}; it counts the first attempt too and must be 2 or 3.`,
+      `retry.max_attempts is ${maxAttempts}; it counts the first attempt too and must be 2 to ${mostAttempts}.`,
     );
   }
   for (const [option, value] of [
@@ -198,6 +202,14 @@ function checkRetry(policy: Policy, error: Report): void {
       error('retry.codes', `retry.codes names "${code}", which is no gRPC status code; write one such as UNAVAILABLE.`);
     else if (code === 'OK') error('retry.codes', 'retry.codes names OK; a call that succeeded is not repeated.');
     else if (seen.has(code)) error('retry.codes', `retry.codes names ${code} twice.`);
+    else if (neverRepeated.has(code)) {
+      warning('retry.codes', `retry.codes names ${code}, which no repetition mends, so nothing is repeated for it.`);
+    } else if (onlyDeclared.has(code) && kind !== undefined && !repeatable.includes(policy.idempotency ?? 'NONE')) {
+      warning(
+        'retry.codes',
+        `retry.codes names ${code}, after which a call may have run, and the method's idempotency is ${policy.idempotency ?? 'NONE'}, so nothing is repeated for it; say NO_SIDE_EFFECTS, IDEMPOTENT or KEYED if that is true.`,
+      );
+    }
     seen.add(code);
   }
 }

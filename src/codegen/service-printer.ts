@@ -22,6 +22,8 @@ export interface MethodModel {
   /** Declared errors: id, and the name of the class. */
   readonly errors: readonly { readonly id: number; readonly type: string }[];
   readonly policy: Policy;
+  /** What the policy's key field is called in TypeScript. */
+  readonly keyProperty?: string | undefined;
 }
 
 export interface ServiceModel {
@@ -92,6 +94,7 @@ function printMethod(method: MethodModel, rename: (builder: string) => string): 
     lines.push(`      errors: [${errors.join(', ')}],`);
   }
   if (!isEmpty(method.policy)) lines.push(`      policy: ${literal(method.policy, '      ')},`);
+  if (method.keyProperty !== undefined) lines.push(`      keyProperty: ${JSON.stringify(method.keyProperty)},`);
   lines.push('    }),');
   return lines;
 }

@@ -4,6 +4,7 @@
  * the schema has and this file does not read fails a test.
  */
 import {
+  type DescField,
   type DescMethod,
   type DescService,
   getOption,
@@ -112,11 +113,10 @@ export class PolicyReader {
           'key_field',
           `${name}: key_field is "${policy.keyField}", which is no field of ${method.input.typeName}.`,
         );
-      } else if (
-        field.fieldKind !== 'scalar' ||
-        (field.scalar !== ScalarType.STRING && field.scalar !== ScalarType.BYTES)
-      ) {
-        report('key_field', `${name}: key_field "${policy.keyField}" must be one string or bytes.`);
+      } else if (field.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING) {
+        report('key_field', `${name}: key_field "${policy.keyField}" must be one string.`);
+      } else if (field.oneof !== undefined) {
+        report('key_field', `${name}: key_field "${policy.keyField}" is in a oneof, where a request may have none.`);
       }
     }
     const key = policy.topic?.key;
@@ -132,6 +132,12 @@ export class PolicyReader {
       string,
       unknown
     >;
+  }
+
+  /** The name of the feature that a field belongs to. */
+  featureOfField(field: DescField): string | undefined {
+    const feature = this.json(field).feature as Json | undefined;
+    return feature === undefined ? undefined : featureOf(feature).name;
   }
 
   /** Features that fields of the request and the response need, and of all that these contain. */

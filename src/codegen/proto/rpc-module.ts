@@ -152,6 +152,7 @@ class RpcPrinter {
           response: `protoCodec(${JSON.stringify(method.output.typeName)}, ${response})`,
           errors: (methods[index]?.errors ?? []).map((message, at) => ({ id: at + 1, type: this.errorClass(message) })),
           policy: methods[index]?.policy ?? {},
+          keyProperty: propertyNamed(method.input, methods[index]?.policy.keyField),
         };
       }),
       descriptors: `${this.import(modulePath(`${service.file.name}.proto`, '.desc'), 'file', '$file')}.withImports`,
@@ -253,6 +254,12 @@ function membersOf(message: DescMessage): Member[] {
       doc: leadingComment(message.file, elementPath(member)),
     };
   });
+}
+
+/** What a field is called on the message. */
+function propertyNamed(message: DescMessage, field: string | undefined): string | undefined {
+  const at = message.fields.findIndex((one) => one.name === field);
+  return at < 0 ? undefined : propertyOf(memberNames(message.proto).fields[at] ?? message.fields[at]?.name ?? '');
 }
 
 function propertyOf(name: string): string {

@@ -130,8 +130,8 @@ function checkFields(
     const type = arg === undefined ? undefined : trueType(arg.type);
     if (type === undefined)
       program.source.error(place, `${name}: key_field is "${keyField}", which is none of its arguments`);
-    else if (type.kind !== 'base' || (type.base !== 'string' && type.base !== 'binary')) {
-      program.source.error(place, `${name}: key_field "${keyField}" must be a string or binary`);
+    else if (type.kind !== 'base' || type.base !== 'string') {
+      program.source.error(place, `${name}: key_field "${keyField}" must be a string`);
     }
   }
   const key = topic?.key;

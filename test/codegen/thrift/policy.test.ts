@@ -109,6 +109,11 @@ describe('policy annotations', () => {
     expect(errors[0]).toMatch(message);
   });
 
+  it.each(['i64', 'binary', 'S', 'list<string>'])('refuse a key field that is %s and no string', (type) => {
+    const { errors } = onFunction('hawser.idempotency = "KEYED", hawser.key_field = "id"', `i32 f(1: ${type} id)`);
+    expect(errors).toEqual([expect.stringMatching(/key_field "id" must be a string/)]);
+  });
+
   it('are refused where they have no effect', () => {
     for (const idl of [
       'struct S {} (hawser.timeout = "1s")',

@@ -196,7 +196,7 @@ export interface MethodPolicy {
   deprecated?:
     | Deprecation
     | undefined;
-  /** For KEYED: the field of the request that holds the idempotency key, a string or bytes. */
+  /** For KEYED: the field of the request that holds the idempotency key: a string, at the top level. */
   keyField?:
     | string
     | undefined;

@@ -131,6 +131,7 @@ export function serviceModel(
       request: args,
       response: result,
       errors: errorEntries(one, module),
+      keyProperty: keyProperty(one, found?.policy.keyField, module),
       policy: owner === service ? (found?.policy ?? {}) : inheritedPolicy(policyOf(owner), found),
     };
   });
@@ -144,6 +145,12 @@ export function serviceModel(
     policy: own.policy,
     methods,
   };
+}
+
+/** What the argument that is the key is called in TypeScript. */
+function keyProperty(one: ServiceFunction, field: string | undefined, module: ModuleWriter): string | undefined {
+  if (field === undefined) return undefined;
+  return fieldModels({ fields: one.args, kind: 'struct' }, module).find((each) => each.field.name === field)?.name;
 }
 
 /** An inherited function keeps what its own service says for all its functions. */
