@@ -33,6 +33,12 @@ module.exports = {
       to: { path: '^src/(?!interceptors/|call/|contract/)' },
     },
     {
+      name: 'telemetry-watches-interceptors',
+      severity: 'error',
+      from: { path: '^src/telemetry/' },
+      to: { path: '^src/(?!telemetry/|interceptors/|call/|contract/)' },
+    },
+    {
       name: 'a-transport-has-no-policy',
       severity: 'error',
       comment: 'A transport moves one attempt of one call; it knows no interceptor, no other transport, neither end.',

@@ -74,5 +74,8 @@ export {
 } from './server/create-server.js';
 export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
 export { type MemoryStore, type MemoryStoreOptions, type MemoryTransaction, memoryStore } from './stores/memory.js';
+export { correlation, type LogFields, logFields } from './telemetry/log-fields.js';
+export { useOpenTelemetry } from './telemetry/open-telemetry.js';
+export type { TelemetryOptions } from './telemetry/stream-span.js';
 export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
 export type { ClientTls, ServerTls } from './transports/tls.js';

@@ -14,7 +14,9 @@ import { ApplicationFault } from '../contract/thrift/application-exception.js';
 import { maxNameBytes } from '../contract/thrift/limits.js';
 import { TMessageType } from '../contract/thrift/protocol.js';
 import { bindHandlers, type Handlers } from '../server/handlers.js';
-import { dispatcherOf, placed } from '../server/routes.js';
+import { dispatcherOf, placed, serverEvents } from '../server/routes.js';
+import { correlated } from '../telemetry/log-fields.js';
+import { serverTelemetry } from '../telemetry/server-tracing.js';
 import { refusal } from '../transports/thrift/application-errors.js';
 import type { Incoming } from '../transports/thrift/incoming.js';
 import { resolveLimits } from '../transports/thrift/limits.js';
@@ -52,12 +54,16 @@ export function toApacheProcessor<S extends ServiceType>(
   if (service.idl !== 'thrift') {
     throw new TypeError(`${service.name} comes from a .proto file; only a Thrift service can be served over Thrift`);
   }
-  const { logger = stderrLogger, clock = systemClock, interceptors = [] } = options;
+  const { clock = systemClock, interceptors = [] } = options;
+  const logger = correlated(options.logger ?? stderrLogger);
+  const events = serverEvents(logger);
   const dispatcher = dispatcherOf({
     services: [[service, bindHandlers(service, handlers)]],
     interceptors: interceptors.map((one) => (typeof one === 'function' ? placed(one) : placed(one.interceptor, one))),
     logger,
     clock,
+    events,
+    telemetry: serverTelemetry(undefined, clock, events),
   });
   const routes = new RouteTable(dispatcher);
   const context: ExchangeContext = { dispatcher, limits: resolveLimits(), peer: () => ({ address: 'apache-thrift' }) };

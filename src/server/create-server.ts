@@ -11,12 +11,15 @@ import { admissionLimiter } from '../interceptors/admission/admission.js';
 import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
 import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
+import { correlated } from '../telemetry/log-fields.js';
+import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
+import type { TelemetryOptions } from '../telemetry/stream-span.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
-import { type GateOptions, gates } from './gates.js';
+import { type GateOptions, type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { healthService } from './health.js';
 import { KeyedCalls } from './keyed-calls.js';
@@ -32,6 +35,8 @@ export interface ServerOptions<Tx = unknown> extends GateOptions {
   readonly store?: IdempotencyStore<Tx>;
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
+  /** Spans and metrics, as soon as an OpenTelemetry SDK is registered. `false`: none. */
+  readonly telemetry?: TelemetryOptions | false;
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** The standard gRPC health service, grpc.health.v1; on by default. Interceptors apply to it as to any service. */
@@ -107,17 +112,19 @@ class HawserServer<Tx> implements Server<Tx> {
   #closing: Promise<void> | undefined;
   readonly #maxTimeout: number | undefined;
   readonly #events: EventHub<ServerEvents>;
+  readonly #telemetry: ServerTelemetry | undefined;
   readonly #limiter: Limiter | undefined;
-  readonly #gates: readonly Staged[];
+  readonly #gates: Gates;
 
   readonly #keyed: KeyedCalls;
 
   constructor(options: ServerOptions<Tx>) {
     this.#options = options;
-    this.#logger = options.logger ?? stderrLogger;
+    this.#logger = correlated(options.logger ?? stderrLogger);
     this.#events = serverEvents(this.#logger);
     this.#clock = options.clock ?? systemClock;
     this.#maxTimeout = duration(options.maxTimeout, 'maxTimeout');
+    this.#telemetry = serverTelemetry(options.telemetry, this.#clock, this.#events);
     this.#limiter = admissionLimiter(options.admission, this.#clock, this.#events);
     const context = { clock: this.#clock, logger: this.#logger, events: this.#events };
     this.#gates = gates(options, this.#limiter, context);
@@ -241,6 +248,7 @@ class HawserServer<Tx> implements Server<Tx> {
       clock: this.#clock,
       events: this.#events,
       maxTimeout: this.#maxTimeout,
+      telemetry: this.#telemetry,
       gates: this.#gates,
       keyed: this.#keyed.staged(this.#interceptors),
     });

@@ -10,6 +10,7 @@ import {
   type Interceptor,
   type Placement,
   place,
+  rankOf,
   type ServerStage,
   type Staged,
   serverStages,
@@ -23,6 +24,8 @@ import { discardLate, serverDeadline } from '../interceptors/deadline.js';
 import { failure } from '../interceptors/failure.js';
 import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
+import { type ServerTelemetry, serverTracing } from '../telemetry/server-tracing.js';
+import type { Gates } from './gates.js';
 
 export interface RoutesInit {
   /** The handlers of each service, by local name. */
@@ -34,8 +37,10 @@ export interface RoutesInit {
   readonly events?: EventHub<ServerEvents>;
   /** ms */
   readonly maxTimeout?: number | undefined;
+  /** Spans and metrics; none without it. */
+  readonly telemetry?: ServerTelemetry | undefined;
   /** Who may call, and how much; see gates.ts. */
-  readonly gates?: readonly Staged[];
+  readonly gates?: Gates;
   /** What KEYED methods pass; see keyed-calls.ts. */
   readonly keyed?: readonly Staged[];
 }
@@ -52,18 +57,21 @@ export function serverEvents(logger: Logger): EventHub<ServerEvents> {
 }
 
 export function dispatcherOf(init: RoutesInit): Dispatcher {
-  const { services, logger, clock, events = serverEvents(logger), maxTimeout } = init;
+  const { services, logger, clock, events = serverEvents(logger), maxTimeout, telemetry } = init;
   const interceptors: readonly Staged[] = [
     { stage: 'transport', side: 0, interceptor: failure(logger) },
+    ...(telemetry === undefined ? [] : [{ stage: 'trace', side: 0, interceptor: serverTracing(telemetry) } as const]),
     { stage: 'trace', side: 0, interceptor: serverPropagation },
     { stage: 'deadline', side: 0, interceptor: serverDeadline(clock, events, maxTimeout) },
     { stage: 'decode', side: 0, interceptor: serverCodec },
     { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },
     { stage: 'handler', side: 0, interceptor: discardLate('handler', events) },
-    ...(init.gates ?? []),
+    ...(init.gates?.interceptors ?? []),
     ...(init.keyed ?? []),
     ...init.interceptors,
   ];
+  // What the user put in front of the limiter sees the calls too that the limiter refuses.
+  const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
   // Twins in both IDLs have the same name, and the memory transport serves both.
   const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
   const served: ServiceType[] = [];
@@ -72,7 +80,9 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     for (const method of Object.values<MethodType>(service.methods)) {
       const innermost = handlers.get(method.localName);
       if (innermost === undefined) continue;
-      routes[service.idl].set(method.path, { method, handle: compose(serverStages, method, interceptors, innermost) });
+      const handle = compose(serverStages, method, interceptors, innermost);
+      const refuse = seesAll ? undefined : init.gates?.refusing?.(method);
+      routes[service.idl].set(method.path, refuse === undefined ? { method, handle } : { method, handle, refuse });
     }
   }
   return {
