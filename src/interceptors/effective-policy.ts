@@ -7,6 +7,7 @@ import { type Duration, duration, milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { HedgePolicy, Idempotency } from '../contract/policy.js';
 import type { ServiceType } from '../contract/service.js';
+import { neverRepeated } from './retry-rules.js';
 
 export { duration };
 
@@ -71,21 +72,6 @@ export interface EffectivePolicy {
 export const defaultTimeout = 30_000;
 export const retryDefaults = { maxAttempts: 3, initialBackoff: 50, maxBackoff: 5_000, codes: ['UNAVAILABLE'] } as const;
 export const mostAttempts = 5;
-
-/** No repetition mends these, or the call has ended by them. */
-const neverRepeated: readonly Code[] = [
-  'OK',
-  'CANCELLED',
-  'INVALID_ARGUMENT',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'FAILED_PRECONDITION',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'UNAUTHENTICATED',
-  'DATA_LOSS',
-];
 
 /** Methods that may run twice for one call. KEYED ones only when the call carries its key. */
 export const repeatable: readonly Idempotency[] = ['NO_SIDE_EFFECTS', 'IDEMPOTENT', 'KEYED'];
@@ -246,7 +232,7 @@ function checkRetry(retry: RetryOptions, name: string): void {
   }
   for (const code of codes as readonly string[]) {
     if (!isCode(code)) throw new TypeError(`${name}.codes names ${JSON.stringify(code)}, which is no gRPC status code`);
-    if (neverRepeated.includes(code)) {
+    if (neverRepeated.has(code)) {
       throw new TypeError(`${name}.codes names ${code}, which no repetition mends`);
     }
   }

@@ -18,6 +18,24 @@ export const ownerHeader = 'hawser-retry-owner';
 /** ms; the first wait after an answer that says the server is overloaded is a random part of this. */
 const throttledBackoff = 1_000;
 
+/** No repetition mends these, or the call has ended by them. */
+export const neverRepeated: ReadonlySet<string> = new Set<Code>([
+  'OK',
+  'CANCELLED',
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'FAILED_PRECONDITION',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'UNAUTHENTICATED',
+  'DATA_LOSS',
+]);
+
+/** Repeated only where the policy names them and the call may run twice: after these it has run, most likely. */
+export const onlyDeclared: ReadonlySet<string> = new Set<Code>(['INTERNAL', 'UNKNOWN']);
+
 /** What the rules look at. */
 export interface RetryTerms {
   readonly codes: ReadonlySet<Code>;

@@ -117,6 +117,50 @@ describe('the rules of policies', () => {
     ]);
   });
 
+  it.each<[string, Policy, MethodKind | undefined, string[]]>([
+    [
+      'CANCELLED',
+      { retry: { codes: ['UNAVAILABLE', 'CANCELLED'] } },
+      'unary',
+      ['CANCELLED, which no repetition mends'],
+    ],
+    [
+      'INVALID_ARGUMENT of a service',
+      { retry: { codes: ['INVALID_ARGUMENT'] } },
+      undefined,
+      ['INVALID_ARGUMENT, which no repetition mends'],
+    ],
+    [
+      'INTERNAL',
+      { retry: { codes: ['INTERNAL'] } },
+      'unary',
+      ["INTERNAL, after which a call may have run, and the method's idempotency is NONE"],
+    ],
+    ['INTERNAL, idempotent', { idempotency: 'IDEMPOTENT', retry: { codes: ['INTERNAL', 'UNKNOWN'] } }, 'unary', []],
+    ['INTERNAL of a service', { retry: { codes: ['INTERNAL'] } }, undefined, []],
+    [
+      'what is repeated by a rule of its own',
+      { retry: { codes: ['UNAVAILABLE', 'RESOURCE_EXHAUSTED', 'ABORTED', 'DEADLINE_EXCEEDED'] } },
+      'unary',
+      [],
+    ],
+  ])('warn of codes that are named in vain: %s', (_what, policy, kind, expected) => {
+    const found = checkPolicy(policy, { service: {}, kind, name: 'S/M' }).filter((one) => one.severity === 'warning');
+    expect(found.map(({ option }) => option)).toEqual(expected.map(() => 'retry.codes'));
+    for (const [i, text] of expected.entries()) expect(found[i]?.message).toContain(`S/M: retry.codes names ${text}`);
+  });
+
+  it('allow as many attempts as a client makes', () => {
+    const findings = (maxAttempts: number) =>
+      checkPolicy({ retry: { maxAttempts } }, { service: {}, kind: 'unary', name: 'S/M' }).map((one) => one.message);
+    expect([2, 3, 4, 5].flatMap(findings)).toEqual([]);
+    for (const one of [0, 1, 6, 2.5, -1, Number.NaN]) {
+      expect(findings(one)).toEqual([
+        `S/M: retry.max_attempts is ${one}; it counts the first attempt too and must be 2 to 5.`,
+      ]);
+    }
+  });
+
   it('say the value, the limit and the way out', () => {
     const [finding] = checkPolicy({ hedge: { delay: 1 } }, { service: {}, kind: 'unary', name: 'S/M' });
     expect(finding?.message).toBe(
