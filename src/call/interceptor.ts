@@ -84,6 +84,11 @@ export function place<Stage extends string>(
   return { stage, side, interceptor };
 }
 
+/** Where it stands among others: the smaller, the further out. */
+export function rankOf(stages: readonly string[], one: Staged): number {
+  return stages.indexOf(one.stage) * 3 + one.side;
+}
+
 /** One handler out of a method's interceptors, in the order of their stages, around the innermost. */
 export function compose(
   stages: readonly string[],
@@ -91,8 +96,7 @@ export function compose(
   interceptors: readonly Staged[],
   innermost: Handler,
 ): Handler {
-  const rank = (one: Staged): number => stages.indexOf(one.stage) * 3 + one.side;
-  const ordered = [...interceptors].sort((a, b) => rank(a) - rank(b));
+  const ordered = [...interceptors].sort((a, b) => rankOf(stages, a) - rankOf(stages, b));
   return ordered.reduceRight((next, { interceptor }) => {
     const handler = interceptor(method, next);
     if (typeof handler !== 'function') {

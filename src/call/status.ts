@@ -10,6 +10,7 @@ import type { MethodType } from '../contract/method.js';
 import { type Disposition, type ErrorDetail, isRpcError, RpcError } from './rpc-error.js';
 
 export const dispositionHeader = 'hawser-disposition';
+export const pushbackHeader = 'grpc-retry-pushback-ms';
 export const detailsHeader = 'grpc-status-details-bin';
 
 const typeUrlPrefix = 'type.googleapis.com/';

@@ -13,9 +13,11 @@
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
+import type { Peer } from './call.js';
 import type { Clock } from './clock.js';
 import type { Handler } from './interceptor.js';
 import type { Logger } from './logger.js';
+import type { RpcError } from './rpc-error.js';
 
 /** A way to one server. Connects on first use. */
 export interface ClientTransport {
@@ -30,6 +32,18 @@ export interface ClientTransport {
   close(graceMs: number): Promise<void>;
 }
 
+/** Why calls are refused that there is no room for. One object for many calls, so that a wire encodes it once. */
+export interface Refusal {
+  readonly error: RpcError;
+  /** `grpc-retry-pushback-ms` */
+  readonly pushback: string;
+}
+
+/** What can be read of a request before there is a call. */
+export interface RequestHeaders {
+  getAll(name: string): readonly unknown[];
+}
+
 /** A method as a server offers it. */
 export interface Route {
   readonly method: MethodType;
@@ -38,6 +52,11 @@ export interface Route {
    * Rejects with an RpcError or a declared error, nothing else; both are safe to show the peer.
    */
   readonly handle: Handler;
+  /**
+   * Asked before anything is made of a unary request: why there is no room for it now. Saves nothing but time: `handle` would
+   * refuse the call too.
+   */
+  readonly refuse?: (headers: RequestHeaders | undefined, peer: () => Peer) => Refusal | undefined;
 }
 
 /** What a listener serves from. */

@@ -31,12 +31,15 @@ export function criticalityOf(call: Call): Criticality {
 }
 
 function judged(call: Call): Criticality {
-  const declared = declaredCriticality(call.method);
+  return heard(declaredCriticality(call.method), call.headers.getAll(criticalityHeader), call.trusted);
+}
+
+/** `declared`, or what the header's values ask for, as far as the caller may. */
+export function heard(declared: Criticality, values: readonly unknown[], trusted: boolean): Criticality {
   // The one value there is, if it is a name that we know: two would be a guess, and anything else is noise.
-  const values = call.headers.getAll(criticalityHeader);
   const asked = values.length === 1 ? criticalities.find((one) => one === values[0]) : undefined;
   if (asked === undefined) return declared;
-  return call.trusted || bandOf(asked) > bandOf(declared) ? asked : declared;
+  return trusted || bandOf(asked) > bandOf(declared) ? asked : declared;
 }
 
 /** Client, stage `trace`: a nested call carries its caller's, where that is another than the method's own. */

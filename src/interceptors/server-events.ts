@@ -25,7 +25,6 @@ export interface RejectedEvent {
   readonly reason: RejectReason;
   readonly criticality: Criticality;
   readonly principal: string;
-  readonly call: Pick<Call, 'headers' | 'peer' | 'correlationId'>;
 }
 
 /** A call that had to wait was let in. Those that need not wait are not told of. */

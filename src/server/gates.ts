@@ -2,7 +2,9 @@
 import type { Clock } from '../call/clock.js';
 import type { Staged } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { type AdmissionOptions, admission, trustedPrincipals } from '../interceptors/admission/admission.js';
+import type { Route } from '../call/transport.js';
+import type { MethodType } from '../contract/method.js';
+import { type AdmissionOptions, admission, refusing, trustedPrincipals } from '../interceptors/admission/admission.js';
 import type { Limiter } from '../interceptors/admission/limiter.js';
 import { type Authenticate, authentication } from '../interceptors/authenticate.js';
 import { type Authorize, authorization } from '../interceptors/authorize.js';
@@ -26,14 +28,23 @@ export interface GateContext {
   readonly events: ServerEventHub;
 }
 
+export interface Gates {
+  readonly interceptors: readonly Staged[];
+  /** See Route.refuse; undefined where something else is to be asked of a call first. */
+  readonly refusing: ((method: MethodType) => Route['refuse']) | undefined;
+}
+
 /** Throws a TypeError or RangeError that names the option for what cannot be meant. */
-export function gates(options: GateOptions, limiter: Limiter | undefined, context: GateContext): readonly Staged[] {
+export function gates(options: GateOptions, limiter: Limiter | undefined, context: GateContext): Gates {
   const { authenticate, authorize, admission: terms } = options;
-  return [
-    { stage: 'authenticate', side: 0, interceptor: authentication(authenticate, context) },
-    { stage: 'authenticate', side: 1, interceptor: trustedPrincipals(terms === false ? undefined : terms?.trusted) },
-    { stage: 'quota', side: 0, interceptor: quota(options.quota, context) },
-    { stage: 'limiter', side: 0, interceptor: admission(limiter) },
-    { stage: 'authorize', side: 0, interceptor: authorization(authorize, context) },
-  ];
+  return {
+    interceptors: [
+      { stage: 'authenticate', side: 0, interceptor: authentication(authenticate, context) },
+      { stage: 'authenticate', side: 1, interceptor: trustedPrincipals(terms === false ? undefined : terms?.trusted) },
+      { stage: 'quota', side: 0, interceptor: quota(options.quota, context) },
+      { stage: 'limiter', side: 0, interceptor: admission(limiter) },
+      { stage: 'authorize', side: 0, interceptor: authorization(authorize, context) },
+    ],
+    refusing: authenticate === undefined && options.quota === undefined ? refusing(limiter) : undefined,
+  };
 }

@@ -26,6 +26,7 @@ import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 import { type ServerTelemetry, serverTracing } from '../telemetry/server-tracing.js';
 import type { Gates } from './gates.js';
+import type { Gates } from './gates.js';
 
 export interface RoutesInit {
   /** The handlers of each service, by local name. */
@@ -70,6 +71,8 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     ...(init.keyed ?? []),
     ...init.interceptors,
   ];
+  // What the user put in front of the limiter sees the calls too that the limiter refuses.
+  const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
   // What the user put in front of the limiter sees the calls too that the limiter refuses.
   const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
   // Twins in both IDLs have the same name, and the memory transport serves both.

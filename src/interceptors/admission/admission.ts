@@ -5,10 +5,10 @@
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Interceptor } from '../../call/interceptor.js';
-import type { Duration } from '../../contract/duration.js';
-import { streamsRequest, streamsResponse } from '../../contract/method.js';
+import type { Route } from '../../call/transport.js';
+import { type Duration, duration } from '../../contract/duration.js';
+import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import { within } from '../budget.js';
-import { duration } from '../effective-policy.js';
 import type { ServerEventHub } from '../server-events.js';
 import { isHealth } from './health.js';
 import { Limiter, type LimiterTerms } from './limiter.js';
@@ -108,6 +108,16 @@ export function admission(limiter: Limiter | undefined): Interceptor {
     if (limiter === undefined || isHealth(method)) return next;
     const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
     return (call) => limiter.admit(call, next, streams);
+  };
+}
+
+/** What a route asks before there is a call: only of a unary method, whose callers are not asked who they are. */
+export function refusing(limiter: Limiter | undefined): (method: MethodType) => Route['refuse'] {
+  return (method) => {
+    if (limiter === undefined || isHealth(method) || streamsRequest(method.kind) || streamsResponse(method.kind)) {
+      return undefined;
+    }
+    return (headers, peer) => limiter.refuse(method, headers, peer);
   };
 }
 

@@ -40,6 +40,10 @@ class Band {
   /** When it was last empty because all had been served, or began to fill after a while without calls. */
   goodAt = 0;
   pushedAt = Number.NEGATIVE_INFINITY;
+  /** Calls served in the interval before this one, and in this one so far. */
+  servedBefore = 0;
+  served = 0;
+  countedFrom = 0;
 
   push(one: Waiting): void {
     one.older = this.newest;
@@ -80,17 +84,13 @@ export class BandQueue<W extends Waiting> {
   }
 
   /**
-   * Puts a call in, `places` being how many there are now. Returns the one that has no place: undefined, or the oldest of the
-   * least critical band that has more than its share, or `one` itself.
+   * Puts a call in that `refuses` has nothing against, `places` being how many there are now. Returns the one that had to go
+   * for it, if one had.
    */
   push(one: W, places: number): W | undefined {
     const most = Math.min(this.#terms.max, places);
-    let evicted: W | undefined;
-    if (this.#size >= most) {
-      evicted = this.#evicted(one, most);
-      if (evicted === one) return one;
-      this.remove(evicted);
-    }
+    const evicted = this.#size < most ? undefined : this.#victim(one.band, most);
+    if (evicted !== undefined) this.remove(evicted);
     const band = this.#bands[one.band] as Band;
     if (band.size === 0 && one.since - band.pushedAt > this.#terms.interval) band.goodAt = one.since;
     band.pushedAt = one.since;
@@ -98,6 +98,31 @@ export class BandQueue<W extends Waiting> {
     one.queued = true;
     this.#size += 1;
     return evicted;
+  }
+
+  /**
+   * Why a call of a band need not be put in: all places are taken by calls that come before it, or as many wait already as
+   * the band, whose queue is a standing one, is served in the time that one may wait.
+   */
+  refuses(at: number, places: number, now: number): 'queue-full' | 'codel' | undefined {
+    const band = this.#bands[at] as Band;
+    if (this.#standing(band, now) && band.size >= this.#servedInTime(band, now)) return 'codel';
+    const most = Math.min(this.#terms.max, places);
+    return this.#size >= most && this.#victim(at, most) === undefined ? 'queue-full' : undefined;
+  }
+
+  #servedInTime(band: Band, now: number): number {
+    this.#count(band, now);
+    const { target, interval } = this.#terms;
+    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * 2 * target) / interval);
+  }
+
+  #count(band: Band, now: number): void {
+    const { interval } = this.#terms;
+    if (now - band.countedFrom < interval) return;
+    band.servedBefore = now - band.countedFrom < 2 * interval ? band.served : 0;
+    band.served = 0;
+    band.countedFrom = now;
   }
 
   remove(one: W): void {
@@ -114,6 +139,8 @@ export class BandQueue<W extends Waiting> {
     const one = (this.#standing(band, now) ? band.newest : band.oldest) as W;
     this.remove(one);
     if (band.size === 0) band.goodAt = now;
+    this.#count(band, now);
+    band.served += 1;
     return one;
   }
 
@@ -154,14 +181,14 @@ export class BandQueue<W extends Waiting> {
     return (due ?? first) as Band;
   }
 
-  /** Who goes when there is no place: `one`, unless a band that is no more critical holds more than its share. */
-  #evicted(one: W, most: number): W {
-    const hasShare = (this.#bands[one.band] as Band).size < (shares[one.band] as number) * most;
-    for (let at = this.#bands.length - 1; at >= 0; at--) {
-      const band = this.#bands[at] as Band;
-      const over = band.size > (shares[at] as number) * most;
-      if (band.oldest !== undefined && over && (hasShare || at >= one.band)) return band.oldest as W;
+  /** Who goes for a call of a band when all places are taken: the oldest of a band that is no more critical, or holds too much. */
+  #victim(at: number, most: number): W | undefined {
+    const hasShare = (this.#bands[at] as Band).size < (shares[at] as number) * most;
+    for (let other = this.#bands.length - 1; other >= 0; other--) {
+      const band = this.#bands[other] as Band;
+      const over = band.size > (shares[other] as number) * most;
+      if (band.oldest !== undefined && over && (hasShare || other >= at)) return band.oldest as W;
     }
-    return one;
+    return undefined;
   }
 }

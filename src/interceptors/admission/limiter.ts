@@ -7,18 +7,21 @@
  * While there is room and nobody waits, a call costs two readings of the clock and some additions.
  */
 import { AsyncResource } from 'node:async_hooks';
-import type { Call, Permit } from '../../call/call.js';
+import { anonymous, type Call, type Peer, type Permit } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import type { RpcError } from '../../call/rpc-error.js';
+import { pushbackHeader } from '../../call/status.js';
+import type { Refusal, RequestHeaders } from '../../call/transport.js';
+import type { MethodType } from '../../contract/method.js';
 import type { Criticality } from '../../contract/policy.js';
-import { bandOf, criticalityOf } from '../criticality.js';
+import { bandOf, criticalityHeader, criticalityOf, declaredCriticality, heard } from '../criticality.js';
 import { discard, unwanted } from '../deadline.js';
 import type { ServerEventHub } from '../server-events.js';
 import { BandQueue, type QueueTerms, type Waiting } from './band-queue.js';
 import { Gradient, type GradientTerms } from './gradient.js';
 import { LoopDelay } from './loop-delay.js';
-import { pushBack, Refusals, rejected, type ShedReason } from './refusal.js';
+import { Refusals, rejected, type ShedReason } from './refusal.js';
 
 export interface LimiterTerms {
   readonly limit: GradientTerms;
@@ -111,11 +114,43 @@ export class Limiter implements Permit {
   admit(call: Call, next: Handler, streams: boolean): Promise<unknown> {
     const now = this.#clock.now();
     this.#loop?.touch();
-    if (this.#queueing && this.#queue.size === 0 && !this.#queue.overloaded(now)) this.#queueing = false;
-    if (this.#queueing || this.#inFlight >= this.#gradient.limit || this.#computed >= this.#terms.slice) {
-      return this.#enqueue(call, next, streams, now);
+    if (!this.#crowded(now)) return this.#run(call, next, streams, now);
+    const criticality = criticalityOf(call);
+    const reason = this.#hopeless(criticality, now);
+    if (reason === undefined) return this.#enqueue(call, next, streams, bandOf(criticality), now);
+    return Promise.reject(this.#shed(call, reason, now));
+  }
+
+  /** Why a call would be refused that comes now, asked before it is made. */
+  refuse(method: MethodType, headers: RequestHeaders | undefined, peer: () => Peer): Refusal | undefined {
+    if (!this.#busy) return undefined;
+    const now = this.#clock.now();
+    if (!this.#crowded(now)) return undefined;
+    const declared = declaredCriticality(method);
+    const criticality = headers === undefined ? declared : heard(declared, headers.getAll(criticalityHeader), false);
+    const reason = this.#hopeless(criticality, now);
+    if (reason === undefined) return undefined;
+    if (this.#events.wants('rejected')) {
+      const principal = peer().certificate?.subject ?? anonymous;
+      this.#events.emit('rejected', { method, reason, criticality, principal });
     }
-    return this.#run(call, next, streams, now);
+    return this.#refusal(reason, now);
+  }
+
+  get #busy(): boolean {
+    return this.#queueing || this.#inFlight >= this.#gradient.limit || this.#computed >= this.#terms.slice;
+  }
+
+  /** Whether a call cannot run at once. */
+  #crowded(now: number): boolean {
+    if (this.#queueing && this.#queue.size === 0 && !this.#queue.overloaded(now)) this.#queueing = false;
+    return this.#busy;
+  }
+
+  /** Why it makes no sense that a call waits, if it makes none. */
+  #hopeless(criticality: Criticality, now: number): ShedReason | undefined {
+    if (this.#terms.queue.max === 0) return 'limit';
+    return this.#queue.refuses(bandOf(criticality), this.#gradient.limit, now);
   }
 
   /** For calls: one that was let in is over. */
@@ -166,14 +201,13 @@ export class Limiter implements Permit {
     if (excess > 0) this.#gradient.cut(Math.max(0.5, Math.min(0.9, loopDelay / excess)));
   }
 
-  #enqueue(call: Call, next: Handler, streams: boolean, now: number): Promise<unknown> {
-    if (this.#terms.queue.max === 0) return Promise.reject(this.#refusal(call, 'limit', now));
+  #enqueue(call: Call, next: Handler, streams: boolean, band: number, now: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const one: Queued = {
         call,
         next,
         streams,
-        band: bandOf(criticalityOf(call)),
+        band,
         since: now,
         older: undefined,
         newer: undefined,
@@ -184,8 +218,7 @@ export class Limiter implements Permit {
         stopListening: () => {},
       };
       const evicted = this.#queue.push(one, this.#gradient.limit);
-      if (evicted !== undefined) this.#shed(evicted, 'queue-full', now);
-      if (evicted === one) return;
+      if (evicted !== undefined) this.#letGo(evicted, 'queue-full', now);
       this.#queueing = true;
       one.stopListening = call.onAbort((reason) => this.#abandoned(one, reason));
       this.#awaitTurn();
@@ -218,7 +251,7 @@ export class Limiter implements Permit {
     if (this.#queue.size === 0 || this.#dispatching) return;
     this.#dispatching = true;
     const now = this.#clock.now();
-    for (const one of this.#queue.stale(now)) this.#shed(one, 'codel', now);
+    for (const one of this.#queue.stale(now)) this.#letGo(one, 'codel', now);
     while (this.#inFlight < this.#gradient.limit && this.#computed < this.#terms.slice) {
       const one = this.#queue.take(this.#clock.now());
       if (one === undefined) break;
@@ -248,22 +281,28 @@ export class Limiter implements Permit {
     }
   }
 
-  #shed(one: Queued, reason: ShedReason, now: number): void {
+  #letGo(one: Queued, reason: ShedReason, now: number): void {
     one.stopListening();
-    one.reject(this.#refusal(one.call, reason, now));
+    one.reject(this.#shed(one.call, reason, now));
   }
 
-  #refusal(call: Call, reason: ShedReason, now: number): RpcError {
+  #shed(call: Call, reason: ShedReason, now: number): RpcError {
+    rejected(this.#events, call, reason);
+    const { error, pushback } = this.#refusal(reason, now);
+    call.responseTrailers.set(pushbackHeader, pushback);
+    return error;
+  }
+
+  #refusal(reason: ShedReason, now: number): Refusal {
     if (now - this.#refusedAt >= calm) this.#saturatedSince = now;
     this.#refusedAt = now;
     this.#refused += 1;
-    rejected(this.#events, call, reason);
-    pushBack(call, now - this.#saturatedSince > hopeless ? -1 : 0);
-    return this.#refusals.of(reason, now, () => {
+    const pushback = now - this.#saturatedSince > hopeless ? '-1' : '0';
+    return this.#refusals.of(reason, pushback, now, () => {
       const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
       if (reason === 'limit') return flight;
       const { max, target } = this.#terms.queue;
-      if (reason === 'codel') return `${flight}, and the call has waited for more than ${2 * target} ms`;
+      if (reason === 'codel') return `${flight}, and calls have waited for more than ${2 * target} ms`;
       return `${flight}, and ${this.#queue.size} wait (of ${Math.min(max, this.#gradient.limit)} places)`;
     });
   }

@@ -4,11 +4,10 @@
  */
 import type { Call } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { preencoded } from '../../call/status.js';
+import { preencoded, pushbackHeader } from '../../call/status.js';
+import type { Refusal } from '../../call/transport.js';
 import { criticalityOf } from '../criticality.js';
 import type { RejectReason, ServerEventHub } from '../server-events.js';
-
-export const pushbackHeader = 'grpc-retry-pushback-ms';
 
 /** What `make` returns, made without a stack: nobody looks for a fault in this program. */
 export function quietly<T>(make: () => T): T {
@@ -21,28 +20,24 @@ export function quietly<T>(make: () => T): T {
   }
 }
 
-/** ms that one error serves all refusals of its reason. */
+/** ms that one refusal serves all calls of its reason. */
 const freshFor = 1_000;
 
 export type ShedReason = Extract<RejectReason, 'limit' | 'queue-full' | 'codel'>;
 
 interface Made {
-  readonly error: RpcError;
+  readonly refusal: Refusal;
   readonly until: number;
 }
 
-/** The errors of calls that are shed: UNAVAILABLE, proven not to have run. */
+/** The refusals of calls that are shed: UNAVAILABLE, proven not to have run. */
 export class Refusals {
-  readonly #made: Record<ShedReason, Made | undefined> = {
-    limit: undefined,
-    'queue-full': undefined,
-    codel: undefined,
-  };
+  readonly #made = new Map<ShedReason, Made>();
 
   /** `sentence` says what is full. */
-  of(reason: ShedReason, now: number, sentence: () => string): RpcError {
-    const known = this.#made[reason];
-    if (known !== undefined && now < known.until) return known.error;
+  of(reason: ShedReason, pushback: string, now: number, sentence: () => string): Refusal {
+    const known = this.#made.get(reason);
+    if (known !== undefined && now < known.until && known.refusal.pushback === pushback) return known.refusal;
     const error = quietly(
       () =>
         new RpcError('UNAVAILABLE', `the server is overloaded: ${sentence()}; try another one, or later`, {
@@ -51,8 +46,9 @@ export class Refusals {
         }),
     );
     preencoded(error);
-    this.#made[reason] = { error, until: now + freshFor };
-    return error;
+    const refusal = { error, pushback };
+    this.#made.set(reason, { refusal, until: now + freshFor });
+    return refusal;
   }
 }
 
@@ -65,5 +61,5 @@ export function pushBack(call: Call, ms: number): void {
 export function rejected(events: ServerEventHub, call: Call, reason: RejectReason): void {
   if (!events.wants('rejected')) return;
   const { method, principal } = call;
-  events.emit('rejected', { method, reason, criticality: criticalityOf(call), principal, call });
+  events.emit('rejected', { method, reason, criticality: criticalityOf(call), principal });
 }

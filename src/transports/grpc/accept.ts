@@ -94,7 +94,7 @@ export function tooLarge(call: Call, bytes: number, limit: number): RpcError {
   );
 }
 
-function peerOf(serving: Serving, rpc: ServerRpc): Peer {
+export function peerOf(serving: Serving, rpc: ServerRpc): Peer {
   const certificate = certificateOf(rpc);
   const address = readable(rpc.getPeer()) ?? serving.address();
   return certificate === undefined ? { address } : { address, certificate };

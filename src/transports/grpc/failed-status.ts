@@ -7,7 +7,15 @@ import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Logger } from '../../call/logger.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
-import { declarationOf, detailsHeader, dispositionHeader, encodeStatus, statusOfDeclared } from '../../call/status.js';
+import {
+  declarationOf,
+  detailsHeader,
+  dispositionHeader,
+  encodeStatus,
+  pushbackHeader,
+  statusOfDeclared,
+} from '../../call/status.js';
+import type { Refusal } from '../../call/transport.js';
 import { codeNumber, isCode } from '../../contract/code.js';
 import { addHeaders, asBuffer } from './metadata.js';
 
@@ -41,6 +49,23 @@ function statusOf(call: Call, error: RpcError): StatusObject {
   // A code that TypeScript did not check may be none, and OK is no code for a failure.
   const code = isCode(error.code) && error.code !== 'OK' ? error.code : 'UNKNOWN';
   return { code: codeNumber(code), details: message, metadata };
+}
+
+const refusals = new WeakMap<Refusal, StatusObject>();
+
+/** The status of a call that there was no room for; made once for all that are refused for the same. */
+export function refusedStatus(refusal: Refusal): StatusObject {
+  let status = refusals.get(refusal);
+  if (status === undefined) {
+    const { error, pushback } = refusal;
+    const metadata = new Metadata();
+    metadata.set(pushbackHeader, pushback);
+    metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
+    metadata.set(dispositionHeader, error.disposition);
+    status = { code: codeNumber(error.code), details: error.message, metadata };
+    refusals.set(refusal, status);
+  }
+  return status;
 }
 
 /** The handler's own trailers, if there are any. */

@@ -7,6 +7,7 @@
 import {
   type handleUnaryCall,
   Metadata,
+  type MetadataValue,
   type ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
@@ -16,10 +17,10 @@ import type { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { dispositionHeader } from '../../call/status.js';
-import type { Route } from '../../call/transport.js';
-import { accept, cancelled, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
+import type { RequestHeaders, Route } from '../../call/transport.js';
+import { accept, cancelled, peerOf, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
-import { failedStatus, trailersOf } from './failed-status.js';
+import { failedStatus, refusedStatus, trailersOf } from './failed-status.js';
 import { asBuffer } from './metadata.js';
 
 /** How an answer leaves. */
@@ -130,16 +131,18 @@ export function unaryInterceptor(serving: Serving): ServerInterceptor {
   };
 }
 
-class TakenOver implements Reply {
+class TakenOver implements Reply, RequestHeaders {
   readonly #exchange: UnaryExchange;
-  readonly #path: string;
+  readonly #serving: Serving;
+  readonly #route: Route;
   readonly #next: ServerInterceptingCallInterface;
   #metadata: Metadata | undefined;
   #request: Buffer | undefined;
 
   constructor(serving: Serving, route: Route, next: ServerInterceptingCallInterface) {
     this.#exchange = new UnaryExchange(serving, route, this);
-    this.#path = route.method.path;
+    this.#serving = serving;
+    this.#route = route;
     this.#next = next;
   }
 
@@ -150,7 +153,14 @@ class TakenOver implements Reply {
 
   onReceiveMetadata(metadata: Metadata): void {
     this.#metadata = metadata;
-    this.#next.startRead();
+    const refusal = this.#route.refuse?.(this, () => peerOf(this.#serving, this));
+    if (refusal === undefined) this.#next.startRead();
+    // The message is not even read; grpc-js throws away what comes of it.
+    else this.#next.sendStatus(refusedStatus(refusal));
+  }
+
+  getAll(name: string): MetadataValue[] {
+    return this.metadata.get(name);
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -206,6 +216,6 @@ class TakenOver implements Reply {
   #refuse(what: string): void {
     const metadata = new Metadata();
     metadata.set(dispositionHeader, 'not-executed');
-    this.#next.sendStatus({ code: 12, details: `${this.#path} is unary, and got ${what}`, metadata });
+    this.#next.sendStatus({ code: 12, details: `${this.#route.method.path} is unary, and got ${what}`, metadata });
   }
 }

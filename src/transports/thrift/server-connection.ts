@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Call, Peer } from '../../call/call.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
-import type { Route } from '../../call/transport.js';
+import type { Refusal, Route } from '../../call/transport.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { refusal } from './application-errors.js';
@@ -19,6 +19,7 @@ import {
   type ExchangeContext,
   encodeException,
   encodeFailure,
+  encodeRefusal,
   encodeResult,
   makeCall,
   run,
@@ -167,6 +168,11 @@ export class ServerConnection {
     let call: Call;
     try {
       ({ route, name } = this.#options.routes.find(message.name));
+      const refusal = route.refuse?.(message.headers, this.#options.peer);
+      if (refusal !== undefined) {
+        this.#turnAway(message, name, refusal);
+        return;
+      }
       call = makeCall(route, message, this.#options);
     } catch (error) {
       if (!isRpcError(error)) throw error;
@@ -209,6 +215,12 @@ export class ServerConnection {
     }
     const name = answerName(message.name);
     this.#replies.fill(this.#replies.reserve(), encodeException(error, undefined, name, message, this.#options, type));
+  }
+
+  /** There is no room for the call; a oneway one goes without a word, since a line of log for each would be work, too. */
+  #turnAway(message: Incoming, name: string, refusal: Refusal): void {
+    if (message.type === TMessageType.ONEWAY) return;
+    this.#replies.fill(this.#replies.reserve(), encodeRefusal(refusal, name, message, this.#options));
   }
 
   #refuseFrame({ type, sequenceId, message: sentence }: FrameRefused): void {

@@ -8,8 +8,8 @@ import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
-import { declarationOf } from '../../call/status.js';
-import type { Dispatcher, Route } from '../../call/transport.js';
+import { declarationOf, pushbackHeader } from '../../call/status.js';
+import type { Dispatcher, Refusal, Route } from '../../call/transport.js';
 import type { MethodError } from '../../contract/declared-error.js';
 import { streamsResponse } from '../../contract/method.js';
 import type { ApplicationFault } from '../../contract/thrift/application-exception.js';
@@ -146,6 +146,29 @@ export function encodeException(
     });
     return encode(short, undefined);
   }
+}
+
+const refusals = new WeakMap<Refusal, Partial<Record<ThriftProtocol, Buffer>>>();
+
+/** The EXCEPTION of a call that there was no room for; its body is made once for all that are refused for the same. */
+export function encodeRefusal(refusal: Refusal, name: string, message: Incoming, context: ExchangeContext): Buffer {
+  const { envelope, sequenceId } = message;
+  const { error, pushback } = refusal;
+  if (hasHeaders(envelope)) {
+    return encodeException(error, new HeaderMap({ [pushbackHeader]: pushback }), name, message, context);
+  }
+  let bodies = refusals.get(refusal);
+  if (bodies === undefined) {
+    bodies = {};
+    refusals.set(refusal, bodies);
+  }
+  bodies[envelope.protocol] ??= encodeError(error, envelope.protocol);
+  const body = bodies[envelope.protocol] as Buffer;
+  return encodeEnvelope(
+    envelope,
+    { name, type: TMessageType.EXCEPTION, sequenceId, body, headers: undefined },
+    context.limits,
+  );
 }
 
 function encodeReply(
