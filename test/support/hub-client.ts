@@ -140,6 +140,7 @@ export class HubClient implements Connection {
     const start = { kind: Start_Kind.RESUME, epoch, seq, time: 0, count: 0 };
     const view = this.subscribe(sub, topic, { start, ...more });
     view.position = seq;
+    view.start = seq;
     return view;
   }
 

@@ -26,7 +26,6 @@ export class SnapshotReader {
   readonly #sub: number;
   readonly #ref: number;
   readonly #checksum = new SeqChecksum();
-  #begun = false;
   #cursor: string | undefined;
   #nextKey = 0;
   #chunks = 0;
@@ -41,6 +40,15 @@ export class SnapshotReader {
     this.#ref = ref;
     this.#keys = keys === undefined ? undefined : [...keys];
     this.at = at;
+  }
+
+  /** Comes first, at once: whoever is told of the subscription knows that a snapshot follows. */
+  begin(): Uint8Array {
+    const epoch = Buffer.from(this.#topic.store.state().epoch, 'hex');
+    return item({
+      $case: 'snapshotBegin',
+      value: { sub: this.#sub, ref: this.#ref, epoch, at: this.at, estimatedEntries: this.#keys?.length ?? 0 },
+    });
   }
 
   next(limits: Limits): Awaitable<SnapshotStep> {
@@ -72,10 +80,6 @@ export class SnapshotReader {
 
   #step(updates: readonly LogUpdate[], done: boolean): SnapshotStep {
     const frames: Uint8Array[] = [];
-    if (!this.#begun) {
-      this.#begun = true;
-      frames.push(this.#begin());
-    }
     if (updates.length > 0) {
       frames.push(chunkFrame(this.#sub, this.#chunks, updates));
       this.#chunks += 1;
@@ -83,15 +87,7 @@ export class SnapshotReader {
       for (const { seq } of updates) this.#checksum.add(seq);
     }
     if (done) frames.push(this.#end());
-    return { frame: frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames), updates, done };
-  }
-
-  #begin(): Uint8Array {
-    const epoch = Buffer.from(this.#topic.store.state().epoch, 'hex');
-    return item({
-      $case: 'snapshotBegin',
-      value: { sub: this.#sub, ref: this.#ref, epoch, at: this.at, estimatedEntries: this.#keys?.length ?? 0 },
-    });
+    return { frame: Buffer.concat(frames), updates, done };
   }
 
   #end(): Uint8Array {

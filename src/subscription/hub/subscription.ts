@@ -121,8 +121,9 @@ export class Subscription implements Reader {
       case 'FRESH':
       case 'REPLAY':
         this.#standAt(beginning.from);
-        if (beginning.snapshot) this.#beginSnapshot(beginning.from);
-        return this.#subscribed(Outcome[beginning.outcome], beginning.from);
+        return beginning.snapshot
+          ? this.#beginSnapshot(Outcome[beginning.outcome], beginning.from)
+          : this.#subscribed(Outcome[beginning.outcome], beginning.from);
       case 'CONFLATED':
         this.#standAt(beginning.from);
         this.#pressed = true;
@@ -256,9 +257,10 @@ export class Subscription implements Reader {
     this.#pressed = false;
   }
 
-  #beginSnapshot(at: number): void {
+  #beginSnapshot(outcome: Outcome, at: number): Uint8Array {
     this.#snapshot = new SnapshotReader(this.topic, this.id, this.ref, this.keys, at);
     this.#outlet.enqueue(this);
+    return Buffer.concat([this.#subscribed(outcome, at), this.#snapshot.begin()]);
   }
 
   #pullSnapshot(snapshot: SnapshotReader, count: number, bytes: number): Uint8Array | undefined {
@@ -398,8 +400,7 @@ export class Subscription implements Reader {
     const { first, head } = this.topic.store.state();
     const at = this.topic.keyed ? head : first - 1;
     this.#standAt(at);
-    this.#beginSnapshot(at);
-    return Buffer.concat([resetFrame(this, reason), this.#subscribed(Outcome.RESET, at)]);
+    return Buffer.concat([resetFrame(this, reason), this.#beginSnapshot(Outcome.RESET, at)]);
   }
 
   #subscribed(outcome: Outcome, from: number): Uint8Array {
