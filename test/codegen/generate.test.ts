@@ -49,6 +49,15 @@ describe('the output folder of generate', { timeout: 60_000 }, () => {
     expect(tree(path('gen')).some((file) => file.endsWith('.tmp'))).toBe(false);
   });
 
+  it('follows a change of either IDL', async () => {
+    const { path, run } = project({ 'proto/a.proto': a, 'idl/t.thrift': 'struct T { 1: i32 x }' });
+    await run({ thrift: [path('idl')] });
+    writeTree(path(), { 'proto/a.proto': 'syntax = "proto3"; message A2 {}', 'idl/t.thrift': 'struct T { 1: i32 y }' });
+    expect(await run({ thrift: [path('idl')] })).toMatchObject({ diagnostics: [], written: 2 });
+    expect(readFileSync(path('gen/t.ts'), 'utf8')).toContain('y: number');
+    expect(await run({ proto: [path('proto')], thrift: [] })).toMatchObject({ removed: 1 });
+  });
+
   it('stays as it was when anything has an error, in either IDL', async () => {
     const { path, run } = project({ 'proto/a.proto': a, 'idl/t.thrift': 'struct T { 1: i32 x }' });
     await run({ thrift: [path('idl')] });
