@@ -593,3 +593,137 @@ export const TradeHistory = defineService({
     }),
   },
 });
+
+/** What was bought. */
+export interface Receipt {
+  orderId: string;
+  number: number;
+  total: USD;
+}
+
+export const Receipt: StructCodec<Receipt> = defineStruct<Receipt>({
+  name: "market.v1.Receipt",
+  form: "struct",
+  fields: () => [
+    { id: 1, name: "order_id", localName: "orderId", type: { kind: "string" }, requiredness: "default" },
+    { id: 2, name: "number", localName: "number", type: { kind: "i32" }, requiredness: "default" },
+    { id: 3, name: "total", localName: "total", type: { kind: "double" }, requiredness: "default" },
+  ],
+  write(w, v) {
+    w.structBegin();
+    w.field(11, 1);
+    w.string(v.orderId ?? "");
+    w.field(8, 2);
+    w.i32(v.number ?? 0);
+    w.field(4, 3);
+    w.double(v.total ?? 0);
+    w.structEnd();
+  },
+  read(r) {
+    let orderId: string = "";
+    let number$: number = 0;
+    let total: USD = 0;
+    r.structBegin();
+    for (let f = r.field(); f !== 0; f = r.field()) {
+      switch (f) {
+        case 267:
+          orderId = r.string();
+          break;
+        case 520:
+          number$ = r.i32();
+          break;
+        case 772:
+          total = r.double();
+          break;
+        default:
+          r.skip(f & 0xff);
+      }
+    }
+    r.structEnd();
+    return { orderId, number: number$, total };
+  },
+  create: (init) => ({ orderId: init?.orderId ?? "", number: init?.number ?? 0, total: init?.total ?? 0 }),
+});
+
+/** The arguments of market.v1.Orders.PlaceOrder. */
+export interface OrdersPlaceOrderArgs {
+  orderId: string;
+  fish: string;
+  pounds: number;
+}
+
+export const OrdersPlaceOrderArgs: StructCodec<OrdersPlaceOrderArgs> = defineStruct<OrdersPlaceOrderArgs>({
+  name: "market.v1.Orders.PlaceOrder_args",
+  form: "struct",
+  fields: () => [
+    { id: 1, name: "order_id", localName: "orderId", type: { kind: "string" }, requiredness: "default" },
+    { id: 2, name: "fish", localName: "fish", type: { kind: "string" }, requiredness: "default" },
+    { id: 3, name: "pounds", localName: "pounds", type: { kind: "i32" }, requiredness: "default" },
+  ],
+  write(w, v) {
+    w.structBegin();
+    w.field(11, 1);
+    w.string(v.orderId ?? "");
+    w.field(11, 2);
+    w.string(v.fish ?? "");
+    w.field(8, 3);
+    w.i32(v.pounds ?? 0);
+    w.structEnd();
+  },
+  read(r) {
+    let orderId: string = "";
+    let fish: string = "";
+    let pounds: number = 0;
+    r.structBegin();
+    for (let f = r.field(); f !== 0; f = r.field()) {
+      switch (f) {
+        case 267:
+          orderId = r.string();
+          break;
+        case 523:
+          fish = r.string();
+          break;
+        case 776:
+          pounds = r.i32();
+          break;
+        default:
+          r.skip(f & 0xff);
+      }
+    }
+    r.structEnd();
+    return { orderId, fish, pounds };
+  },
+  create: (init) => ({ orderId: init?.orderId ?? "", fish: init?.fish ?? "", pounds: init?.pounds ?? 0 }),
+});
+
+/** The result of market.v1.Orders.PlaceOrder: what it returns, or throws. */
+export const OrdersPlaceOrderResult: Codec<Receipt> = resultCodec<Receipt>({
+  type: { kind: "struct", codec: () => Receipt },
+  write: (w, v) => Receipt.write(w, v),
+  read: (r) => Receipt.read(r),
+  errors: [{ id: 1, type: BadFish }],
+});
+
+/** Buying. */
+export const Orders = defineService({
+  name: "market.v1.Orders",
+  version: "1.0.0",
+  idl: "thrift",
+  fingerprint: "ceb52f99e600c0f05adfae67fdf5082e473aa8f7df92d880e097191268cd1aaf",
+  methods: {
+    /** Buys fish, and charges for it once, however often the call is repeated. */
+    placeOrder: unary<OrdersPlaceOrderArgs, Receipt>({
+      name: "PlaceOrder",
+      request: OrdersPlaceOrderArgs,
+      response: OrdersPlaceOrderResult,
+      errors: [{ id: 1, type: BadFish }],
+      policy: {
+        timeout: 2000,
+        maxTimeout: 10000,
+        idempotency: "KEYED",
+        keyField: "order_id",
+      },
+      keyProperty: "orderId",
+    }),
+  },
+});

@@ -66,3 +66,17 @@ service TradeHistory {
       throws (1: BadFish bad_fish, 2: BadFishes bad_fishes)
       (hawser.timeout = "2s", hawser.idempotency = "NO_SIDE_EFFECTS"),
 } (hawser.version = "1.0.0")
+
+/** What was bought. */
+struct Receipt {
+  1: string order_id,
+  2: i32 number,
+  3: USD total,
+}
+
+/** Buying. */
+service Orders {
+  /** Buys fish, and charges for it once, however often the call is repeated. */
+  Receipt PlaceOrder(1: string order_id, 2: string fish, 3: i32 pounds) throws (1: BadFish bad_fish)
+      (hawser.timeout = "2s", hawser.max_timeout = "10s", hawser.idempotency = "KEYED", hawser.key_field = "order_id"),
+} (hawser.version = "1.0.0")

@@ -17,6 +17,7 @@ function comparable(service: ServiceType): object {
       localName: method.localName,
       kind: method.kind,
       path: method.path,
+      keyProperty: method.keyProperty,
       policy: method.policy,
       errors: method.errors.map(({ id, type }) => ({ id, type: type.typeName })),
     })),
@@ -26,6 +27,7 @@ function comparable(service: ServiceType): object {
 describe('one service written in both IDLs', () => {
   it('compiles to equal descriptors', () => {
     expect(comparable(thrift.TradeHistory)).toEqual(comparable(proto.TradeHistory));
+    expect(comparable(thrift.Orders)).toEqual(comparable(proto.Orders));
   });
 
   it('says which IDL it came from, and has a fingerprint of its own', () => {

@@ -2,7 +2,7 @@
 // source: market/v1/market.proto
 import { type Codec, type InitOf, ProtoError, defineService, protoCodec, protoErrorCodec, serverStream, unary } from "hawser/proto";
 import { file as $file } from "./market.desc.js";
-import { BadFish as BadFishFields, BadFishes as BadFishesFields, GetLastSaleListRequest, GetLastSaleListResponse, GetLastSaleRequest, Price, Trade, WatchPricesRequest } from "./market.js";
+import { BadFish as BadFishFields, BadFishes as BadFishesFields, GetLastSaleListRequest, GetLastSaleListResponse, GetLastSaleRequest, PlaceOrderRequest, Price, Receipt, Trade, WatchPricesRequest } from "./market.js";
 
 /** There is no such fish. */
 export class BadFish extends ProtoError<BadFishFields, InitOf<typeof BadFishFields>> {
@@ -74,6 +74,31 @@ export const PriceFeed = defineService({
       name: "WatchPrices",
       request: protoCodec("market.v1.WatchPricesRequest", WatchPricesRequest),
       response: protoCodec("market.v1.Price", Price),
+    }),
+  },
+  descriptors: $file.withImports,
+});
+
+/** Buying. */
+export const Orders = defineService({
+  name: "market.v1.Orders",
+  version: "1.0.0",
+  idl: "proto",
+  fingerprint: "47a03c7c383d105eb00d6b6151d0dd48254e0a3f3e8d5119a1a0574cf646f9d9",
+  methods: {
+    /** Buys fish, and charges for it once, however often the call is repeated. */
+    placeOrder: unary<PlaceOrderRequest, Receipt>({
+      name: "PlaceOrder",
+      request: protoCodec("market.v1.PlaceOrderRequest", PlaceOrderRequest),
+      response: protoCodec("market.v1.Receipt", Receipt),
+      errors: [{ id: 1, type: BadFish }],
+      policy: {
+        timeout: 2000,
+        maxTimeout: 10000,
+        idempotency: "KEYED",
+        keyField: "order_id",
+      },
+      keyProperty: "orderId",
     }),
   },
   descriptors: $file.withImports,
