@@ -59,8 +59,18 @@ export class Connection {
     }
   }
 
+  /**
+   * Copies the log back into the file first: @photostructure/sqlite keeps a closed connection, and with it the log, until
+   * the last of its statements is collected.
+   */
   close(): void {
     this.#statements.clear();
+    if (this.db.isOpen === false) return;
+    try {
+      this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // Whoever opens the file next reads the log.
+    }
     this.db.close();
   }
 }

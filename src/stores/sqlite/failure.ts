@@ -21,18 +21,16 @@ function codeOf(error: unknown): number | undefined {
 export const isBusy = (error: unknown): boolean => codeOf(error) === primary.busy;
 export const isConstraint = (error: unknown): boolean => codeOf(error) === primary.constraint;
 
-/** The database failed, not the statement. A connection that was closed counts: it was not the handler who closed it. */
+/** The database failed, not the statement. */
 export function isEnvironmental(error: unknown): boolean {
   const code = codeOf(error);
-  return code === undefined
-    ? (error as { code?: unknown } | null)?.code === 'ERR_INVALID_STATE' && /not open/i.test(String(error))
-    : environmental.has(code);
+  return code !== undefined && environmental.has(code);
 }
 
-/** A full disk and a lock pass without a new connection; after anything else a new one is safer. */
+/** A lock, a full disk and a broken constraint need no new connection; after anything else one is safer. */
 export function needsReopening(error: unknown): boolean {
   const code = codeOf(error);
-  return code !== primary.busy && code !== primary.full;
+  return code !== primary.busy && code !== primary.full && code !== primary.constraint;
 }
 
 /**

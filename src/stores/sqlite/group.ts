@@ -6,14 +6,7 @@
 import type { Logger } from '../../call/logger.js';
 import type { Connection } from './connection.js';
 import { inTransaction } from './driver.js';
-import {
-  type CommitDoubt,
-  doubtOfCommit,
-  isConstraint,
-  isEnvironmental,
-  needsReopening,
-  unavailable,
-} from './failure.js';
+import { type CommitDoubt, doubtOfCommit, isConstraint, needsReopening, unavailable } from './failure.js';
 import type { Turn } from './turn.js';
 
 /** The writer's hold on its file. */
@@ -57,7 +50,12 @@ export class Group {
 
   /** Whether the transaction is still there; a failed statement may have ended it. */
   get alive(): boolean {
-    return this.#open && inTransaction(this.#connection.db);
+    return this.#open && !this.closed && inTransaction(this.#connection.db);
+  }
+
+  /** Somebody closed the connection. */
+  get closed(): boolean {
+    return this.#connection.db.isOpen === false;
   }
 
   /** Opens a new connection if the last one may be broken. Throws what stands in the way. */
@@ -100,8 +98,8 @@ export class Group {
   }
 
   /** The database failed: rolls back what has not committed, and fails the turns that waited for that. */
-  fail(error: unknown, doubt: CommitDoubt = 'not-executed'): void {
-    if (isEnvironmental(error)) this.#suspect ||= needsReopening(error);
+  fail(error: unknown, doubt: CommitDoubt = 'not-executed', suspect = needsReopening(error)): void {
+    this.#suspect ||= suspect;
     const wasOpen = this.#open;
     const turns = this.#end();
     if (wasOpen) {

@@ -261,7 +261,7 @@ export class Writer implements TurnListener {
       const turn = this.#current;
       if (turn === undefined) {
         if (this.#queue.length > 0) return;
-        if (this.#group.complete) this.#commit();
+        if (this.#group.complete || this.#options.groupDelay === 0) this.#commit();
         else this.#delay();
       } else if (turn.state === 'running' && !turn.suspended) this.#suspend(turn);
     });
@@ -306,14 +306,14 @@ export class Writer implements TurnListener {
   statementFailed(turn: Turn, error: unknown): void {
     if (turn !== this.#current || turn.doom !== undefined) return;
     const { name } = turn.member;
-    if (isEnvironmental(error)) {
+    if (isEnvironmental(error) || this.#group.closed) {
       this.#doom(turn, unavailable(error, 'not-executed'));
       this.#group.fail(error);
     } else if (!this.#group.alive) {
       this.#solitary.add(name);
       const failure = rolledBackAll(name, error);
       this.#doom(turn, failure);
-      this.#group.fail(failure);
+      this.#group.fail(failure, 'not-executed', false);
     }
   }
 

@@ -88,19 +88,22 @@ export function sqliteError(errcode: number, message: string): Error {
 }
 
 /** Calls `before` with the text of each statement of the writer before it runs; what that throws, the statement throws. */
-export function watchedDriver(before: (sql: string, db: Database) => void): SqliteDriver {
+export function watchedDriver(
+  before: (sql: string, db: Database) => void,
+  prepared: (sql: string) => void = () => {},
+): SqliteDriver {
   const real = sqliteDriver();
   return {
     name: 'watched',
     open(path, options) {
       const db = real.open(path, options);
       if (path.endsWith('-owner') || options?.readOnly === true) return db;
-      return watchedDatabase(db, (sql) => before(sql, db));
+      return watchedDatabase(db, (sql) => before(sql, db), prepared);
     },
   };
 }
 
-function watchedDatabase(db: Database, before: (sql: string) => void): Database {
+function watchedDatabase(db: Database, before: (sql: string) => void, prepared: (sql: string) => void): Database {
   return {
     get isOpen() {
       return db.isOpen ?? true;
@@ -112,7 +115,10 @@ function watchedDatabase(db: Database, before: (sql: string) => void): Database 
       before(sql);
       db.exec(sql);
     },
-    prepare: (sql) => watchedStatement(db.prepare(sql), sql, before),
+    prepare(sql) {
+      prepared(sql);
+      return watchedStatement(db.prepare(sql), sql, before);
+    },
     function: db.function.bind(db),
     close: () => db.close(),
   };
