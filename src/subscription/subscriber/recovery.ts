@@ -10,7 +10,7 @@ export const acceptedBy: Readonly<Record<Recovery, readonly Accepted[]>> = {
   PRECISE: ['REPLAY'],
   REPEATING: ['REPLAY'],
   CONVERGENT: ['REPLAY', 'CONFLATED', 'RESET'],
-  DIVERGENT: ['REPLAY', 'CONFLATED', 'RESET'],
+  DIVERGENT: ['REPLAY', 'RESET'],
   GAP: ['REPLAY', 'GAP'],
 };
 
@@ -40,6 +40,8 @@ const none: Start = { kind: Start_Kind.UNSPECIFIED, epoch: new Uint8Array(), seq
 export function startFrame(start: StartAt): Start {
   switch (start.kind) {
     case 'default':
+    case 'committed':
+      // What was committed under the durable name goes before the default.
       return none;
     case 'head':
       return { ...none, kind: Start_Kind.HEAD };
@@ -52,8 +54,6 @@ export function startFrame(start: StartAt): Start {
         epoch: epochToBytes(start.position.epoch),
         seq: start.position.seq,
       };
-    case 'committed':
-      return { ...none, kind: Start_Kind.RESUME };
     case 'seq':
       return { ...none, kind: Start_Kind.FROM_SEQ, seq: start.seq };
     case 'time':

@@ -15,9 +15,6 @@ export interface Entry {
   readonly expires: number;
 }
 
-/** In MERGE: what a key holds, and what a run of its updates comes to, make what the key then holds. */
-export type Fold = (held: Uint8Array, run: Uint8Array) => Uint8Array;
-
 /** For each key that is held: the map, its entry, a few numbers. An estimate, so that a million empty keys are not free. */
 const entryOverhead = 100;
 
@@ -25,12 +22,7 @@ export class Replica {
   readonly #entries = new Map<string, Entry>();
   /** The tombstones among the entries. */
   readonly #deleted = new Map<string, number>();
-  readonly #fold: Fold | undefined;
   #bytes = 0;
-
-  constructor(fold?: Fold) {
-    this.#fold = fold;
-  }
 
   /** Keys that exist. */
   get size(): number {
@@ -47,9 +39,7 @@ export class Replica {
     const held = this.#entries.get(key);
     if (held !== undefined && held.seq >= seq) return undefined;
     if (tombstone) return this.#put(key, held, { seq, value: undefined, time, expires: 0 });
-    const run = value.slice();
-    const merged = this.#fold === undefined || held?.value === undefined ? run : this.#fold(held.value, run);
-    return this.#put(key, held, { seq, value: merged, time, expires });
+    return this.#put(key, held, { seq, value: value.slice(), time, expires });
   }
 
   /** Tombstones up to `to` have done their work. */

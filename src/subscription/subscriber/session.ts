@@ -3,12 +3,7 @@
  * with jitter, and never sooner than the server asked for. A connection on which nothing comes for a heartbeat and its slack
  * is lost, whatever the socket says.
  */
-import {
-  ClientItem,
-  type ServerFrame,
-  type ServerItem,
-  type Subscribed,
-} from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { ServerFrame, ServerItem, Subscribed } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { Clock } from '../../call/clock.js';
 import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -304,9 +299,13 @@ export class Session implements Host {
   #complained(code: string, message: string, retryable: boolean, retryAfterMs: number): void {
     this.#floor = Math.max(this.#floor, retryAfterMs);
     const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'SERVER_ERROR';
-    this.#complaint = new RpcError(retryable ? 'UNAVAILABLE' : 'FAILED_PRECONDITION', `the server says: ${code} ${message}`, {
-      reason,
-    });
+    this.#complaint = new RpcError(
+      retryable ? 'UNAVAILABLE' : 'FAILED_PRECONDITION',
+      `the server says: ${code} ${message}`,
+      {
+        reason,
+      },
+    );
     if (!retryable && this.#state === 'connecting') this.#failAll(this.#complaint);
   }
 
@@ -343,7 +342,8 @@ export class Session implements Host {
       this.#idle();
       return;
     }
-    if (this.#wire !== undefined || (this.state as SessionState) !== 'waiting' || this.#cancelTimer !== undefined) return;
+    if (this.#wire !== undefined || (this.state as SessionState) !== 'waiting' || this.#cancelTimer !== undefined)
+      return;
     const wait = leaveAt === undefined ? this.#reconnect.next(this.#floor) : Math.max(0, leaveAt - now);
     this.#cancelTimer = this.clock.setTimer(() => this.#connect(), wait);
   }

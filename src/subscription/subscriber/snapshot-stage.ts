@@ -5,10 +5,10 @@
 import type { SnapshotChunk, SnapshotEnd, Update } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { Epoch } from '../position.js';
 import { SeqChecksum } from '../seq-checksum.js';
-import { type Fold, Replica } from './replica.js';
+import { Replica } from './replica.js';
 
 export class SnapshotStage {
-  readonly replica: Replica;
+  readonly replica = new Replica();
   readonly epoch: Epoch;
   /** The position that the first batch begins at. */
   readonly at: number;
@@ -18,10 +18,9 @@ export class SnapshotStage {
   #chunks = 0;
   #count = 0;
 
-  constructor(epoch: Epoch, at: number, fold: Fold | undefined) {
+  constructor(epoch: Epoch, at: number) {
     this.epoch = epoch;
     this.at = at;
-    this.replica = new Replica(fold);
   }
 
   /** Undefined when the chunk is the next one. */

@@ -7,7 +7,6 @@ import {
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { CreditTerms } from './credit.js';
 import { type Accepted, outcomeOf, type Recovery, type StartAt, startFrame } from './recovery.js';
-import type { Fold } from './replica.js';
 
 export type ModeName = 'EVERY' | 'LATEST' | 'MERGE';
 export type ConflateName = 'ON_PRESSURE' | 'ALWAYS' | 'NEVER';
@@ -33,8 +32,6 @@ export interface SubscriptionSpec {
   /** Empty: commits are not kept. */
   readonly durableName: string;
   readonly priority: number;
-  /** In MERGE: how a key takes up what a run of its updates comes to. */
-  readonly fold: Fold | undefined;
   /** Whether the application takes changes one by one; if not, it looks at the replica. */
   readonly changes: boolean;
   /** Of the replica. */

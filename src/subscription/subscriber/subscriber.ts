@@ -34,6 +34,7 @@ import { type Entry, Replica } from './replica.js';
 import { SnapshotStage } from './snapshot-stage.js';
 import { conflateFrame, type ModeName, modeOf, type SubscriptionSpec, subscribeFrame } from './spec.js';
 import { type InputName, type Inputs, type State, table } from './table.js';
+import type { Trace } from './trace.js';
 
 /** Breaks after which a resume is not tried again; and after which nothing is. */
 const breaksUntilSnapshot = 3;
@@ -85,8 +86,6 @@ export class Subscriber {
   #stage: SnapshotStage | undefined;
   /** The highest seq in what is held. */
   #top = 0;
-  /** Updates come one by one, none ahead of the position. */
-  #strict = true;
   /** What is held is all there is: no gap since the snapshot, or since the start. */
   #whole = true;
   /** The head when the subscription was answered. */
@@ -96,7 +95,6 @@ export class Subscriber {
   #arriving: OutcomeName | undefined;
   /** It has been ready once since the last reset. */
   #complete = false;
-  #gapExpected = false;
   #viewChanged = false;
   #paused = false;
   #breaks = 0;
@@ -109,15 +107,17 @@ export class Subscriber {
   #error: RpcError | undefined;
   #busy = 0;
   #news: (() => void)[] = [];
+  readonly #trace: Trace | undefined;
 
-  constructor(spec: SubscriptionSpec, host: Host, events: SubscriptionEventHub, held?: HeldState) {
+  constructor(spec: SubscriptionSpec, host: Host, events: SubscriptionEventHub, held?: HeldState, trace?: Trace) {
     this.#spec = spec;
+    this.#trace = trace;
     this.#host = host;
     this.#events = events;
     this.#mode = spec.mode ?? 'EVERY';
     this.#credit = new Credit(spec.credit);
     this.#backoff = new Backoff(host.backoff, host.random);
-    this.#replica = held?.replica ?? new Replica(spec.fold);
+    this.#replica = held?.replica ?? new Replica();
     if (held !== undefined) {
       this.#position = { ...held.position };
       this.#keyed = held.replica.size > 0;
@@ -186,7 +186,10 @@ export class Subscriber {
       const action = table[before][name] as (it: Subscriber, input: Inputs[I]) => State;
       const after = action(this, input);
       this.#state = after;
-      if (after !== before) this.#tell('state', { from: before, to: after });
+      if (after !== before) {
+        this.#trace?.({ type: 'state', state: after });
+        this.#tell('state', { from: before, to: after });
+      }
       if (after !== 'Broken') this.#stopRetry();
     } finally {
       this.#busy -= 1;
@@ -203,7 +206,9 @@ export class Subscriber {
     this.#asked = start;
     this.#credit.restart();
     this.#sub = this.#host.attach(this);
-    this.#host.send({ $case: 'subscribe', value: subscribeFrame(this.#spec, this.#sub, start, this.#credit.tell()) });
+    const credit = this.#credit.tell();
+    this.#trace?.({ type: 'asked', credit });
+    this.#host.send({ $case: 'subscribe', value: subscribeFrame(this.#spec, this.#sub, start, credit) });
     return 'Requested';
   }
 
@@ -220,6 +225,7 @@ export class Subscriber {
     this.#lastBreak = now;
     this.#breaks += 1;
     this.#detach('here');
+    this.#trace?.({ type: 'broken', problem });
     this.#tell('broken', { problem });
     if (this.#breaks >= breaksUntilFailure) return this.fail(brokenForGood(this.#spec.topic, this.#breaks, problem));
     this.#retryIn(this.#backoff.next());
@@ -237,16 +243,16 @@ export class Subscriber {
     const { from, head, keyed, effective } = input;
     this.#keyed = keyed;
     this.#mode = modeOf(effective?.mode ?? 0, this.#spec.mode);
-    this.#strict = this.#mode === 'EVERY' && outcome !== 'CONFLATED';
     this.#target = head;
     this.#head = head;
     this.#arriving = outcome;
-    this.#gapExpected = outcome === 'GAP';
     if (this.#paused) this.#host.send(amendFrame(this.#sub, { paused: true }));
     if (this.#commit !== undefined) this.commit(this.#commit);
     const { kind } = this.#asked;
-    if (kind === 'snapshot' || (keyed && (outcome === 'RESET' || (outcome === 'FRESH' && kind === 'default'))))
-      return 'Syncing';
+    const fresh = kind === 'snapshot' || (keyed && (kind === 'default' || kind === 'committed'));
+    const snapshot = outcome === 'RESET' || (outcome === 'FRESH' && fresh);
+    this.#trace?.({ type: 'began', epoch, from, outcome, mode: this.#mode, keyed, snapshot });
+    if (snapshot) return 'Syncing';
     this.#beginAt(epoch, from, outcome);
     return this.#settle();
   }
@@ -255,7 +261,7 @@ export class Subscriber {
     const epoch = epochFromBytes(bytes);
     if (epoch === undefined) return this.breakOff(`the epoch of SnapshotBegin has ${bytes.byteLength} bytes, not 16`);
     if (this.#stage !== undefined) return this.breakOff('a snapshot began inside another');
-    this.#stage = new SnapshotStage(epoch, at, this.#spec.fold);
+    this.#stage = new SnapshotStage(epoch, at);
     this.#arriving ??= 'RESET';
     return 'Syncing';
   }
@@ -268,6 +274,7 @@ export class Subscriber {
     if (this.#tooLarge(stage.replica)) return this.fail(tooLarge(this.#spec));
     const bytes = valueBytes(input.entries);
     this.#credit.receive(input.entries.length, bytes);
+    this.#trace?.({ type: 'entries', count: input.entries.length, bytes });
     this.#taken(input.entries.length, bytes);
     return 'Syncing';
   }
@@ -278,7 +285,7 @@ export class Subscriber {
     const wrong = stage.end(input);
     if (wrong !== undefined) return this.breakOff(wrong);
     this.#chain = { epoch: stage.epoch, seq: stage.at };
-    this.#strict = this.#mode === 'EVERY';
+    this.#trace?.({ type: 'staged', epoch: stage.epoch, at: stage.at });
     this.accounting.begin(undefined);
     return this.#settle();
   }
@@ -286,7 +293,7 @@ export class Subscriber {
   apply(input: Batch): State {
     const chain = this.#chain;
     if (chain === undefined) return this.breakOff('a Batch came before the position was known');
-    const wrong = wrongInBatch(input, chain.seq, this.#strict);
+    const wrong = wrongInBatch(input, chain.seq, this.#mode === 'EVERY');
     if (wrong !== undefined) return this.breakOff(wrong);
     const { updates, to } = input;
     const bytes = valueBytes(updates);
@@ -307,6 +314,14 @@ export class Subscriber {
     if (this.#keyed) replica.forget(to);
     if (this.#keyed && this.#tooLarge(replica)) return this.fail(tooLarge(this.#spec));
     if (this.#stage === undefined) this.feed.advance(chain.epoch, to);
+    this.#trace?.({
+      type: 'applied',
+      epoch: chain.epoch,
+      from: input.from,
+      to,
+      updates,
+      staged: this.#stage !== undefined,
+    });
     if (free > 0) this.#taken(free, freeBytes);
     return this.#settle();
   }
@@ -323,25 +338,21 @@ export class Subscriber {
       );
     }
     if (head > this.#head) this.#head = head;
+    this.#trace?.({ type: 'bookmark', seq: deliveredTo });
     return this.state;
   }
 
   gap({ from, to, reason }: Gap): State {
     const chain = this.#chain;
-    if (
-      chain === undefined ||
-      to < from ||
-      !(from === chain.seq || (this.#gapExpected && from <= chain.seq && chain.seq <= to))
-    ) {
+    if (chain === undefined || to < from || from !== chain.seq) {
       return this.breakOff(`a gap from ${from} to ${to} does not begin at the position ${chain?.seq ?? 'unknown'}`);
     }
-    if (this.#gapExpected && from !== chain.seq) this.accounting.begin(from);
-    this.#gapExpected = false;
     chain.seq = to;
     if (to > this.#head) this.#head = to;
     this.#whole = false;
     this.accounting.gap(to - from);
     if (this.#stage === undefined) this.feed.advance(chain.epoch, to);
+    this.#trace?.({ type: 'gap', from, to });
     this.#tell('gap', { from, to, reason: gapReasons[reason] ?? 'UNKNOWN' });
     return this.#settle();
   }
@@ -395,6 +406,7 @@ export class Subscriber {
 
   fail(error: RpcError): State {
     this.#error = error;
+    this.#trace?.({ type: 'failed', error });
     this.#finish();
     return 'Failed';
   }
@@ -435,7 +447,7 @@ export class Subscriber {
   /** Everything up to `position` is processed; kept by the server under the durable name. Said again until it is confirmed. */
   commit(position: Position): void {
     this.#commit = position;
-    if (this.#sub === 0 || this.state === 'Requested') return;
+    if (this.#sub === 0) return;
     const { epoch, seq } = position;
     this.#host.send({ $case: 'commit', value: { sub: this.#sub, position: { epoch: epochToBytes(epoch), seq } } });
   }
@@ -443,13 +455,18 @@ export class Subscriber {
   /** The next change for the application; its credit is given back. */
   takeChange(): RawChange | undefined {
     const change = this.feed.take();
-    if (change !== undefined && !change.snapshot) this.#taken(1, change.value?.byteLength ?? 0);
+    if (change === undefined) return undefined;
+    const { key, seq, epoch, snapshot, value } = change;
+    this.#trace?.({ type: 'taken', key, seq, epoch, snapshot, value });
+    if (!snapshot) this.#taken(1, value?.byteLength ?? 0);
     return change;
   }
 
   /** The limits as of now, for a Credit frame. */
   tellCredit(): CreditTerms {
-    return this.#credit.tell();
+    const limits = this.#credit.tell();
+    this.#trace?.({ type: 'credit', limits });
+    return limits;
   }
 
   // ---------------------------------------------------------------- how
@@ -472,8 +489,11 @@ export class Subscriber {
       }
       if (!this.#accepts('GAP')) return undefined;
     }
-    // A run that was taken ahead of the position would come again, and be merged twice.
-    if (this.#mode === 'MERGE' && this.#top > held.seq) return { kind: 'snapshot' };
+    // The rest of a merged run would come merged with what was taken of it already.
+    if (this.#mode === 'MERGE' && this.#top > held.seq && this.#accepts('RESET')) {
+      this.#void('BROKEN', held.epoch);
+      return { kind: 'default' };
+    }
     return { kind: 'resume', position: { ...held } };
   }
 
@@ -491,7 +511,7 @@ export class Subscriber {
     if (outcome === 'CONFLATED' && !this.#accepts('CONFLATED')) return 'the outcome CONFLATED is not accepted';
     if (outcome === 'GAP' && !this.#accepts('GAP')) return 'the outcome GAP is not accepted';
     if (epoch !== asked.position.epoch) return `a resume was answered with ${outcome} in another epoch`;
-    if (outcome !== 'GAP' && from !== asked.position.seq) {
+    if (from !== asked.position.seq) {
       return `a resume from ${asked.position.seq} was answered with ${outcome} from ${from}`;
     }
     return undefined;
@@ -502,18 +522,16 @@ export class Subscriber {
     const held = this.#position;
     const resumed = held !== undefined && held.epoch === epoch && outcome !== 'FRESH' && outcome !== 'RESET';
     if (!resumed) {
-      if (this.#keyed) this.#replica = new Replica(this.#spec.fold);
+      if (this.#keyed) this.#replica = new Replica();
       this.#top = 0;
       this.#whole = true;
     }
     const cut = !resumed || this.#top <= held.seq;
-    // A gap says itself where it begins.
-    const seq = resumed && outcome === 'GAP' ? held.seq : from;
-    this.#chain = { epoch, seq };
+    this.#chain = { epoch, seq: from };
     this.#position = this.#chain;
-    this.#origin ??= { epoch, seq };
-    this.feed.begin({ epoch, seq });
-    this.accounting.begin(cut ? seq : undefined);
+    this.#origin ??= { epoch, seq: from };
+    this.feed.begin({ epoch, seq: from });
+    this.accounting.begin(cut ? from : undefined);
   }
 
   /** Whether it waits for the application now. */
@@ -528,14 +546,9 @@ export class Subscriber {
       if (this.#stage !== undefined || (entry === undefined && this.#spec.recovery !== 'REPEATING')) return false;
     }
     if (!this.#spec.changes) return false;
-    const value =
-      entry !== undefined && this.#spec.fold === undefined
-        ? entry.value
-        : update.tombstone
-          ? undefined
-          : update.value.slice();
+    const value = entry !== undefined ? entry.value : update.tombstone ? undefined : update.value.slice();
     // The last one of the batch is followed by its `to`, once all are in.
-    const after = this.#strict ? seq : from;
+    const after = this.#mode === 'EVERY' ? seq : from;
     this.feed.push({ key, seq, value, mergedCount: count, time, expires, epoch, snapshot: false }, after);
     return true;
   }
@@ -555,7 +568,6 @@ export class Subscriber {
     }
     if (chain.seq < this.#target && this.#arriving !== undefined) return this.#paused ? 'Paused' : 'CatchingUp';
     if (this.#arriving !== undefined) this.#arrive(this.#arriving);
-    if (this.#mode === 'EVERY') this.#strict = true;
     if (this.#top <= chain.seq) this.#cutHere(chain);
     return this.#paused ? 'Paused' : 'Live';
   }
@@ -566,6 +578,7 @@ export class Subscriber {
     this.#stage = undefined;
     this.#replica = stage.replica;
     this.#position = chain;
+    this.#trace?.({ type: 'published', position: { ...chain }, replica: stage.replica });
     this.#origin ??= { ...chain };
     this.#whole = true;
     this.#top = 0;
@@ -589,14 +602,18 @@ export class Subscriber {
 
   #cutHere({ epoch, seq }: Place): void {
     const cut = this.accounting.cut(seq);
+    const position = { epoch, seq };
+    this.#trace?.({ type: 'cut', position, cut });
     // After a gap nobody knows which of the keys that are held were deleted in it.
-    if ((this.#whole || !this.#keyed) && this.#events.wants('consistent'))
-      this.#tell('consistent', { position: { epoch, seq }, cut });
+    if (!this.#whole && this.#keyed) return;
+    if (this.#keyed) this.#trace?.({ type: 'consistent', position, replica: this.#replica });
+    if (this.#events.wants('consistent')) this.#tell('consistent', { position, cut });
   }
 
   /** What is held is worth nothing; it stays visible until something takes its place. */
   #void(reason: SubscriptionEvents['reset']['reason'], epoch: Epoch | undefined): void {
     const position = this.position;
+    this.#trace?.({ type: 'reset', reason });
     this.#drop();
     this.#position = undefined;
     this.#complete = false;

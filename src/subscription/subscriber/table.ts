@@ -109,8 +109,6 @@ const attached = {
 /** Batches are taken. */
 const streaming = {
   ...attached,
-  // Also without a Reset: a server that keeps no keys begins anew with a snapshot where it must.
-  snapshotBegin: (it, input) => it.beginSnapshot(input),
   batch: (it, input) => it.apply(input),
   progress: (it, input) => it.bookmark(input),
   gap: (it, input) => it.gap(input),
