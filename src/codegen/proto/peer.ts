@@ -57,13 +57,24 @@ export function bufProgram(): string {
 export function runProgram(
   program: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly input?: Uint8Array; readonly timeout: number },
+  options: {
+    readonly cwd: string;
+    readonly input?: Uint8Array;
+    readonly timeout: number;
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<Output> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args], {
       cwd: options.cwd,
       // buf reads no configuration of the user's, and writes no cache into the home folder.
-      env: { ...process.env, BUF_CACHE_DIR: options.cwd, BUF_CONFIG_DIR: options.cwd, NODE_OPTIONS: '' },
+      env: {
+        ...process.env,
+        BUF_CACHE_DIR: options.cwd,
+        BUF_CONFIG_DIR: options.cwd,
+        NODE_OPTIONS: '',
+        ...options.env,
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: options.timeout,
       killSignal: 'SIGKILL',
@@ -75,7 +86,9 @@ export function runProgram(
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     // A child that ends without reading its input breaks the pipe; its status says what happened.
     child.stdin.on('error', () => {});
-    child.once('error', reject);
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new ToolError(`${program} is not installed, or not in the PATH.`) : error),
+    );
     child.once('close', (status) => {
       if (child.killed) {
         reject(new ToolError(`${basename(program)} did not end within ${options.timeout / 1000} s, and was stopped.`));

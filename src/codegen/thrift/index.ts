@@ -85,6 +85,26 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+export interface ReadThrift {
+  /** The models of the files below the roots, with the path of each below its root. Empty when there are errors. */
+  readonly inputs: ReadonlyMap<Program, string>;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The resolved models of all files below the roots, for those who generate nothing. */
+export function readThrift(roots: readonly string[], includes: readonly string[]): ReadThrift {
+  const loader = new Loader([...includes, ...roots.filter(isFolder)], defaultLimits);
+  const { inputs, problems } = findInputs(roots, defaultLimits.files);
+  for (const { path, message } of problems) loader.fail(displayName(path), message);
+  const programs = new Map<Program, string>();
+  for (const { path, below } of inputs) {
+    const program = loader.load(path);
+    if (program !== undefined) programs.set(program, below);
+  }
+  for (const program of loader.programs.values()) readPolicies(program);
+  return { inputs: loader.hasErrors ? new Map() : programs, diagnostics: loader.diagnostics.sort(byPlace) };
+}
+
 /** Every `*.thrift` below a folder, or the file itself. */
 export function thriftFiles(root: string): string[] {
   return findInputs([root], defaultLimits.files).inputs.map(({ path }) => path);

@@ -79,7 +79,8 @@ export class Source {
     return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 };
   }
 
-  private line(line: number): string {
+  /** The text of a line, from 1, without its end. */
+  line(line: number): string {
     const starts = this.starts();
     const text = this.text.slice(starts[line - 1] ?? 0, starts[line] ?? this.text.length);
     return text.replace(/[\r\n]+$/, '');
