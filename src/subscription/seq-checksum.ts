@@ -1,29 +1,34 @@
-/** The checksum of a snapshot: CRC32C over the seq of each entry, in the order they came, each as 8 bytes, big-endian. */
+/**
+ * The checksum of a snapshot: CRC32C (Castagnoli, RFC 3720 appendix B.4) over the seq of every entry in the order they come,
+ * each as 8 bytes, big-endian. The values are not in it: they are covered by the wire, and a lost or doubled entry is not.
+ */
 const table = new Uint32Array(256);
 for (let byte = 0; byte < 256; byte++) {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1;
-  table[byte] = value >>> 0;
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  table[byte] = crc;
 }
 
 export class SeqChecksum {
-  #state = 0xffff_ffff;
+  #crc = 0xffffffff;
 
+  /** `seq`: a whole number up to 2^53-1. */
   add(seq: number): void {
-    this.#word(Math.floor(seq / 0x1_0000_0000));
+    this.#word(Math.floor(seq / 2 ** 32));
     this.#word(seq >>> 0);
   }
 
-  /** An unsigned number of 32 bits. */
+  /** Of what was added so far. */
   get value(): number {
-    return (this.#state ^ 0xffff_ffff) >>> 0;
+    return (this.#crc ^ 0xffffffff) >>> 0;
   }
 
   #word(word: number): void {
-    let state = this.#state;
+    let crc = this.#crc;
     for (let shift = 24; shift >= 0; shift -= 8) {
-      state = (table[(state ^ (word >>> shift)) & 0xff] as number) ^ (state >>> 8);
+      // The index is a byte, so there is an entry.
+      crc = (table[(crc ^ (word >>> shift)) & 0xff] as number) ^ (crc >>> 8);
     }
-    this.#state = state;
+    this.#crc = crc;
   }
 }
