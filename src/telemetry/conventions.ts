@@ -34,7 +34,7 @@ export const attribute = {
   streamPhase: 'hawser.stream.phase',
   /** s that a long stream lasted */
   streamDuration: 'hawser.stream.duration',
-  /** What a link is to: `replay`, `stream`. */
+  /** What a link is to: `idempotent-replay` the call that ran, `stream` the beginning of a long one. */
   link: 'hawser.link',
 
   service: 'hawser.service',

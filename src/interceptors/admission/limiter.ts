@@ -270,9 +270,10 @@ export class Limiter implements Permit {
       return;
     }
     const now = this.#clock.now();
+    call.queued = now - one.since;
     if (this.#events.wants('admitted')) {
       const { method } = call;
-      this.#events.emit('admitted', { method, queued: now - one.since, criticality: criticalityOf(call), call });
+      this.#events.emit('admitted', { method, queued: call.queued, criticality: criticalityOf(call), call });
     }
     try {
       resolve(scope.runInAsyncScope(() => this.#run(call, next, streams, now)));
