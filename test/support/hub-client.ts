@@ -193,7 +193,6 @@ export class HubClient implements Connection {
         view.start = item.value.from;
         view.represented = 0;
         view.gapped = 0;
-        view.highest = 0;
         view.outcomes.push(['', 'FRESH', 'REPLAY', 'CONFLATED', 'RESET', 'GAP'][item.value.outcome] ?? '?');
         break;
       }

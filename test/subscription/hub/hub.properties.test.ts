@@ -127,6 +127,7 @@ async function run(
     }
     person.view = person.client.resume(1, topic, epoch, old.position, { ...person.more, credit });
     for (const [key, held] of old.replica) person.view.replica.set(key, held);
+    person.view.highest = old.highest; // what ran ahead is held still
   };
   const check = (): void => {
     for (const { view, filter, want } of people) {
