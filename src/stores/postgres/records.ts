@@ -20,21 +20,25 @@ export interface Place {
   readonly day: number | undefined;
   /** SHA-256 of everything that the key belongs to. */
   readonly id: Buffer;
-  /** For the advisory lock: 64 bits of it. */
+  /** For the advisory lock: 64 bits. Locks are of a database, so the schema is part of it. */
   readonly lock: bigint;
 }
 
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-export function placeOf({ principal, service, method, key }: RecordId): Place {
-  const id = createHash('sha256')
-    .update(JSON.stringify([principal, service, method, key]))
-    .digest();
-  const lock = id.readBigInt64BE(0);
+export function placeOf(schema: string, { principal, service, method, key }: RecordId): Place {
+  const id = sha256(JSON.stringify([principal, service, method, key]));
+  const lock = sha256(schema, id).readBigInt64BE(0);
   if (!uuid7.test(key)) return { table: otherTable, day: undefined, id, lock };
   const time = Number.parseInt(key.slice(0, 8) + key.slice(9, 13), 16);
   const day = time - (time % dayMs);
   return { table: dayTable(day), day, id, lock };
+}
+
+function sha256(...parts: readonly (string | Buffer)[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
 /** `records_20261121`, in UTC. */

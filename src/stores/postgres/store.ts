@@ -111,7 +111,7 @@ class PostgresStore<Client extends PgClient> implements IdempotencyStore<Client>
 
   execute(record: NewRecord, work: Work<Client, StoredOutcome>, beforeCommit: () => void): Promise<Execution> {
     return this.#tracked(async () => {
-      const place = placeOf(record.id);
+      const place = placeOf(this.#schema, record.id);
       await this.#check();
       for (let left = 3; ; left--) {
         const execution = await this.#sessions.with((session) => this.#try(session, place, record, work, beforeCommit));

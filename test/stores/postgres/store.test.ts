@@ -194,6 +194,21 @@ describeWith(postgresName, hasPostgres, 'on a real Postgres', () => {
     expect(await peer.execute(...selling(schema, 'a'))).toMatchObject({ kind: 'recorded' });
   });
 
+  it('keeps the same key in two schemas of one database apart', async () => {
+    const [one, two] = [await made(), await made()];
+    const [hold, began] = [deferred(), deferred()];
+    const running = one.store.execute(
+      ...selling(one.schema, 'a', () => {
+        began.resolve();
+        return hold.promise;
+      }),
+    );
+    await began.promise;
+    expect(await two.store.execute(...selling(two.schema, 'a'))).toEqual({ kind: 'executed' });
+    hold.resolve();
+    await running;
+  });
+
   it('replays to several processes at once, and none is told that the key is running', async () => {
     const { schema, store } = await made({}, { max: 10 });
     await store.execute(...selling(schema, 'a'));
