@@ -10,7 +10,7 @@ import type { Handler, Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
-import { formatTraceparent, traceparentOf } from '../call/trace-context.js';
+import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
 import { discard, serverDeadline, unwanted } from './deadline.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
@@ -311,8 +311,8 @@ function copyAnswerHeaders(from: Call, to: Call): void {
 /** Who ran, for the links of replays. */
 function traceOf(call: Call): string {
   if (call.trace !== undefined) return call.trace.traceparent;
-  const sent = call.hasHeaders ? traceparentOf(call.headers) : undefined;
-  return sent === undefined ? '' : formatTraceparent(sent);
+  if (!call.hasHeaders || traceparentOf(call.headers) === undefined) return '';
+  return (call.headers.get(traceparentHeader) as string).trim();
 }
 
 function when(ms: number): string {
