@@ -91,10 +91,6 @@ class FileStore implements SqliteStore {
     beforeCommit: () => void,
   ): Promise<Execution> {
     const { id } = record;
-    if (this.#writer.blocked) {
-      const known = this.#known(id);
-      if (known !== undefined) return known;
-    }
     return this.#submit({
       name: `${id.service}/${id.method}`,
       peek: (connection) => this.#peek(id, connection),
@@ -160,17 +156,6 @@ class FileStore implements SqliteStore {
       if (this.#writer.runs(call.tx)) throw nestedWrite(call.method.path);
     }
     return this.#writer.submit(member);
-  }
-
-  /** The answer that is there already: it need not wait for somebody else's work. */
-  #known(id: RecordId): Execution | undefined {
-    try {
-      const peeked = this.#peek(id, this.#writer.connection);
-      return peeked?.uncommitted === false ? peeked.answer : undefined;
-    } catch {
-      // The database failed; when it is this call's turn it says so, or has recovered.
-      return undefined;
-    }
   }
 
   #peek(id: RecordId, connection: Connection): Peeked<Execution> | undefined {

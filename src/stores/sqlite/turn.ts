@@ -69,7 +69,11 @@ export class Turn implements TransactionHost {
   }
 
   beforeWrite(): void {
-    this.connection.db.exec('SAVEPOINT member');
+    const { db } = this.connection;
+    // Outside of a transaction each statement would commit by itself.
+    if (db.isTransaction === false) throw new Error('the transaction of the group is gone');
+    if (this.wrote) return;
+    db.exec('SAVEPOINT member');
     this.wrote = true;
   }
 

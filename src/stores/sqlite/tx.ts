@@ -27,7 +27,7 @@ export interface SqliteStatement
 /** Whose transaction it is. */
 export interface TransactionHost {
   readonly connection: Connection;
-  /** Before the first statement that may write. */
+  /** Before each statement that may write. */
   beforeWrite(): void;
   /** A statement threw; the host may end the transaction for it. */
   failed(error: unknown): void;
@@ -37,7 +37,6 @@ export class Transaction implements SqliteTransaction {
   readonly #host: TransactionHost;
   /** Why it is dead. */
   #over: string | undefined;
-  #wrote = false;
   #iterators: Set<OpenIterator> | undefined;
 
   constructor(host: TransactionHost) {
@@ -69,10 +68,7 @@ export class Transaction implements SqliteTransaction {
   run<T>(reads: boolean, step: () => T): T {
     this.check();
     try {
-      if (!reads && !this.#wrote) {
-        this.#host.beforeWrite();
-        this.#wrote = true;
-      }
+      if (!reads) this.#host.beforeWrite();
       return step();
     } catch (error) {
       this.#host.failed(error);

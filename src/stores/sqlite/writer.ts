@@ -10,11 +10,10 @@
  */
 import type { Clock } from '../../call/clock.js';
 import type { Logger } from '../../call/logger.js';
-import type { Connection } from './connection.js';
 import { isBusy, isEnvironmental, unavailable } from './failure.js';
 import { Group, type WriterFile } from './group.js';
 import { isPromise } from './is-promise.js';
-import type { Member } from './member.js';
+import type { Member, Peeked } from './member.js';
 import { heldTooLong, nestedWrite, rolledBackAll, storeBusy, storeClosed } from './refusals.js';
 import { Solitary } from './solitary.js';
 import { Turn, type TurnListener } from './turn.js';
@@ -64,15 +63,6 @@ export class Writer implements TurnListener {
     this.#watch = new Watch(options, (turn) => this.#giveUp(turn));
   }
 
-  /** Whether a turn would have to wait for work that suspends. */
-  get blocked(): boolean {
-    return this.#current?.suspended === true;
-  }
-
-  get connection(): Connection {
-    return this.#group.connection;
-  }
-
   /** Whether this is the transaction of the turn that runs now. */
   runs(tx: unknown): boolean {
     return tx !== undefined && this.#current !== undefined && this.#current.tx === tx;
@@ -85,6 +75,8 @@ export class Writer implements TurnListener {
   submit<V, R>(member: Member<V, R>): Promise<R> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
+    const known = this.#known(member);
+    if (known !== undefined) return Promise.resolve(known.answer);
     return new Promise<R>((resolve, reject) => {
       const turn = new Turn(member, this.#options.clock.now(), this, resolve as (answer: unknown) => void, reject);
       if (this.#current === undefined && this.#queue.length === 0 && !this.#yielding) {
@@ -119,6 +111,19 @@ export class Writer implements TurnListener {
     if (this.#inside !== undefined) return nestedWrite(this.#inside.member.name);
     if (this.#queue.length >= this.#options.queueLimit) return storeBusy(this.#options.queueLimit);
     return undefined;
+  }
+
+  /** The answer that is there already: it need not wait for work that suspends. */
+  #known<V, R>(member: Member<V, R>): Peeked<R> | undefined {
+    const running = this.#current;
+    if (running?.suspended !== true) return undefined;
+    try {
+      const peeked = member.peek?.(this.#group.connection);
+      return peeked?.uncommitted === true ? undefined : peeked;
+    } catch (error) {
+      this.statementFailed(running, error);
+      return undefined;
+    }
   }
 
   // One turn
@@ -175,6 +180,11 @@ export class Writer implements TurnListener {
   /** The work is done: seals it and lets the next one begin. */
   #settle(turn: Turn, value: unknown): void {
     if (!this.#finish(turn)) return;
+    if (!this.#group.alive) {
+      this.#lose(turn, new Error('the transaction of the group is gone'));
+      this.#next();
+      return;
+    }
     try {
       turn.answer = turn.member.seal(value, this.#group.connection);
       turn.release();

@@ -4,7 +4,8 @@ import { VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
 import { type DatabaseSync as Database, type SqliteDriver, sqliteDriver } from '../../../src/stores/sqlite/index.js';
 import { settled } from '../../support/served.js';
-import { effect, loopTurn, scratchStore, sell, sqliteError, watchedDriver } from './scratch-store.js';
+import { scratchStore } from './scratch-store.js';
+import { effect, loopTurn, sell, sqliteError, watchedDriver } from './selling.js';
 
 const unavailable = { code: 'UNAVAILABLE', reason: 'STORE_UNAVAILABLE', disposition: 'not-executed' };
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SqliteStatement, SqliteTransaction } from '../../../src/stores/sqlite/index.js';
-import { effect, loopTurn, scratchStore, sell, watchedDriver } from './scratch-store.js';
+import { scratchStore } from './scratch-store.js';
+import { effect, loopTurn, sell, watchedDriver } from './selling.js';
 
 const over = /is over: use call\.tx and what comes from it before the handler returns/;
 

@@ -3,7 +3,8 @@ import { type Logger, silentLogger } from 'hawser';
 import { VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../../support/served.js';
-import { effect, loopTurn, scratchStore, sell, watchedDriver } from './scratch-store.js';
+import { scratchStore } from './scratch-store.js';
+import { effect, loopTurn, sell, watchedDriver } from './selling.js';
 
 /** A store that writes down what it commits: each commit as the names of the effects in it. */
 async function recorded(options: Parameters<typeof scratchStore>[0] = {}) {
