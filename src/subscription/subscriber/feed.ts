@@ -47,6 +47,11 @@ export class Feed {
     return this.#cursor;
   }
 
+  /** Nothing waits. */
+  get idle(): boolean {
+    return this.waiting === 0 && this.#snapshot === undefined;
+  }
+
   /** Updates of batches that wait. */
   get waiting(): number {
     return this.#queue.length - this.#head;

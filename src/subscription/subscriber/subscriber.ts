@@ -344,7 +344,7 @@ export class Subscriber {
 
   gap({ from, to, reason }: Gap): State {
     const chain = this.#chain;
-    if (chain === undefined || to < from || from !== chain.seq) {
+    if (chain === undefined || to <= from || from !== chain.seq) {
       return this.breakOff(`a gap from ${from} to ${to} does not begin at the position ${chain?.seq ?? 'unknown'}`);
     }
     chain.seq = to;

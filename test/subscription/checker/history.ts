@@ -1,0 +1,162 @@
+/**
+ * What happened in a run, as plain data: the log of each epoch, and what each subscriber did, in order. The simulator writes
+ * it, and so do runs over real sockets; the checker reads nothing else.
+ */
+import type { Trace, TraceNote } from '../../../src/subscription/subscriber/trace.js';
+
+/** One update of the log, when readers could see it. */
+export interface LogEntry {
+  readonly seq: number;
+  readonly key: string;
+  /** Null: a tombstone. */
+  readonly value: string | null;
+  /** ms */
+  readonly t: number;
+}
+
+export interface AppliedUpdate {
+  readonly seq: number;
+  readonly key: string;
+  readonly value: string | null;
+  readonly merged: number;
+}
+
+/** Key, seq, value. */
+export type ReplicaEntry = readonly [key: string, seq: number, value: string];
+
+interface Cut {
+  readonly from: number;
+  readonly to: number;
+  readonly represented: number;
+  readonly gapped: number;
+  readonly skipped: number;
+}
+
+type Place = { readonly epoch: string; readonly seq: number };
+
+export type Note = { readonly t: number } & (
+  | { readonly type: 'asked' | 'credit'; readonly updates: number; readonly bytes: number }
+  | {
+      readonly type: 'began';
+      readonly epoch: string;
+      readonly from: number;
+      readonly outcome: string;
+      readonly snapshot: boolean;
+      readonly mode: string;
+      readonly keyed: boolean;
+    }
+  | { readonly type: 'staged'; readonly epoch: string; readonly at: number }
+  | { readonly type: 'entries'; readonly count: number }
+  | {
+      readonly type: 'applied';
+      readonly epoch: string;
+      readonly from: number;
+      readonly to: number;
+      readonly updates: readonly AppliedUpdate[];
+      readonly staged: boolean;
+    }
+  | ({ readonly type: 'published'; readonly replica: readonly ReplicaEntry[] } & Place)
+  | ({ readonly type: 'consistent'; readonly replica: readonly ReplicaEntry[] } & Place)
+  | { readonly type: 'bookmark'; readonly seq: number }
+  | { readonly type: 'gap'; readonly from: number; readonly to: number }
+  | { readonly type: 'reset'; readonly reason: string }
+  | ({ readonly type: 'cut'; readonly cut: Cut | undefined } & Place)
+  | ({
+      readonly type: 'taken';
+      readonly key: string;
+      readonly value: string | null;
+      readonly snapshot: boolean;
+    } & Place)
+  | { readonly type: 'state'; readonly state: string }
+  | { readonly type: 'broken'; readonly problem: string }
+  | { readonly type: 'failed'; readonly reason: string }
+  /** The link stopped carrying anything, and told nobody. */
+  | { readonly type: 'silent'; readonly within: number }
+  /** Everything is over: connected, published, read. */
+  | ({ readonly type: 'rest'; readonly state: string; readonly replica: readonly ReplicaEntry[] } & Place)
+);
+
+export interface SubscriberHistory {
+  readonly name: string;
+  /** All when empty. */
+  readonly keys: readonly string[];
+  readonly recovery: string;
+  readonly accept: readonly string[];
+  /** The application takes changes one by one. */
+  readonly takes: boolean;
+  /** Nothing was done to it: connected all the time, reading at once. ms that an update may take to it. */
+  readonly steady: number | undefined;
+  readonly notes: Note[];
+}
+
+export interface History {
+  /** By epoch, ordered, without holes, from seq 1. */
+  readonly logs: Map<string, LogEntry[]>;
+  /** Answered to a publisher as durable. */
+  readonly acked: { readonly epoch: string; readonly seq: number; readonly value: string | null }[];
+  /** The server was killed, and found its log up to `head` when it came back. */
+  readonly recovered: { readonly t: number; readonly epoch: string; readonly head: number }[];
+  readonly subscribers: SubscriberHistory[];
+  /** How a server that goes away was obeyed: the window, and when each came back within it. ms */
+  readonly departures: { readonly window: number; readonly after: readonly number[] }[];
+  /** Updates that one atomic group holds at most. */
+  readonly largestGroup: number;
+}
+
+export function emptyHistory(largestGroup = 1): History {
+  return { logs: new Map(), acked: [], recovered: [], subscribers: [], departures: [], largestGroup };
+}
+
+const text = (bytes: Uint8Array | undefined): string | null =>
+  bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+
+type Entries = Iterable<readonly [string, { readonly seq: number; readonly value: Uint8Array | undefined }]>;
+
+export function replicaEntries(entries: Entries): ReplicaEntry[] {
+  const list: ReplicaEntry[] = [];
+  for (const [key, { seq, value }] of entries) {
+    const plain = text(value);
+    if (plain !== null) list.push([key, seq, plain]);
+  }
+  return list;
+}
+
+/** Writes down what a subscriber does. */
+export function recorder(notes: Note[], now: () => number): Trace {
+  return (note) => {
+    const plain = plainNote(note, now());
+    if (plain !== undefined) notes.push(plain);
+  };
+}
+
+function plainNote(note: TraceNote, t: number): Note | undefined {
+  switch (note.type) {
+    case 'asked':
+      return { t, type: 'asked', ...note.credit };
+    case 'credit':
+      return { t, type: 'credit', ...note.limits };
+    case 'applied': {
+      const { epoch, from, to, staged } = note;
+      const updates = note.updates.map(({ seq, key, value, tombstone, mergedCount }) => ({
+        seq,
+        key,
+        value: tombstone ? null : text(value),
+        merged: Math.max(1, mergedCount),
+      }));
+      return { t, type: 'applied', epoch, from, to, staged, updates };
+    }
+    case 'entries':
+      return { t, type: 'entries', count: note.count };
+    case 'published':
+    case 'consistent':
+      return { t, type: note.type, ...note.position, replica: replicaEntries(note.replica.entries()) };
+    case 'cut':
+      return { t, type: 'cut', ...note.position, cut: note.cut };
+    case 'taken':
+      return { t, ...note, value: text(note.value) };
+    case 'failed':
+      return { t, type: 'failed', reason: note.error.info.reason };
+    default:
+      return { t, ...note };
+  }
+}

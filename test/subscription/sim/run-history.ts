@@ -1,0 +1,193 @@
+/**
+ * One history: a topic, a server and some clients, drawn from a seed; trouble for some virtual seconds; then peace until all
+ * rest. The same seed gives the same history, to the last note.
+ */
+import type { DeliveryMode, Recovery, TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
+import type { StartAt } from '../../../src/subscription/subscriber/recovery.js';
+import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec.js';
+import { type SeededRandom, seededRandom } from '../../../src/testing/random.js';
+import { emptyHistory, type History } from '../checker/history.js';
+import { mergeMark } from '../checker/log.js';
+import type { Tamper } from './link.js';
+import { SimClient } from './sim-client.js';
+import { SimClock } from './sim-clock.js';
+import { SimServer } from './sim-server.js';
+
+export type SimMode = 'EVERY' | 'EVERY without keys' | 'LATEST' | 'MERGE';
+export const simModes: readonly SimMode[] = ['EVERY', 'EVERY without keys', 'LATEST', 'MERGE'];
+
+export interface RunOptions {
+  readonly mode: SimMode;
+  readonly seed: string;
+  readonly tamper?: () => Tamper;
+}
+
+const heartbeatMs = 1000;
+const slackMs = 1500;
+const answerTimeout = 2000;
+const largestGroup = 3;
+const trouble = 6000;
+/** Virtual ms in which everybody must have come to rest: a few times what one reconnect takes at worst. */
+const peace = 40_000;
+const name = 'sim.Topic/Watch';
+
+export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<History> {
+  const random = seededRandom(seed);
+  const clock = new SimClock();
+  const history = emptyHistory(largestGroup);
+  const draw = random.fork('setting');
+  const keyed = mode !== 'EVERY without keys';
+  const declaration = declarationOf(mode, keyed, draw);
+  const crashes = draw.chance(0.4);
+  const server = new SimServer({
+    clock,
+    random: random.fork('epochs'),
+    declaration,
+    history,
+    flushMs: draw.chance(0.4) ? 1 + draw.int(40) : 0,
+    heartbeatMs,
+    slackMs,
+    maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
+  });
+  const clients: SimClient[] = [];
+  const troubled: SimClient[] = [];
+  for (let n = 0; n < 1 + draw.int(3); n++) {
+    const steady = !crashes && draw.chance(0.3);
+    const client = new SimClient({
+      name: `client ${n}`,
+      clock,
+      random: random.fork(`client ${n}`),
+      server,
+      history,
+      latency: [1, 1 + draw.int(10)],
+      answerTimeout,
+      tamper: tamper?.(),
+    });
+    clients.push(client);
+    if (!steady) troubled.push(client);
+    for (let s = 0; s < 1 + draw.int(2); s++) {
+      const slow = !steady && draw.chance(0.4);
+      client.subscribe(
+        `client ${n}.${s}`,
+        specOf(declaration, keyed, steady, draw),
+        slow ? { every: 5 + draw.int(200), count: 1 + draw.int(3) } : { every: 0, count: 0 },
+        steady ? 200 : undefined,
+      );
+    }
+  }
+  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts') });
+  server.start();
+  for (const client of clients) client.hurry();
+  const end = clock.now() + peace;
+  const atRest = (): boolean => clients.every((client) => client.resting(server.head));
+  while (clock.now() < end && !atRest()) await clock.runTo(clock.now() + 200, () => false);
+  for (const client of clients) client.noteRest();
+  return history;
+}
+
+interface Acting {
+  readonly clock: SimClock;
+  readonly server: SimServer;
+  readonly troubled: readonly SimClient[];
+  readonly keyed: boolean;
+  readonly crashes: boolean;
+  readonly random: SeededRandom;
+}
+
+async function act({ clock, server, troubled, keyed, crashes, random }: Acting): Promise<void> {
+  let n = 0;
+  const publish = (): void => {
+    const grouped = random.chance(0.2);
+    const size = 1 + random.int(largestGroup);
+    const updates = Array.from({ length: size }, () => {
+      const key = keyed ? `k${random.int(6)}` : '';
+      const value = keyed && random.chance(0.25) ? undefined : Buffer.from(`${key}:${++n}`);
+      return { key, value, ttl: keyed && value !== undefined && random.chance(0.03) ? 500 + random.int(2000) : 0 };
+    });
+    if (grouped) server.publish(updates);
+    else for (const update of updates) server.publish([update]);
+  };
+  while (clock.now() < trouble) {
+    await clock.runTo(clock.now() + (random.chance(0.3) ? 0 : random.int(120)));
+    const what = random.next();
+    if (what < 0.6) publish();
+    else if (what < 0.66) await clock.runTo(clock.now() + random.int(1500));
+    else if (what < 0.94) disturb(troubled, random);
+    else if (crashes && what < 0.97) {
+      server.kill();
+      for (const client of troubled) {
+        if (random.chance(0.2)) client.silence(heartbeatMs + slackMs + answerTimeout, 1);
+        else client.link?.crash();
+      }
+      await clock.runTo(clock.now() + random.int(400));
+      server.start(random.chance(0.3));
+    } else if (crashes && what < 0.985) server.goAway(random.int(300));
+  }
+}
+
+function disturb(troubled: readonly SimClient[], random: SeededRandom): void {
+  if (troubled.length === 0) return;
+  const client = random.pick(troubled);
+  const what = random.int(6);
+  if (what === 0) client.link?.cut(random.int(300));
+  else if (what === 1) client.silence(heartbeatMs + slackMs + answerTimeout, random.int(5000));
+  else if (what === 2) client.slow(random.int(60));
+  else if (what === 3) client.slow(0);
+  else {
+    const { subscriber } = random.pick(client.subscribers);
+    subscriber.dispatch(what === 4 ? 'pause' : 'resume', undefined);
+  }
+}
+
+function declarationOf(mode: SimMode, keyed: boolean, draw: SeededRandom): TopicDeclaration {
+  const recoveries: readonly Recovery[] = ['PRECISE', 'REPEATING', 'DIVERGENT', 'GAP', 'CONVERGENT', 'CONVERGENT'];
+  const recovery = draw.pick(keyed ? recoveries : recoveries.slice(0, 4));
+  const delivery: DeliveryMode = mode === 'LATEST' || mode === 'MERGE' ? mode : 'EVERY';
+  return {
+    name,
+    mode: delivery,
+    conflation: draw.pick(['ON_PRESSURE', 'ON_PRESSURE', 'ALWAYS', 'NEVER']),
+    recovery,
+    history: { count: draw.chance(0.5) ? 8 + draw.int(30) : 10_000, age: Number.POSITIVE_INFINITY, bytes: 1 << 20 },
+    durability: 'NONE',
+    tombstones: draw.chance(0.5) ? 1 + draw.int(4) : 10_000,
+    maxKeys: 1000,
+    keyOf: keyed ? (value) => Buffer.from(value).toString('latin1').split(':')[0] ?? '' : undefined,
+    merge:
+      mode === 'MERGE'
+        ? (values) => Buffer.from(values.map((value) => Buffer.from(value).toString('latin1')).join(mergeMark))
+        : undefined,
+    takes: (parameters) => parameters === '',
+  };
+}
+
+function specOf({ recovery }: TopicDeclaration, keyed: boolean, steady: boolean, draw: SeededRandom): SubscriptionSpec {
+  const starts: readonly StartAt[] = [
+    { kind: 'default' },
+    { kind: 'default' },
+    { kind: 'head' },
+    { kind: 'snapshot' },
+    { kind: 'seq', seq: 1 },
+    { kind: 'last', count: 3 },
+  ];
+  const tight = !steady && draw.chance(0.5);
+  const everything = draw.chance(0.15);
+  return {
+    topic: name,
+    keys: keyed && draw.chance(0.3) ? ['k0', 'k1', 'k2'] : [],
+    start: draw.pick(starts),
+    accept: everything ? ['REPLAY', 'CONFLATED', 'RESET', 'GAP'] : undefined,
+    recovery,
+    mode: undefined,
+    conflate: undefined,
+    overflow: undefined,
+    minInterval: !steady && draw.chance(0.2) ? 10 + draw.int(300) : 0,
+    maxBps: 0,
+    credit: tight ? { updates: 1 + draw.int(6), bytes: 20 + draw.int(200) } : { updates: 1024, bytes: 1 << 20 },
+    durableName: recovery === 'REPEATING' ? 'sim' : '',
+    priority: 0,
+    changes: draw.chance(0.8),
+    maxKeys: 100,
+    maxBytes: 1 << 20,
+  };
+}

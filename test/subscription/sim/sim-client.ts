@@ -1,0 +1,154 @@
+/** A client with its session and subscribers, over links that fail, read by an application at its own pace. */
+import { EventHub } from '../../../src/call/events.js';
+import { type SubscriptionEvents, subscriptionEventNames } from '../../../src/subscription/subscriber/events.js';
+import { acceptedBy } from '../../../src/subscription/subscriber/recovery.js';
+import { Session } from '../../../src/subscription/subscriber/session.js';
+import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec.js';
+import { Subscriber } from '../../../src/subscription/subscriber/subscriber.js';
+import type { SeededRandom } from '../../../src/testing/random.js';
+import { type History, type Note, recorder, replicaEntries } from '../checker/history.js';
+import { Link, type Tamper } from './link.js';
+import type { SimClock } from './sim-clock.js';
+import type { SimServer } from './sim-server.js';
+
+export interface SimClientInit {
+  readonly name: string;
+  readonly clock: SimClock;
+  readonly random: SeededRandom;
+  readonly server: SimServer;
+  readonly history: History;
+  readonly latency: readonly [number, number];
+  readonly answerTimeout: number;
+  readonly tamper?: Tamper | undefined;
+}
+
+/** How an application reads: `every` ms so many changes; 0 takes all at once. */
+export interface Reading {
+  readonly every: number;
+  readonly count: number;
+}
+
+export class SimClient {
+  readonly session: Session;
+  readonly subscribers: { readonly subscriber: Subscriber; readonly notes: Note[]; reading: Reading }[] = [];
+  readonly #init: SimClientInit;
+  #link: Link | undefined;
+  #slow = 0;
+
+  constructor(init: SimClientInit) {
+    this.#init = init;
+    const { clock, random, server, latency } = init;
+    this.session = new Session({
+      clock,
+      random: random.fork('session'),
+      clientId: init.name,
+      backoff: { initial: 20, max: 400 },
+      answerTimeout: init.answerTimeout,
+      heartbeat: 0,
+      maxFrameBytes: 0,
+      open: (end) => {
+        const link = new Link({
+          clock,
+          random: random.fork(`link ${this.session.connections}`),
+          end,
+          connect: (connection) => server.connect(connection),
+          latency,
+          tamper: init.tamper,
+        });
+        link.slow = this.#slow;
+        this.#link = link;
+        return link;
+      },
+    });
+  }
+
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  subscribe(name: string, spec: SubscriptionSpec, reading: Reading, steady: number | undefined): void {
+    const { clock, history } = this.#init;
+    const notes: Note[] = [];
+    const events = new EventHub<SubscriptionEvents>('sim', subscriptionEventNames, (error) => {
+      throw error;
+    });
+    const trace = recorder(notes, () => clock.now());
+    const subscriber = new Subscriber(spec, this.session, events, undefined, trace);
+    const accept = spec.accept ?? acceptedBy[spec.recovery];
+    history.subscribers.push({ name, keys: spec.keys, recovery: spec.recovery, accept, takes: spec.changes, steady, notes });
+    const entry = { subscriber, notes, reading };
+    this.subscribers.push(entry);
+    let waiting = false;
+    const read = (): void => {
+      const { every, count } = entry.reading;
+      const most = every === 0 ? Number.POSITIVE_INFINITY : count;
+      let taken = 0;
+      while (taken < most) {
+        const change = subscriber.takeChange();
+        if (change === undefined) break;
+        taken += 1;
+      }
+      const { cursor } = subscriber.feed;
+      if (spec.durableName !== '' && cursor !== undefined && taken > 0) subscriber.commit(cursor);
+      if (every > 0 && !waiting) {
+        waiting = true;
+        clock.setTimer(() => {
+          waiting = false;
+          read();
+        }, every);
+      }
+    };
+    // As an iterator does: what was pushed is taken after the step that pushed it.
+    let woken = false;
+    subscriber.feed.onReadable = () => {
+      if (woken || entry.reading.every > 0) return;
+      woken = true;
+      clock.setTimer(() => {
+        woken = false;
+        read();
+      }, 0);
+    };
+    if (reading.every > 0) read();
+    this.session.add(subscriber);
+  }
+
+  /** ms more for each frame, on this link and those to come. */
+  slow(ms: number): void {
+    this.#slow = ms;
+    if (this.#link !== undefined) this.#link.slow = ms;
+  }
+
+  silence(within: number, until: number): void {
+    const { clock } = this.#init;
+    if (this.#link?.open !== true) return;
+    this.#link.silence(until);
+    for (const { subscriber, notes } of this.subscribers) {
+      if (subscriber.sub !== 0) notes.push({ t: clock.now(), type: 'silent', within });
+    }
+  }
+
+  /** From here on the application reads everything at once, and wants it. */
+  hurry(): void {
+    this.slow(0);
+    for (const entry of this.subscribers) {
+      entry.reading = { every: 0, count: 0 };
+      entry.subscriber.dispatch('resume', undefined);
+      entry.subscriber.feed.onReadable?.();
+    }
+  }
+
+  resting(head: number): boolean {
+    return this.subscribers.every(
+      ({ subscriber }) =>
+        subscriber.over || (subscriber.state === 'Live' && subscriber.position?.seq === head && subscriber.feed.idle),
+    );
+  }
+
+  noteRest(): void {
+    for (const { subscriber, notes } of this.subscribers) {
+      const { epoch = '', seq = -1 } = subscriber.position ?? {};
+      const replica = replicaEntries(subscriber.replica.entries());
+      notes.push({ t: this.#init.clock.now(), type: 'rest', state: subscriber.state, epoch, seq, replica });
+    }
+  }
+}
