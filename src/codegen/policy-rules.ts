@@ -63,6 +63,7 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'deprecated',
   'key_field',
   'key_required',
+  'topic',
 ]);
 
 /** The field of Policy that holds an option. `version` and `errors` are not part of Policy. */

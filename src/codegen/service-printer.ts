@@ -24,6 +24,8 @@ export interface MethodModel {
   readonly policy: Policy;
   /** What the policy's key field is called in TypeScript. */
   readonly keyProperty?: string | undefined;
+  /** The property of the response that is the key of a topic. */
+  readonly topicKey?: string | undefined;
 }
 
 export interface ServiceModel {
@@ -95,6 +97,7 @@ function printMethod(method: MethodModel, rename: (builder: string) => string): 
   }
   if (!isEmpty(method.policy)) lines.push(`      policy: ${literal(method.policy, '      ')},`);
   if (method.keyProperty !== undefined) lines.push(`      keyProperty: ${JSON.stringify(method.keyProperty)},`);
+  if (method.topicKey !== undefined) lines.push(`      topicKey: ${JSON.stringify(method.topicKey)},`);
   lines.push('    }),');
   return lines;
 }

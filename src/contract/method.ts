@@ -22,6 +22,8 @@ export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKin
   readonly policy?: Policy;
   /** The property of the request that is the idempotency key: the policy's `keyField` as it is called in TypeScript. */
   readonly keyProperty?: string;
+  /** The property of the response that is the key of a topic: the policy's `topic.key` as it is called in TypeScript. */
+  readonly topicKey?: string;
   /** What a caller may pass: `Req`, with fields that have a default left out. Type level only. */
   readonly [init]?: Init;
 }

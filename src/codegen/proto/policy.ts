@@ -32,6 +32,9 @@ export interface ReadPolicy {
   readonly errors: readonly string[];
 }
 
+/** Scalars that are no key: what is equal may look different. */
+const keyless: ReadonlySet<ScalarType> = new Set([ScalarType.BYTES, ScalarType.DOUBLE, ScalarType.FLOAT]);
+
 const extensions = {
   service: 'hawser.policy.v1.service',
   rpc: 'hawser.policy.v1.method',
@@ -120,8 +123,14 @@ export class PolicyReader {
       }
     }
     const key = policy.topic?.key;
-    if (key !== undefined && key !== '' && !method.output.fields.some((one) => one.name === key)) {
+    if (key === undefined || key === '') return;
+    const field = method.output.fields.find((one) => one.name === key);
+    if (field === undefined) {
       report('topic.key', `${name}: topic.key is "${key}", which is no field of ${method.output.typeName}.`);
+    } else if (!(field.fieldKind === 'enum' || (field.fieldKind === 'scalar' && !keyless.has(field.scalar)))) {
+      report('topic.key', `${name}: topic.key "${key}" must be one string, whole number, bool or enum.`);
+    } else if (field.oneof !== undefined) {
+      report('topic.key', `${name}: topic.key "${key}" is in a oneof, where an update may have none.`);
     }
   }
 

@@ -153,6 +153,7 @@ class RpcPrinter {
           errors: (methods[index]?.errors ?? []).map((message, at) => ({ id: at + 1, type: this.errorClass(message) })),
           policy: methods[index]?.policy ?? {},
           keyProperty: propertyNamed(method.input, methods[index]?.policy.keyField),
+          topicKey: propertyNamed(method.output, methods[index]?.policy.topic?.key),
         };
       }),
       descriptors: `${this.import(modulePath(`${service.file.name}.proto`, '.desc'), 'file', '$file')}.withImports`,

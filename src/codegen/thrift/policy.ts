@@ -97,6 +97,9 @@ function readField(program: Program, field: Field): void {
   refuseInType(program, field.type);
 }
 
+/** Base types that are no key: what is equal may look different. */
+const keyless: ReadonlySet<string> = new Set(['binary', 'double']);
+
 /** The option's own annotation, one of its parts, or the element itself. */
 function placeOf(annotations: readonly Annotation[], option: string, element: Span): Span {
   const key = `${prefix}${option}`;
@@ -137,13 +140,16 @@ function checkFields(
   const key = topic?.key;
   if (key === undefined || key === '' || item === undefined) return;
   const type = trueType(item);
-  if (type.kind !== 'struct' || !type.definition.fields.some((each) => each.name === key)) {
+  const place = placeOf(one.annotations, 'topic.key', one.nameSpan);
+  const field = type.kind === 'struct' ? type.definition.fields.find((each) => each.name === key) : undefined;
+  if (field === undefined) {
     const what = type.kind === 'struct' ? fullName(type.definition) : 'what it returns, which is no struct';
-    program.source.error(
-      placeOf(one.annotations, 'topic.key', one.nameSpan),
-      `${name}: topic.key is "${key}", which is no field of ${what}`,
-    );
+    program.source.error(place, `${name}: topic.key is "${key}", which is no field of ${what}`);
+    return;
   }
+  const known = trueType(field.type);
+  if (known.kind === 'enum' || (known.kind === 'base' && !keyless.has(known.base))) return;
+  program.source.error(place, `${name}: topic.key "${key}" must be a string, whole number, bool or enum`);
 }
 
 type Read = Policy & { readonly version?: string };

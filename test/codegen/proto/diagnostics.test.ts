@@ -99,7 +99,6 @@ service T { option (hawser.policy.v1.service).version = "1.0.0"; }
       'error 16:27 p.v2.S/B: key_field "n" must be one string.',
       'error 17:7 p.v2.S/B: hedge is on a server method; only a unary call is sent twice.',
       'error 17:15 p.v2.S/B: hedge.percentile is 100; it must be above 0 and below 100.',
-      'warning 18:7 p.v2.S/B: the runtime does not enforce topic yet; the stub carries it, and nothing else happens.',
       'error 18:15 p.v2.S/B: topic.key is "nope", which is no field of p.v2.Q.',
       'warning 22:47 p.v2.T: version is "1.0.0", and the package is p.v2; the majors should agree.',
     ]);

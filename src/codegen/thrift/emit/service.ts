@@ -8,6 +8,7 @@ import { fingerprint } from '../fingerprint.js';
 import type { FunctionPolicy, ServicePolicy } from '../policy.js';
 import {
   allFunctions,
+  type Field,
   fullName,
   type ServiceDefinition,
   type ServiceFunction,
@@ -131,7 +132,8 @@ export function serviceModel(
       request: args,
       response: result,
       errors: errorEntries(one, module),
-      keyProperty: keyProperty(one, found?.policy.keyField, module),
+      keyProperty: propertyNamed(one.args, found?.policy.keyField, module),
+      topicKey: propertyNamed(fieldsOf(item), found?.policy.topic?.key, module),
       policy: owner === service ? (found?.policy ?? {}) : inheritedPolicy(policyOf(owner), found),
     };
   });
@@ -147,10 +149,15 @@ export function serviceModel(
   };
 }
 
-/** What the argument that is the key is called in TypeScript. */
-function keyProperty(one: ServiceFunction, field: string | undefined, module: ModuleWriter): string | undefined {
-  if (field === undefined) return undefined;
-  return fieldModels({ fields: one.args, kind: 'struct' }, module).find((each) => each.field.name === field)?.name;
+/** What a field is called in TypeScript. */
+function propertyNamed(fields: readonly Field[], name: string | undefined, module: ModuleWriter): string | undefined {
+  if (name === undefined) return undefined;
+  return fieldModels({ fields, kind: 'struct' }, module).find((each) => each.field.name === name)?.name;
+}
+
+function fieldsOf(type: Type | undefined): readonly Field[] {
+  const known = type === undefined ? undefined : trueType(type);
+  return known?.kind === 'struct' ? known.definition.fields : [];
 }
 
 /** An inherited function keeps what its own service says for all its functions. */
