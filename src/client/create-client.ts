@@ -16,7 +16,8 @@ import { type Logger, stderrLogger } from '../call/logger.js';
 import { type Random, systemRandom } from '../call/random.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
-import type { ServiceType } from '../contract/service.js';
+import { knownOptions, shown } from '../contract/option-names.js';
+import { checkService, type ServiceType } from '../contract/service.js';
 import type { ClientShared } from '../interceptors/attempt-plan.js';
 import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
 import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
@@ -41,8 +42,8 @@ import { ClientMetrics } from '../telemetry/client-metrics.js';
 import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
 import { correlated } from '../telemetry/log-fields.js';
 import { longStream, type TelemetryOptions } from '../telemetry/stream-span.js';
-import type { GrpcClientOptions } from '../transports/grpc/client.js';
-import type { ThriftClientOptions } from '../transports/thrift/client.js';
+import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/grpc/client.js';
+import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
@@ -87,6 +88,39 @@ export interface ClientOptions {
   readonly lookup?: DnsLookup;
 }
 
+const checkNames = knownOptions<ClientOptions>({
+  timeout: true,
+  attemptTimeout: true,
+  retry: true,
+  hedge: true,
+  budget: true,
+  breaker: true,
+  throttle: true,
+  methods: true,
+  headers: true,
+  tls: true,
+  interceptors: true,
+  grpc: true,
+  thrift: true,
+  telemetry: true,
+  logger: true,
+  clock: true,
+  random: true,
+  lookup: true,
+});
+
+/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
+function checkOptions(service: ServiceType, options: ClientOptions): void {
+  checkService(service, 'createClient');
+  checkNames(options, 'createClient');
+  if (options.grpc !== undefined) checkGrpcClientOptions(options.grpc);
+  if (options.thrift !== undefined) checkThriftClientOptions(options.thrift);
+  if (options.interceptors !== undefined && !Array.isArray(options.interceptors)) {
+    throw new TypeError(`interceptors is ${shown(options.interceptors)}; it is a list of interceptors`);
+  }
+  checkPolicyOptions(service, options);
+}
+
 /**
  * Connects on the first call. Throws a TypeError or RangeError for an address or an option that cannot be meant.
  *
@@ -100,7 +134,7 @@ export function createClient<S extends ServiceType>(
   address: ClientAddress,
   options: ClientOptions = {},
 ): Client<S> {
-  checkPolicyOptions(service, options);
+  checkOptions(service, options);
   const { clock = systemClock, random = systemRandom } = options;
   const logger = correlated(options.logger ?? stderrLogger);
   const events = new EventHub<ClientEvents>('hawser:client', clientEventNames, (error, name) =>

@@ -10,6 +10,7 @@ import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
+import { knownOptions } from '../contract/option-names.js';
 import { followSignal } from './follow-signal.js';
 import type { CallInfo, StreamCall, UnaryCall } from './types.js';
 
@@ -32,6 +33,13 @@ export function invokeStream(bound: Bound, request: unknown, options: CallOption
   return new Stream(call, opened(call, bound.handler));
 }
 
+const checkCallOptions = knownOptions<CallOptions>({
+  timeout: true,
+  signal: true,
+  headers: true,
+  idempotencyKey: true,
+});
+
 /** What is thrown at once (a timeout that cannot be meant) is for the reader too, as it is for who awaits a unary call. */
 function opened(call: Call, handler: Handler): Promise<unknown> {
   try {
@@ -42,6 +50,7 @@ function opened(call: Call, handler: Handler): Promise<unknown> {
 }
 
 function begin({ method, encoding, headers }: Bound, request: unknown, options: CallOptions | undefined): Call {
+  if (options !== undefined) checkCallOptions(options, method.path);
   const given = options?.headers;
   const call = new Call({
     method,

@@ -2,6 +2,8 @@
  * One notation for durations, in both IDLs, in options and on the command line:
  * a number of milliseconds, or a string of a number and a unit.
  */
+import { shown } from './option-names.js';
+
 export type Duration = number | string;
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -21,21 +23,25 @@ export function milliseconds(value: Duration, name = 'duration'): number {
   const match = typeof value === 'string' ? notation.exec(value.trim()) : null;
   if (match === null) {
     throw new TypeError(
-      `${name} is ${JSON.stringify(value)}; write a number of milliseconds or a string such as "500ms", "2s", "1h"`,
+      `${name} is ${shown(value)}; write a number of milliseconds or a string such as "500ms", "2s", "1h"`,
     );
   }
   return Number(match[1]) * (units[match[2] ?? 'ms'] ?? 1);
 }
 
-/** ms; what an option may say at most: a year. */
-const longest = 365 * 86_400_000;
+const day = 86_400_000;
 
 /** ms of an option that means a time to wait. Throws a TypeError or RangeError that names it for zero, a negative and a huge one. */
-export function duration(value: Duration | undefined, name: string): number | undefined {
+export function duration(value: Duration | undefined, name: string, mostDays = 365): number | undefined {
   if (value === undefined) return undefined;
   const ms = milliseconds(value, name);
-  if (!(ms > 0 && ms <= longest)) {
-    throw new RangeError(`${name} is ${ms} ms; it is more than 0 and at most 365 days`);
+  if (!(ms > 0 && ms <= mostDays * day)) {
+    throw new RangeError(`${name} is ${ms} ms; it is more than 0 and at most ${mostDays} days`);
   }
   return ms;
+}
+
+/** The same of one that ends in `setTimeout`, in grpc-js or here, which takes 2^31 ms and more for none. */
+export function timerDuration(value: Duration, name: string): number {
+  return duration(value, name, 24) as number;
 }

@@ -2,7 +2,9 @@
  * The one model that both IDLs compile to. A client, a server, the CLI and the compatibility
  * gate all read this and nothing else of a service.
  */
+
 import type { MethodSpec, MethodType, TopicMethod, TopicSpec } from './method.js';
+import { shown } from './option-names.js';
 import type { Policy } from './policy.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a method of unknown messages is named; `unknown` is not assignable both ways
@@ -44,6 +46,15 @@ export interface ServiceSpec<S extends Specs> {
   readonly policy?: Policy;
   readonly methods: S;
   readonly descriptors?: () => readonly Uint8Array[];
+}
+
+/** Throws a TypeError unless `value` is a service; `where` is who was given it. */
+export function checkService(value: unknown, where: string): asserts value is ServiceType {
+  const { name, idl, methods } = (typeof value === 'object' && value !== null ? value : {}) as Partial<ServiceType>;
+  if (typeof name === 'string' && (idl === 'proto' || idl === 'thrift') && typeof methods === 'object') return;
+  throw new TypeError(
+    `${where} was given ${shown(value)} as the service; it takes one that hawser generate has made of an IDL, such as TradeHistory out of market.rpc.js`,
+  );
 }
 
 /** Called by generated code. */

@@ -9,6 +9,7 @@ import type { Random } from '../call/random.js';
 import { isRpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
 import { type Duration, duration } from '../contract/duration.js';
+import { knownOptions } from '../contract/option-names.js';
 import { within } from './budget.js';
 
 export interface BreakerOptions {
@@ -52,8 +53,19 @@ export interface BreakerContext {
   readonly onChange: (from: BreakerState, to: BreakerState, reason: string) => void;
 }
 
+const checkNames = knownOptions<BreakerOptions>({
+  failures: true,
+  successRate: true,
+  window: true,
+  minimumAttempts: true,
+  openFor: true,
+  maxOpenFor: true,
+  maxEjected: true,
+});
+
 /** Throws a RangeError that names the option for thresholds that cannot be meant. */
 export function breakerTerms(options: BreakerOptions = {}): BreakerTerms {
+  checkNames(options, 'breaker');
   const { failures = 5, successRate = 0.8, minimumAttempts = 20, maxEjected = 0.5 } = options;
   within(failures, 'breaker.failures', 1, 1_000_000, 'a number of failures in a row');
   within(successRate, 'breaker.successRate', 0, 1, 'a share of the attempts');

@@ -6,6 +6,7 @@
  * Rule: gRFC A6 throttling, Finagle RetryBudget.
  */
 import type { Clock } from '../call/clock.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 
 export interface BudgetOptions {
   /** Tokens at the start, and at most. Default 100. */
@@ -15,6 +16,8 @@ export interface BudgetOptions {
   /** Tokens that come by themselves each second, for clients with few calls. Default 0. */
   readonly perSecond?: number;
 }
+
+const checkNames = knownOptions<BudgetOptions>({ capacity: true, perSuccess: true, perSecond: true });
 
 const token = 1_000;
 
@@ -28,6 +31,7 @@ export class RetryBudget {
 
   /** Throws a RangeError for amounts that cannot be meant. */
   constructor(clock: Clock, options: BudgetOptions = {}) {
+    checkNames(options, 'budget');
     const { capacity = 100, perSuccess = 0.1, perSecond = 0 } = options;
     within(capacity, 'budget.capacity', 0, 1_000_000, 'a number of tokens');
     within(perSuccess, 'budget.perSuccess', 0, 1, 'tokens for each success');
@@ -75,6 +79,6 @@ export class RetryBudget {
 /** Throws a RangeError that names the option and its limits. */
 export function within(value: number, name: string, least: number, most: number, what: string): void {
   if (typeof value !== 'number' || !(value >= least && value <= most)) {
-    throw new RangeError(`${name} is ${value}; it is ${what}, ${least} to ${most}`);
+    throw new RangeError(`${name} is ${shown(value)}; it is ${what}, ${least} to ${most}`);
   }
 }

@@ -5,6 +5,7 @@
 import { type Code, isCode } from '../contract/code.js';
 import { type Duration, duration, milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import type { HedgePolicy, Idempotency } from '../contract/policy.js';
 import type { ServiceType } from '../contract/service.js';
 import { neverRepeated } from './retry-rules.js';
@@ -166,13 +167,18 @@ function plainHedge({ delay, percentile, maxCopies }: HedgeOptions, prefix: stri
 /** Throws a TypeError or RangeError, one sentence that names the option and its limit, for what cannot be meant. */
 export function checkPolicyOptions(service: ServiceType, options: PolicyOptions): void {
   checkLayer(options, '');
-  for (const [name, own] of Object.entries(options.methods ?? {})) {
+  const { methods = {} } = options;
+  if (typeof methods !== 'object' || methods === null) {
+    throw new TypeError(`methods is ${shown(methods)}; it is an object with options for each method, by its name`);
+  }
+  for (const [name, own] of Object.entries(methods)) {
     const method = service.methods[name];
     if (method === undefined) {
       throw new TypeError(
         `methods.${name} is no method of ${service.name}; its methods are ${Object.keys(service.methods).join(', ')}`,
       );
     }
+    checkMethodNames(own, `methods.${name}`);
     checkLayer(own, `methods.${name}.`);
     const { idempotency } = effectivePolicy(method, options);
     if (own.hedge && (method.kind !== 'unary' || !repeatable.includes(idempotency.value))) {
@@ -190,6 +196,23 @@ export function checkPolicyOptions(service: ServiceType, options: PolicyOptions)
     );
   }
 }
+
+const checkMethodNames = knownOptions<MethodOptions>({
+  timeout: true,
+  attemptTimeout: true,
+  idempotency: true,
+  retry: true,
+  hedge: true,
+});
+
+const checkRetryNames = knownOptions<RetryOptions>({
+  maxAttempts: true,
+  initialBackoff: true,
+  maxBackoff: true,
+  codes: true,
+});
+
+const checkHedgeNames = knownOptions<HedgeOptions>({ delay: true, percentile: true, maxCopies: true });
 
 function checkLayer(options: MethodOptions, prefix: string): void {
   const { timeout, attemptTimeout, idempotency, retry, hedge } = options;
@@ -209,15 +232,16 @@ function checkLayer(options: MethodOptions, prefix: string): void {
 
 function checkRetry(retry: RetryOptions, name: string): void {
   if (typeof retry !== 'object' || retry === null) {
-    throw new TypeError(`${name} is ${String(retry)}; it is an object such as { maxAttempts: 3 }, or false`);
+    throw new TypeError(`${name} is ${shown(retry)}; it is an object such as { maxAttempts: 3 }, or false`);
   }
+  checkRetryNames(retry, name);
   const { maxAttempts, initialBackoff, maxBackoff, codes } = retry;
   if (
     maxAttempts !== undefined &&
     !(Number.isInteger(maxAttempts) && maxAttempts >= 1 && maxAttempts <= mostAttempts)
   ) {
     throw new RangeError(
-      `${name}.maxAttempts is ${maxAttempts}; it counts the first attempt too and is 1 to ${mostAttempts}`,
+      `${name}.maxAttempts is ${shown(maxAttempts)}; it counts the first attempt too and is 1 to ${mostAttempts}`,
     );
   }
   const first = duration(initialBackoff, `${name}.initialBackoff`) ?? retryDefaults.initialBackoff;
@@ -240,17 +264,18 @@ function checkRetry(retry: RetryOptions, name: string): void {
 
 function checkHedge(hedge: HedgeOptions, name: string): void {
   if (typeof hedge !== 'object' || hedge === null) {
-    throw new TypeError(`${name} is ${String(hedge)}; it is an object such as { delay: '50ms' }, or false`);
+    throw new TypeError(`${name} is ${shown(hedge)}; it is an object such as { delay: '50ms' }, or false`);
   }
+  checkHedgeNames(hedge, name);
   const { delay, percentile, maxCopies } = hedge;
   if ((delay === undefined) === (percentile === undefined)) {
     throw new TypeError(`${name} takes either a delay or a percentile, to say when a copy is sent`);
   }
   if (delay !== undefined && milliseconds(delay, `${name}.delay`) > 0) duration(delay, `${name}.delay`);
-  if (percentile !== undefined && !(percentile > 0 && percentile < 100)) {
-    throw new RangeError(`${name}.percentile is ${percentile}; it is above 0 and below 100`);
+  if (percentile !== undefined && !(typeof percentile === 'number' && percentile > 0 && percentile < 100)) {
+    throw new RangeError(`${name}.percentile is ${shown(percentile)}; it is above 0 and below 100`);
   }
   if (maxCopies !== undefined && !(Number.isInteger(maxCopies) && maxCopies >= 2 && maxCopies <= 3)) {
-    throw new RangeError(`${name}.maxCopies is ${maxCopies}; it counts the first copy too and is 2 or 3`);
+    throw new RangeError(`${name}.maxCopies is ${shown(maxCopies)}; it counts the first copy too and is 2 or 3`);
   }
 }

@@ -9,6 +9,7 @@ import type { Interceptor } from '../call/interceptor.js';
 import type { Random } from '../call/random.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { type Duration, duration } from '../contract/duration.js';
+import { knownOptions } from '../contract/option-names.js';
 import { within } from './budget.js';
 import type { ClientEventHub } from './client-events.js';
 
@@ -31,8 +32,16 @@ export interface ThrottleTerms {
   readonly minimumRate: number;
 }
 
+const checkNames = knownOptions<ThrottleOptions>({
+  multiplier: true,
+  window: true,
+  maxRejection: true,
+  minimumRate: true,
+});
+
 /** Throws a TypeError or RangeError that names the option for what cannot be meant. */
 export function throttleTerms(options: ThrottleOptions = {}): ThrottleTerms {
+  checkNames(options, 'throttle');
   const { multiplier = 2, maxRejection = 0.8, minimumRate = 5 } = options;
   within(multiplier, 'throttle.multiplier', 1, 100, 'calls let through for each that is taken');
   within(maxRejection, 'throttle.maxRejection', 0, 1, 'a share of the calls');

@@ -6,7 +6,8 @@ import type { Handler, Interceptor, Placement, ServerStage, Staged } from '../ca
 import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
-import type { ServiceType } from '../contract/service.js';
+import { knownOptions } from '../contract/option-names.js';
+import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
 import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
 import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
@@ -15,9 +16,9 @@ import { correlated } from '../telemetry/log-fields.js';
 import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
 import type { TelemetryOptions } from '../telemetry/stream-span.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
-import { type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
+import { checkGrpcServerOptions, type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
-import { listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
+import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
 import { type GateOptions, type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
@@ -98,6 +99,30 @@ export function createServer<Tx = unknown>(options: ServerOptions<Tx> = {}): Ser
   return new HawserServer(options);
 }
 
+const checkNames = knownOptions<ServerOptions>({
+  store: true,
+  maxTimeout: true,
+  authenticate: true,
+  authorize: true,
+  quota: true,
+  admission: true,
+  telemetry: true,
+  logger: true,
+  clock: true,
+  health: true,
+  reflection: true,
+  grpc: true,
+  thrift: true,
+});
+const checkListenNames = knownOptions<ListenOptions>({ grpc: true, thrift: true, memory: true });
+
+/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
+function checkOptions(options: ServerOptions): void {
+  checkNames(options, 'createServer');
+  if (options.grpc !== undefined) checkGrpcServerOptions(options.grpc);
+  if (options.thrift !== undefined) checkThriftServerOptions(options.thrift);
+}
+
 class HawserServer<Tx> implements Server<Tx> {
   readonly #options: ServerOptions<Tx>;
   readonly #logger: Logger;
@@ -119,6 +144,7 @@ class HawserServer<Tx> implements Server<Tx> {
   readonly #keyed: KeyedCalls;
 
   constructor(options: ServerOptions<Tx>) {
+    checkOptions(options);
     this.#options = options;
     this.#logger = correlated(options.logger ?? stderrLogger);
     this.#events = serverEvents(this.#logger);
@@ -148,6 +174,7 @@ class HawserServer<Tx> implements Server<Tx> {
 
   add<S extends ServiceType>(service: S, handlers: Handlers<S, Tx>): this {
     this.#assertOpen('add a service');
+    checkService(service, 'server.add');
     for (const other of this.#services.keys()) {
       if (other.name === service.name && other.idl === service.idl) {
         throw new TypeError(`the service ${service.name} is added already`);
@@ -179,6 +206,7 @@ class HawserServer<Tx> implements Server<Tx> {
     if (this.#listening)
       throw new Error('cannot listen: the server listens already; name all addresses in one listen()');
     const { grpc, thrift, memory }: ListenOptions = options ?? {};
+    if (options !== undefined) checkListenNames(options, 'listen');
     if (grpc === undefined && thrift === undefined && memory === undefined) {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }

@@ -1,4 +1,6 @@
 /** TLS as both wires take it. Certificates and keys are PEM. */
+import { knownOptions } from '../contract/option-names.js';
+
 export interface ServerTls {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
@@ -18,8 +20,13 @@ export interface ClientTls {
   readonly serverName?: string;
 }
 
+const checkServerNames = knownOptions<ServerTls>({ cert: true, key: true, ca: true, requireClientCert: true });
+const checkClientNames = knownOptions<ClientTls>({ ca: true, cert: true, key: true, serverName: true });
+
 /** Throws a TypeError when a part is missing: Node would listen without it, and every handshake would fail. */
-export function checkServerTls({ cert, key, ca, requireClientCert }: Partial<ServerTls>): void {
+export function checkServerTls(tls: Partial<ServerTls>): void {
+  checkServerNames(tls, 'tls');
+  const { cert, key, ca, requireClientCert } = tls;
   if (cert === undefined || key === undefined) {
     const missing = cert === undefined ? 'cert' : 'key';
     throw new TypeError(`tls has no ${missing}; a server needs { cert, key }: its certificate and private key, in PEM`);
@@ -30,7 +37,9 @@ export function checkServerTls({ cert, key, ca, requireClientCert }: Partial<Ser
 }
 
 /** Throws a TypeError when a certificate comes without its key, or a key without its certificate. */
-export function checkClientTls({ cert, key }: ClientTls): void {
+export function checkClientTls(tls: ClientTls): void {
+  checkClientNames(tls, 'tls');
+  const { cert, key } = tls;
   if ((cert === undefined) === (key === undefined)) return;
   throw new TypeError('tls.cert and tls.key go together: the certificate that the client shows, and its private key');
 }

@@ -4,7 +4,8 @@
  * once), service configs from DNS that could bring them back, channelz.
  */
 import { Channel, type ChannelOptions } from '@grpc/grpc-js';
-import { type Duration, milliseconds } from '../../contract/duration.js';
+import { type Duration, timerDuration } from '../../contract/duration.js';
+import { knownOptions } from '../../contract/option-names.js';
 import type { ClientTls } from '../tls.js';
 import { ownUserAgent } from './failed-status.js';
 import { positive } from './limits.js';
@@ -35,6 +36,27 @@ export interface ChannelTarget {
   readonly tls?: ClientTls;
 }
 
+type Part<T> = Exclude<NonNullable<T>, false>;
+
+const checkNames = knownOptions<GrpcClientOptions>({
+  maxReceiveBytes: true,
+  maxSendBytes: true,
+  gzip: true,
+  keepalive: true,
+  connectTimeout: true,
+  reconnect: true,
+});
+const checkKeepalive = knownOptions<Part<GrpcClientOptions['keepalive']>>({ time: true, timeout: true });
+const checkReconnect = knownOptions<Part<GrpcClientOptions['reconnect']>>({ initial: true, max: true });
+
+/** Throws a TypeError for an option that there is not. What the others say is checked where they are read. */
+export function checkGrpcClientOptions(options: GrpcClientOptions): void {
+  checkNames(options, 'grpc');
+  const { keepalive, reconnect } = options;
+  if (keepalive !== undefined && keepalive !== false) checkKeepalive(keepalive, 'grpc.keepalive');
+  if (reconnect !== undefined) checkReconnect(reconnect, 'grpc.reconnect');
+}
+
 const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
 
 /**
@@ -56,17 +78,20 @@ function optionsOf(options: GrpcClientOptions): ChannelOptions {
     // Not shared with other channels of the process: closing one closes its connection.
     'grpc.use_local_subchannel_pool': 1,
     'grpc.primary_user_agent': ownUserAgent,
-    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'maxReceiveBytes'),
+    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
     // Checked before grpc-js sees the message, with a sentence that says what to do.
     'grpc.max_send_message_length': -1,
-    'grpc.initial_reconnect_backoff_ms': milliseconds(reconnect?.initial ?? '200ms', 'reconnect.initial'),
-    'grpc.max_reconnect_backoff_ms': milliseconds(reconnect?.max ?? '10s', 'reconnect.max'),
+    'grpc.initial_reconnect_backoff_ms': timerDuration(reconnect?.initial ?? '200ms', 'grpc.reconnect.initial'),
+    'grpc.max_reconnect_backoff_ms': timerDuration(reconnect?.max ?? '10s', 'grpc.reconnect.max'),
     ...(gzip === true ? { 'grpc.default_compression_algorithm': 2 } : {}),
     ...(keepalive === false
       ? {}
       : {
-          'grpc.keepalive_time_ms': milliseconds(keepalive.time, 'keepalive.time'),
-          'grpc.keepalive_timeout_ms': milliseconds(keepalive.timeout ?? keepaliveDefault.timeout, 'keepalive.timeout'),
+          'grpc.keepalive_time_ms': timerDuration(keepalive.time, 'grpc.keepalive.time'),
+          'grpc.keepalive_timeout_ms': timerDuration(
+            keepalive.timeout ?? keepaliveDefault.timeout,
+            'grpc.keepalive.timeout',
+          ),
           'grpc.keepalive_permit_without_calls': 0,
         }),
   };

@@ -10,7 +10,7 @@ import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
-import { milliseconds } from '../../contract/duration.js';
+import { timerDuration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import { type ChannelTarget, type GrpcClientOptions, openChannel } from './channel.js';
 import { ChannelSlot } from './channel-slot.js';
@@ -19,7 +19,7 @@ import { oneResponse, streamResponses } from './client-stream.js';
 import { UnaryAttempt } from './client-unary.js';
 import { positive } from './limits.js';
 
-export type { GrpcClientOptions } from './channel.js';
+export { checkGrpcClientOptions, type GrpcClientOptions } from './channel.js';
 
 interface GrpcTransportOptions extends GrpcClientOptions, ChannelTarget {
   readonly clock?: Clock;
@@ -53,7 +53,9 @@ class GrpcTransport implements ClientTransport {
     this.#logger = options.logger ?? silentLogger;
     this.#attempts = new Attempts(options.address);
     this.#maxSendBytes =
-      options.maxSendBytes === undefined ? Number.POSITIVE_INFINITY : positive(options.maxSendBytes, 'maxSendBytes');
+      options.maxSendBytes === undefined
+        ? Number.POSITIVE_INFINITY
+        : positive(options.maxSendBytes, 'grpc.maxSendBytes');
     this.#channel = this.#open(false);
   }
 
@@ -98,7 +100,7 @@ class GrpcTransport implements ClientTransport {
   }
 
   #open(honestWrites: boolean): ChannelSlot {
-    const connectTimeout = milliseconds(this.#options.connectTimeout ?? '20s', 'connectTimeout');
+    const connectTimeout = timerDuration(this.#options.connectTimeout ?? '20s', 'grpc.connectTimeout');
     try {
       return new ChannelSlot(() => openChannel(this.#options, this.#options, honestWrites), connectTimeout);
     } catch (error) {

@@ -9,7 +9,8 @@ import type { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
-import { type Duration, milliseconds } from '../../contract/duration.js';
+import { type Duration, timerDuration } from '../../contract/duration.js';
+import { knownOptions } from '../../contract/option-names.js';
 import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import type { Serving } from './accept.js';
@@ -32,6 +33,27 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams?: number;
   /** Ask clients to reconnect after this long, so that they spread over new servers; give calls `grace` to end. */
   readonly maxConnectionAge?: { readonly time: Duration; readonly grace?: Duration };
+}
+
+const checkNames = knownOptions<GrpcServerOptions>({
+  maxReceiveBytes: true,
+  maxSendBytes: true,
+  gzip: true,
+  keepalive: true,
+  maxConcurrentStreams: true,
+  maxConnectionAge: true,
+});
+const checkKeepalive = knownOptions<NonNullable<GrpcServerOptions['keepalive']>>({ time: true, timeout: true });
+const checkAge = knownOptions<NonNullable<GrpcServerOptions['maxConnectionAge']>>({ time: true, grace: true });
+
+/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
+export function checkGrpcServerOptions(options: GrpcServerOptions): void {
+  checkNames(options, 'grpc');
+  const { keepalive, maxConnectionAge, maxSendBytes } = options;
+  if (keepalive !== undefined) checkKeepalive(keepalive, 'grpc.keepalive');
+  if (maxConnectionAge !== undefined) checkAge(maxConnectionAge, 'grpc.maxConnectionAge');
+  if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
+  channelOptions(options);
 }
 
 /** ms that the last answers get to leave, once the calls behind them are aborted. */
@@ -110,21 +132,24 @@ function channelOptions(options: GrpcServerOptions): ChannelOptions {
   const { keepalive, maxConnectionAge } = options;
   return {
     'grpc.enable_channelz': 0,
-    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'maxReceiveBytes'),
+    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
     // Checked before grpc-js sees the message, with a sentence that says what to do.
     'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'maxConcurrentStreams'),
+    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'grpc.maxConcurrentStreams'),
     ...(keepalive === undefined
       ? {}
       : {
-          'grpc.keepalive_time_ms': milliseconds(keepalive.time, 'keepalive.time'),
-          'grpc.keepalive_timeout_ms': milliseconds(keepalive.timeout ?? '20s', 'keepalive.timeout'),
+          'grpc.keepalive_time_ms': timerDuration(keepalive.time, 'grpc.keepalive.time'),
+          'grpc.keepalive_timeout_ms': timerDuration(keepalive.timeout ?? '20s', 'grpc.keepalive.timeout'),
         }),
     ...(maxConnectionAge === undefined
       ? {}
       : {
-          'grpc.max_connection_age_ms': milliseconds(maxConnectionAge.time, 'maxConnectionAge.time'),
-          'grpc.max_connection_age_grace_ms': milliseconds(maxConnectionAge.grace ?? '30s', 'maxConnectionAge.grace'),
+          'grpc.max_connection_age_ms': timerDuration(maxConnectionAge.time, 'grpc.maxConnectionAge.time'),
+          'grpc.max_connection_age_grace_ms': timerDuration(
+            maxConnectionAge.grace ?? '30s',
+            'grpc.maxConnectionAge.grace',
+          ),
         }),
   };
 }

@@ -8,6 +8,7 @@ import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
+import { knownOptions, shown } from '../../contract/option-names.js';
 import type { ClientTls } from '../tls.js';
 import { Attempt, type AttemptTarget } from './attempt.js';
 import { ClientPool } from './client-pool.js';
@@ -46,6 +47,18 @@ export interface ThriftTransportOptions extends ThriftClientOptions {
   readonly connect?: () => Socket;
 }
 
+const checkNames = knownOptions<ThriftClientOptions>({
+  limits: true,
+  connectTimeout: true,
+  maxConnections: true,
+  maxWaiting: true,
+});
+
+/** Throws a TypeError for an option that there is not. What the others say is checked where they are read. */
+export function checkThriftClientOptions(options: ThriftClientOptions): void {
+  checkNames(options, 'thrift');
+}
+
 /** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */
 export function thriftTransport(options: ThriftTransportOptions): ClientTransport {
   const { address, wire, multiplex, tls, clock = systemClock, random = systemRandom } = options;
@@ -62,9 +75,9 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     random,
     logger: options.logger,
     connect: options.connect,
-    connectTimeout: duration(options.connectTimeout ?? 5_000, 'connectTimeout') as number,
-    maxConnections: atLeastOne('maxConnections', options.maxConnections ?? 4),
-    maxWaiting: atLeastOne('maxWaiting', options.maxWaiting ?? 1_024),
+    connectTimeout: duration(options.connectTimeout ?? 5_000, 'thrift.connectTimeout') as number,
+    maxConnections: atLeastOne('thrift.maxConnections', options.maxConnections ?? 4),
+    maxWaiting: atLeastOne('thrift.maxWaiting', options.maxWaiting ?? 1_024),
   });
   let closing: Promise<void> | undefined;
   return {
@@ -115,7 +128,7 @@ function envelopeOf({ wire, framing = 'framed', zlib = false, address }: ThriftT
 
 function atLeastOne(name: string, value: number): number {
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(`${name} is ${value}; it must be a whole number, 1 or more`);
+    throw new RangeError(`${name} is ${shown(value)}; it must be a whole number, 1 or more`);
   }
   return value;
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Peer } from '../../call/call.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher } from '../../call/transport.js';
+import { knownOptions } from '../../contract/option-names.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
@@ -17,6 +18,14 @@ export interface ConnectionsOptions {
   readonly unframed?: boolean;
   /** Take THeader payloads that are compressed with zlib, and answer those the same way. Off by default. */
   readonly zlib?: boolean;
+}
+
+const checkNames = knownOptions<ConnectionsOptions>({ limits: true, unframed: true, zlib: true });
+
+/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
+export function checkThriftServerOptions(options: ConnectionsOptions): void {
+  checkNames(options, 'thrift');
+  resolveLimits(options.limits);
 }
 
 export class Connections {

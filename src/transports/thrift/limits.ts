@@ -3,6 +3,8 @@
  * after it has been compared with one of these, and memory grows with what has arrived, never with
  * what was announced. What stands inside a message is bounded by the codec's own limits.
  */
+import { knownOptions, shown } from '../../contract/option-names.js';
+
 export interface ConnectionLimits {
   /** Bytes of a frame without its length field, sent or received; also of a payload once decompressed. 16,000,000. */
   readonly maxFrameBytes: number;
@@ -33,19 +35,28 @@ export const defaultLimits: ConnectionLimits = Object.freeze({
   halfCloseMs: 10_000,
 });
 
+const checkNames = knownOptions<ConnectionLimits>({
+  maxFrameBytes: true,
+  maxHeaderBytes: true,
+  maxHeaders: true,
+  maxInFlight: true,
+  frameTimeoutMs: true,
+  outputHighWater: true,
+  maxOutputBytes: true,
+  halfCloseMs: true,
+});
+
 /** THeader frames end below this length; the format's own limit. */
 const hardMaxFrameBytes = 0x3fff_ffff;
 
 /** Throws a RangeError for a limit that is not a whole number of at least 1, a TypeError for a name that is none. */
 export function resolveLimits(given: Partial<ConnectionLimits> = {}): ConnectionLimits {
+  checkNames(given, 'thrift.limits');
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(defaultLimits, name)) {
-      throw new TypeError(`there is no limit ${name}; the limits are ${Object.keys(defaultLimits).join(', ')}`);
-    }
     if (value === undefined) continue;
     const most = name === 'maxFrameBytes' ? hardMaxFrameBytes : Number.MAX_SAFE_INTEGER;
     if (!Number.isSafeInteger(value) || value < 1 || value > most) {
-      throw new RangeError(`the limit ${name} is ${value}; it must be a whole number from 1 to ${most}`);
+      throw new RangeError(`the limit ${name} is ${shown(value)}; it must be a whole number from 1 to ${most}`);
     }
   }
   const set = Object.entries(given).filter(([, value]) => value !== undefined);

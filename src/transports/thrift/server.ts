@@ -9,6 +9,7 @@ import { Connections, type ConnectionsOptions } from './connections.js';
 import { formatHostPort } from './endpoint.js';
 import { serverTlsOptions } from './tls.js';
 
+export { checkThriftServerOptions } from './connections.js';
 export type ThriftServerOptions = ConnectionsOptions;
 
 export interface ThriftListenOptions extends ThriftServerOptions {

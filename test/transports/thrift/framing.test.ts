@@ -239,7 +239,7 @@ describe('limits', () => {
     );
     expect(() => resolveLimits({ maxFrameBytes: 2 ** 30 })).toThrow(/maxFrameBytes is 1073741824/);
     expect(() => resolveLimits({ maxFrames: 3 } as never)).toThrow(
-      /there is no limit maxFrames; the limits are maxFrameBytes/,
+      /thrift\.limits has no option "maxFrames"; did you mean maxFrameBytes\? The options are maxFrameBytes/,
     );
   });
 });
