@@ -45,6 +45,11 @@ export function thriftService(name: string, paths: readonly string[], includes: 
   });
 }
 
+/** The codec of a struct, union or exception, with values under the IDL's own names. */
+export function thriftStruct(definition: StructDefinition): StructCodec<Fields> {
+  return new DynamicTypes().struct(definition);
+}
+
 /** Throws an Error with all diagnostics of a file that is wrong. */
 function load(path: string, includes: readonly string[]): Program {
   const { program, diagnostics } = parseThrift(path, includes);

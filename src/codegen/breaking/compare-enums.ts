@@ -40,6 +40,9 @@ function removed(value: EnumValueDecl, before: EnumDecl, after: EnumDecl, change
   if (!inRanges(value.number, after.reserved)) {
     const hint = before.idl === 'proto' ? `, and ${value.number} is not reserved` : '';
     changes.gone('ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED', element, value.place, `${what}${hint}.`);
+  } else if (after.closed) {
+    const message = `${what}, and the enum is closed.`;
+    changes.gone('ENUM_VALUE_NO_DELETE_WHERE_CLOSED', element, value.place, message);
   } else if (!after.reservedNames.includes(value.name)) {
     changes.gone(
       'ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED',

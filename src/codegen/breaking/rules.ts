@@ -121,6 +121,10 @@ const typed = {
     'wire',
     'Peers of the old version send the number, and nothing keeps a later value from taking it. Reserve the number, or keep the value and mark it deprecated.',
   ),
+  ENUM_VALUE_NO_DELETE_WHERE_CLOSED: rule(
+    'semantic',
+    'Peers of the old version send the number, and a reader of a closed enum takes it for the default, or refuses the message.',
+  ),
   ENUM_VALUE_NO_DELETE: rule('source', 'Code that uses the value no longer compiles.'),
   ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED: rule(
     'json',
