@@ -11,6 +11,7 @@ import { type ClientOptions, createClient } from '../client/create-client.js';
 import type { CallInfo } from '../client/types.js';
 import { loadProto } from '../codegen/proto/load.js';
 import { declaredTypeName } from '../contract/declared-error.js';
+import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { codecOf, protoService, registryOf } from './dynamic-proto.js';
@@ -101,9 +102,9 @@ function parse(args: readonly string[]): Options {
     headers.append(header.slice(0, at), header.slice(at + 1));
   }
   const tls = {
-    ...(values.ca === undefined ? {} : { ca: readFileSync(values.ca) }),
-    ...(values.cert === undefined ? {} : { cert: readFileSync(values.cert) }),
-    ...(values.key === undefined ? {} : { key: readFileSync(values.key) }),
+    ...(values.ca === undefined ? {} : { ca: contents('--ca', values.ca) }),
+    ...(values.cert === undefined ? {} : { cert: contents('--cert', values.cert) }),
+    ...(values.key === undefined ? {} : { key: contents('--key', values.key) }),
     ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
   };
   const thrift = values.thrift ?? [];
@@ -114,6 +115,7 @@ function parse(args: readonly string[]): Options {
   if (thrift.length === 0 && /^thrifts?[:+]/.test(address)) {
     throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
   }
+  meant(() => duration(values.timeout, '--timeout'));
   meant(() => parseAddresses(address, thrift.length > 0 ? 'thrift' : 'proto'));
   return {
     address,
@@ -126,6 +128,14 @@ function parse(args: readonly string[]): Options {
     verbose: values.verbose,
     client: { headers, tls, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
   };
+}
+
+function contents(option: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`${option} ${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 async function look(options: Options): Promise<number> {

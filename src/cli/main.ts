@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `hawser` program: a table of commands, each of them a file here. */
+import { createRequire } from 'node:module';
 import { UsageError } from './usage.js';
 
 interface Command {
@@ -24,6 +25,10 @@ async function main(args: readonly string[]): Promise<number> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     console.log(await overview());
     return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === 'version') {
+    console.log(version());
+    return 0;
   }
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load === undefined) {
@@ -51,7 +56,19 @@ async function overview(): Promise<string> {
   const lines = await Promise.all(
     Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(12)}${(await load()).summary}`),
   );
-  return ['usage: hawser COMMAND [options]', '', ...lines, '', 'hawser COMMAND --help tells more.'].join('\n');
+  return [
+    'usage: hawser COMMAND [options]',
+    '',
+    ...lines,
+    '',
+    'hawser COMMAND --help tells more; hawser --version tells its version.',
+  ].join('\n');
+}
+
+/** Of the package that this file is in, built or not. */
+function version(): string {
+  const manifest = createRequire(import.meta.url)('hawser/package.json') as { readonly version: string };
+  return manifest.version;
 }
 
 /** What node:util's parseArgs throws for options it does not know, and for missing or surplus values. */

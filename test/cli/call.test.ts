@@ -29,6 +29,33 @@ describe('hawser call', () => {
     );
   }, 30_000);
 
+  it.each([
+    ['--timeout', '5parsecs', /^hawser call: --timeout is "5parsecs"; write a number of milliseconds/],
+    ['--timeout', '0', /^hawser call: --timeout is 0 ms; it is more than 0/],
+    ['--timeout', '-5s', /--timeout/],
+    ['--ca', '/no/such/file.pem', /^hawser call: --ca \/no\/such\/file\.pem cannot be read/],
+  ])(
+    'says what is wrong with %s %s, and ends with 2',
+    async (option, value, sentence) => {
+      const { stdout, stderr, code } = await hawser(
+        'call',
+        grpc,
+        'market.v1.TradeHistory/GetLastSale',
+        '{}',
+        option,
+        value,
+      );
+      expect(stderr).toMatch(sentence);
+      expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    },
+    30_000,
+  );
+
+  it('tells its version', async () => {
+    const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;
+    expect(await hawser('--version')).toMatchObject({ stdout: `${version}\n`, stderr: '', code: 0 });
+  }, 30_000);
+
   it('calls over gRPC by reflection', async () => {
     const { stdout, stderr, code } = await hawser(
       'call',
