@@ -31,6 +31,8 @@ export class SubscriberWalk {
   #expected: AppliedUpdate[] = [];
   #seen = new Map<string, number>();
   #seenEpoch = '';
+  /** The highest position in this epoch so far: a commit may be of before a rollback. */
+  #furthest = 0;
   /** For INV12: the updates that have not come, oldest first. */
   #joined: number | undefined;
 
@@ -122,7 +124,7 @@ export class SubscriberWalk {
     if (!fresh && held !== undefined && !this.#announced) {
       if (held.epoch !== epoch)
         this.#bad('INV10', `${outcome} goes on in epoch ${epoch} with a state of ${held.epoch}`);
-      else if (from !== held.seq && !(this.#repeats && from < held.seq)) {
+      else if (from !== held.seq && !(this.#repeats && from <= this.#furthest)) {
         this.#bad('INV2', `${outcome} goes on from ${from}, and the state is at ${held.seq}`);
       }
     }
@@ -178,6 +180,7 @@ export class SubscriberWalk {
     this.#checkDelay(log, chain.seq, to);
     chain.seq = to;
     if (staged) return;
+    this.#furthest = this.#held?.epoch === epoch ? Math.max(this.#furthest, to) : to;
     this.#held = { epoch, seq: to };
     if (every && this.#subscriber.takes) this.#expected.push(...updates);
   }
@@ -313,7 +316,7 @@ export class SubscriberWalk {
       const noticed = notes
         .slice(at)
         .find((later) => later.type === 'state' && (later.state === 'Stale' || later.state === 'Ended'));
-      const after = (noticed?.t ?? Number.POSITIVE_INFINITY) - note.t;
+      const after = (noticed?.t ?? notes.at(-1)?.t ?? note.t) - note.t;
       if (after > note.within) {
         this.#t = note.t;
         this.#bad('INV14', `the link was silent, and that was noticed after ${after} ms, not ${note.within}`);

@@ -75,7 +75,15 @@ export class SimClient {
     const trace = recorder(notes, () => clock.now());
     const subscriber = new Subscriber(spec, this.session, events, undefined, trace);
     const accept = spec.accept ?? acceptedBy[spec.recovery];
-    history.subscribers.push({ name, keys: spec.keys, recovery: spec.recovery, accept, takes: spec.changes, steady, notes });
+    history.subscribers.push({
+      name,
+      keys: spec.keys,
+      recovery: spec.recovery,
+      accept,
+      takes: spec.changes,
+      steady,
+      notes,
+    });
     const entry = { subscriber, notes, reading };
     this.subscribers.push(entry);
     let waiting = false;
