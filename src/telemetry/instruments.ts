@@ -28,7 +28,7 @@ export interface Instruments {
   readonly idempotency: Counter;
 }
 
-function make(meter: Meter): Instruments {
+export function makeInstruments(meter: Meter): Instruments {
   const seconds = (name: string, description: string, explicitBucketBoundaries: number[]): Histogram =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries } });
   const counter = (name: string, unit: string, description: string): Counter =>
@@ -74,7 +74,7 @@ export function instruments(): Instruments | undefined {
   if (provider === undefined) return undefined;
   if (now?.of !== provider) {
     const made = meter();
-    now = { of: provider, instruments: made === undefined ? undefined : make(made) };
+    now = { of: provider, instruments: made === undefined ? undefined : makeInstruments(made) };
   }
   return now?.instruments;
 }
