@@ -18,18 +18,20 @@ export function pickKeys(
   const picked: LogUpdate[] = [];
   let read = after;
   let size = 0;
-  let betweenGroups = true;
+  /** What was picked before the group that is looked at: a group is taken whole, or left whole. */
+  let taken = 0;
   for (const update of updates) {
     if (keys.has(update.key)) {
-      const added = update.value?.byteLength ?? 0;
-      const full = picked.length >= count || size + added > bytes;
-      if (picked.length > 0 && betweenGroups && full) break;
       picked.push(update);
-      size += added;
+      size += update.value?.byteLength ?? 0;
     }
-    betweenGroups = !update.more;
+    if (update.more && update !== updates.at(-1)) continue;
     // A reader never stands inside a group.
-    if (betweenGroups || update === updates.at(-1)) read = update.seq;
+    if (taken > 0 && picked.length > taken && (picked.length > count || size > bytes)) {
+      return { updates: picked.slice(0, taken), read };
+    }
+    taken = picked.length;
+    read = update.seq;
   }
   return { updates: picked, read };
 }

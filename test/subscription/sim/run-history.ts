@@ -79,7 +79,7 @@ export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<Hi
   server.start();
   for (const client of clients) client.hurry();
   const end = clock.now() + peace;
-  const atRest = (): boolean => clients.every((client) => client.resting(server.head));
+  const atRest = (): boolean => clients.every((client) => client.resting(server.position));
   while (clock.now() < end && !atRest()) await clock.runTo(clock.now() + 200, () => false);
   for (const client of clients) client.noteRest();
   return history;

@@ -1,5 +1,6 @@
 /** A client with its session and subscribers, over links that fail, read by an application at its own pace. */
 import { EventHub } from '../../../src/call/events.js';
+import type { Position } from '../../../src/subscription/position.js';
 import { type SubscriptionEvents, subscriptionEventNames } from '../../../src/subscription/subscriber/events.js';
 import { acceptedBy } from '../../../src/subscription/subscriber/recovery.js';
 import { Session } from '../../../src/subscription/subscriber/session.js';
@@ -145,10 +146,14 @@ export class SimClient {
     }
   }
 
-  resting(head: number): boolean {
+  resting({ epoch, seq }: Position): boolean {
     return this.subscribers.every(
       ({ subscriber }) =>
-        subscriber.over || (subscriber.state === 'Live' && subscriber.position?.seq === head && subscriber.feed.idle),
+        subscriber.over ||
+        (subscriber.state === 'Live' &&
+          subscriber.position?.epoch === epoch &&
+          subscriber.position.seq === seq &&
+          subscriber.feed.idle),
     );
   }
 

@@ -4,6 +4,7 @@ import { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
 import type { Connection, Session } from '../../../src/subscription/connection.js';
 import type { TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
 import { Hub } from '../../../src/subscription/hub/hub.js';
+import type { Position } from '../../../src/subscription/position.js';
 import type { Append, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
 import type { History, LogEntry } from '../checker/history.js';
@@ -42,8 +43,10 @@ export class SimServer {
     return this.#hub !== undefined;
   }
 
-  get head(): number {
-    return this.#disk.state().head;
+  /** Where the newest update is. */
+  get position(): Position {
+    const { epoch, head } = this.#disk.state();
+    return { epoch, seq: head };
   }
 
   connect(connection: Connection): Session | undefined {
