@@ -25,7 +25,7 @@ export interface SqliteStoreOptions {
   readonly busyTimeout?: Duration;
   /** A handler that holds the writer longer is named in a warning. Default 100 ms. */
   readonly warnAfter?: Duration;
-  /** A handler that holds the writer longer is rolled back, and its call fails; to 1 h. Default 30 s. */
+  /** A handler that holds the writer longer is rolled back, and its call fails; to 1 h. Default 10 s. */
   readonly holdLimit?: Duration;
   /** Calls that wait for the writer at most; more fail as UNAVAILABLE. Default 10,000. */
   readonly queueLimit?: number;
@@ -63,7 +63,7 @@ export function check(options: SqliteStoreOptions): CheckedOptions {
     groupDelay: time('groupDelay', options.groupDelay ?? 2, 0, 1_000),
     busyTimeout: time('busyTimeout', options.busyTimeout ?? 5_000, 0, 60_000),
     warnAfter: time('warnAfter', options.warnAfter ?? 100, 1, 3_600_000),
-    holdLimit: time('holdLimit', options.holdLimit ?? 30_000, 1, 3_600_000),
+    holdLimit: time('holdLimit', options.holdLimit ?? 10_000, 1, 3_600_000),
     queueLimit: count('queueLimit', options.queueLimit ?? 10_000, 1_000_000),
     logger: options.logger ?? stderrLogger,
     clock: options.clock ?? systemClock,

@@ -3,7 +3,8 @@
  * The store owns the only writer of the file; what the application writes besides goes through `write`.
  */
 import { existsSync } from 'node:fs';
-import { currentCall, originOf } from '../../call/current.js';
+import type { Call } from '../../call/call.js';
+import { currentCall } from '../../call/current.js';
 import type {
   Execution,
   IdempotencyStore,
@@ -107,7 +108,7 @@ class FileStore implements SqliteStore {
 
   async transact<T>(work: Work<SqliteTransaction, T>, beforeCommit: () => void): Promise<T> {
     return this.#submit({
-      name: currentCall()?.method.path ?? 'transact',
+      name: nameOf(currentCall()),
       work,
       seal: (value: T) => {
         beforeCommit();
@@ -152,9 +153,8 @@ class FileStore implements SqliteStore {
   }
 
   #submit<V, R>(member: Member<V, R>): Promise<R> {
-    for (let call = currentCall(); call !== undefined; call = originOf(call)) {
-      if (this.#writer.runs(call.tx)) throw nestedWrite(call.method.path);
-    }
+    const holder = this.#writer.holderOf(currentCall()?.tx);
+    if (holder !== undefined) return Promise.reject(nestedWrite(holder));
     return this.#writer.submit(member);
   }
 
@@ -190,6 +190,11 @@ class FileStore implements SqliteStore {
       throw error;
     }
   }
+}
+
+/** As `execute` names it, for a call without a key. */
+function nameOf(call: Call | undefined): string {
+  return call === undefined ? 'store.transact' : `${call.method.service.name}/${call.method.name}`;
 }
 
 const executed: Execution = { kind: 'executed' };

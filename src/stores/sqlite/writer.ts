@@ -63,9 +63,9 @@ export class Writer implements TurnListener {
     this.#watch = new Watch(options, (turn) => this.#giveUp(turn));
   }
 
-  /** Whether this is the transaction of the turn that runs now. */
-  runs(tx: unknown): boolean {
-    return tx !== undefined && this.#current !== undefined && this.#current.tx === tx;
+  /** Whose turn it is, if this is its transaction. */
+  holderOf(tx: unknown): string | undefined {
+    return tx !== undefined && this.#current?.tx === tx ? this.#current?.member.name : undefined;
   }
 
   /**
