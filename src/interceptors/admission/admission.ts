@@ -24,7 +24,7 @@ export interface AdmissionOptions {
    * for `interval` (100 ms), nothing waits in it for longer than twice the `target` (5 ms). `false`: none waits.
    */
   readonly queue?: false | { readonly max?: number; readonly target?: Duration; readonly interval?: Duration };
-  /** How long handlers may compute before the server looks at what else has come. Default 25 ms. */
+  /** How long handlers may compute before the server looks at what else has come. Default 10 ms. */
   readonly slice?: Duration;
   /** How late the event loop may be before the limit is cut. Default 50 ms. */
   readonly loopDelay?: Duration;
@@ -44,7 +44,7 @@ export function limiterTerms(options: AdmissionOptions, clock: Clock): LimiterTe
   return {
     limit: limitTerms(limit),
     queue: queue === false ? { max: 0, target: 5, interval: 100 } : queueTerms(queue),
-    slice: duration(options.slice ?? 25, 'admission.slice') as number,
+    slice: duration(options.slice ?? 10, 'admission.slice') as number,
     loopDelay: duration(sample, 'admission.loopDelay'),
   };
 }

@@ -10,8 +10,8 @@ import { type Criticality, criticalities } from '../../contract/policy.js';
 /** What each band is guaranteed of a server that is full, most critical first. */
 export const shares = [0.4, 0.3, 0.2, 0.1] as const;
 
-/** Most that a band may have saved up of its share, in calls. */
-const mostCredit = 4;
+/** Calls by which a band may have got less than its share, or more, before that is forgotten. */
+const mostCredit = 10;
 
 export interface QueueTerms {
   /** Places. */
@@ -37,7 +37,7 @@ class Band {
   newest: Waiting | undefined;
   size = 0;
   credit = 0;
-  /** When it was last empty because all had been served, or began to fill after a while without calls. */
+  /** When nobody waited in it for long: it was empty because all had been served, or its oldest had just come. */
   goodAt = 0;
   pushedAt = Number.NEGATIVE_INFINITY;
   /** Calls served in the interval before this one, and in this one so far. */
@@ -68,6 +68,8 @@ export class BandQueue<W extends Waiting> {
   readonly #terms: QueueTerms;
   readonly #bands: readonly Band[] = criticalities.map(() => new Band());
   #size = 0;
+  /** ms that the event loop's last turn took: nothing is served more often than that. */
+  turn = 0;
 
   constructor(terms: QueueTerms) {
     this.#terms = terms;
@@ -113,8 +115,7 @@ export class BandQueue<W extends Waiting> {
 
   #servedInTime(band: Band, now: number): number {
     this.#count(band, now);
-    const { target, interval } = this.#terms;
-    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * 2 * target) / interval);
+    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * this.patience) / 2 / this.#terms.interval);
   }
 
   #count(band: Band, now: number): void {
@@ -144,12 +145,19 @@ export class BandQueue<W extends Waiting> {
     return one;
   }
 
-  /** Takes out the calls that have waited in a standing queue for longer than twice the target. */
+  /** ms that a call may wait in a standing queue. */
+  get patience(): number {
+    return 2 * Math.max(this.#terms.target, this.turn);
+  }
+
+  /** Takes out the calls that have waited in a standing queue for longer than they may. */
   stale(now: number): W[] {
     const gone: W[] = [];
+    const { patience } = this;
     for (const band of this.#bands) {
+      if (band.oldest !== undefined && now - band.oldest.since <= patience / 2) band.goodAt = now;
       if (band.size === 0 || !this.#standing(band, now)) continue;
-      for (let one = band.oldest; one !== undefined && now - one.since > 2 * this.#terms.target; one = band.oldest) {
+      for (let one = band.oldest; one !== undefined && now - one.since > patience; one = band.oldest) {
         this.remove(one as W);
         gone.push(one as W);
       }
@@ -167,7 +175,7 @@ export class BandQueue<W extends Waiting> {
     return now - band.goodAt > this.#terms.interval;
   }
 
-  /** The most critical band that has its share coming, else the most critical of all that wait. */
+  /** The most critical band that has got less than its share, else the most critical of all that wait. */
   #next(): Band {
     let first: Band | undefined;
     let due: Band | undefined;
@@ -177,17 +185,18 @@ export class BandQueue<W extends Waiting> {
       first ??= band;
       if (due === undefined && band.credit >= 1) due = band;
     }
-    if (due !== undefined) due.credit -= 1;
-    return (due ?? first) as Band;
+    const next = (due ?? first) as Band;
+    next.credit = Math.max(-mostCredit, next.credit - 1);
+    return next;
   }
 
-  /** Who goes for a call of a band when all places are taken: the oldest of a band that is no more critical, or holds too much. */
+  /** Who goes for a call of a band when all places are taken: the oldest of a less critical band, or of one that holds too much. */
   #victim(at: number, most: number): W | undefined {
     const hasShare = (this.#bands[at] as Band).size < (shares[at] as number) * most;
     for (let other = this.#bands.length - 1; other >= 0; other--) {
       const band = this.#bands[other] as Band;
       const over = band.size > (shares[other] as number) * most;
-      if (band.oldest !== undefined && over && (hasShare || other >= at)) return band.oldest as W;
+      if (band.oldest !== undefined && over && other !== at && (hasShare || other > at)) return band.oldest as W;
     }
     return undefined;
   }

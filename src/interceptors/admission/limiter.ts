@@ -79,6 +79,7 @@ export class Limiter implements Permit {
   /** ms that handlers have computed since the loop last went on. */
   #computed = 0;
   #turnEnds = false;
+  #turnBegan = 0;
   #dispatching = false;
   #queueing = false;
   #cancelSweep: (() => void) | undefined;
@@ -237,10 +238,15 @@ export class Limiter implements Permit {
   #awaitTurn(): void {
     if (this.#turnEnds) return;
     this.#turnEnds = true;
+    this.#turnBegan = this.#clock.now();
     this.#defer(this.#endTurn);
   }
 
   #turn(): void {
+    const now = this.#clock.now();
+    // What computes after its first await is seen by timers only.
+    const turn = Math.max(now - this.#turnBegan, this.#loop?.current ?? 0);
+    this.#queue.turn = Math.min(this.#terms.queue.interval / 2, turn);
     this.#turnEnds = false;
     this.#computed = 0;
     this.#dispatch();
@@ -302,8 +308,9 @@ export class Limiter implements Permit {
     return this.#refusals.of(reason, pushback, now, () => {
       const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
       if (reason === 'limit') return flight;
-      const { max, target } = this.#terms.queue;
-      if (reason === 'codel') return `${flight}, and calls have waited for more than ${2 * target} ms`;
+      const { max } = this.#terms.queue;
+      if (reason === 'codel')
+        return `${flight}, and calls have waited for more than ${Math.ceil(this.#queue.patience)} ms`;
       return `${flight}, and ${this.#queue.size} wait (of ${Math.min(max, this.#gradient.limit)} places)`;
     });
   }

@@ -1,0 +1,120 @@
+/**
+ * Five times what a server can bear: what it still does, and what becomes of it when nothing sheds. The proof is on
+ * virtual time, over many seeds; the same against a process of its own and real sockets is `npm run soak`, since there the
+ * generator of the load and whatever else runs share the machine.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runs } from '../support/soak.js';
+import { capacity, offer, percentile, type Served, share, startServer, sum } from './overload/load.js';
+import { type Options, type Phase, Simulation } from './overload/simulated.js';
+
+const seeds = process.env.HAWSER_SEED
+  ? [Number(process.env.HAWSER_SEED)]
+  : Array.from({ length: runs(2) }, (_, i) => i + 1);
+const soak = process.env.HAWSER_SOAK !== undefined;
+
+/** Half the capacity for a while, five times for 30 s, then 70 %: 5 s to recover, and 5 s more. */
+async function course(options: Options) {
+  const simulation = new Simulation(options);
+  const { capacity: can } = simulation;
+  const before = await simulation.offer(can * 0.5, 3);
+  const overload = await simulation.offer(can * 5, 30);
+  const recovery = await simulation.offer(can * 0.7, 5);
+  const after = await simulation.offer(can * 0.7, 5);
+  return { can, before, overload, recovery, after, simulation };
+}
+
+const goodput = ({ ok, seconds }: Phase): number => sum(ok) / seconds;
+const success = ({ ok, sent }: Phase): number => sum(ok) / sum(sent);
+
+describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_PLUS, 8 % CRITICAL, 30 % SHEDDABLE_PLUS, 60 % SHEDDABLE', () => {
+  it.each(seeds)(
+    'keeps four fifths of its goodput, answers 99 of 100 critical calls and recovers (seed %i)',
+    async (seed) => {
+      const { can, before, overload, after } = await course({ admission: {}, seed });
+      expect(success(before)).toBeGreaterThan(0.999);
+      expect(goodput(overload) / can).toBeGreaterThanOrEqual(0.8);
+      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
+      expect(share(overload, 'sheddable')).toBeLessThan(0.1);
+      expect(share(overload, 'sheddable')).toBeGreaterThan(0);
+      expect(percentile(overload.times, 99)).toBeLessThan(200);
+      expect(overload.wasted).toBe(0);
+      expect(success(after)).toBeGreaterThanOrEqual(0.95);
+    },
+  );
+
+  it.each(seeds)(
+    'holds as well where handlers wait before they compute, once the limit is found (seed %i)',
+    async (seed) => {
+      const simulation = new Simulation({ admission: {}, handler: 'waits', seed });
+      const can = simulation.capacity;
+      await simulation.offer(can * 5, 5);
+      const overload = await simulation.offer(can * 5, 20);
+      expect(goodput(overload) / can).toBeGreaterThanOrEqual(0.75);
+      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.94);
+      expect(percentile(overload.times, 99)).toBeLessThan(400);
+      await simulation.offer(can * 0.7, 5);
+      expect(success(await simulation.offer(can * 0.7, 5))).toBeGreaterThanOrEqual(0.95);
+    },
+  );
+
+  it('collapses without admission, and does not get up again', async () => {
+    const { can, overload, recovery } = await course({ admission: false, seed: 1 });
+    expect(goodput(overload) / can).toBeLessThan(0.1);
+    expect(overload.wasted).toBeGreaterThan(1_000);
+    expect(success(recovery)).toBeLessThan(0.1);
+  });
+
+  it('refuses nothing at nine tenths of the capacity that is critical', async () => {
+    const simulation = new Simulation({ admission: {}, seed: 4 });
+    const phase = await simulation.offer(simulation.capacity * 0.9, 20);
+    expect(share(phase, 'plus', 'critical')).toBeGreaterThan(0.995);
+    expect(success(phase)).toBeGreaterThan(0.97);
+  });
+});
+
+describe.runIf(soak)('the same, a process and real sockets', () => {
+  let server: Served;
+  let can: number;
+  beforeAll(async () => {
+    server = await startServer('on');
+    await capacity(server, 2);
+    can = await capacity(server, 3);
+  });
+  afterAll(() => server.stop());
+
+  it('keeps serving what matters for 30 s, decodes only what it runs, and recovers', async () => {
+    const overload = await offer(server, can * 5, 30);
+    const counts = await server.counts();
+    console.log({
+      can,
+      goodput: sum(overload.ok) / overload.seconds / can,
+      critical: share(overload, 'plus', 'critical'),
+      counts,
+    });
+    expect(counts.requests).toBe(counts.run);
+    expect(sum(overload.ok) / overload.seconds / can).toBeGreaterThanOrEqual(0.8);
+    expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
+    expect(share(overload, 'sheddable')).toBeLessThan(0.2);
+    expect(percentile(overload.times, 99)).toBeLessThan(400);
+    await offer(server, can * 0.6, 5);
+    const after = await offer(server, can * 0.6, 5);
+    expect(sum(after.ok) / sum(after.sent)).toBeGreaterThanOrEqual(0.95);
+  }, 120_000);
+
+  it('does not grow over ten minutes of it', async () => {
+    await offer(server, can * 5, 60);
+    const before = await server.counts();
+    await offer(server, can * 5, 540);
+    const after = await server.counts();
+    expect((after.rss as number) - (before.rss as number)).toBeLessThan(64 * 1024 * 1024);
+  }, 900_000);
+
+  it('collapses without admission', async () => {
+    const plain = await startServer('off');
+    await capacity(plain, 2);
+    const overload = await offer(plain, can * 5, 15);
+    await plain.stop();
+    expect(sum(overload.ok) / overload.seconds / can).toBeLessThan(0.5);
+  }, 60_000);
+});

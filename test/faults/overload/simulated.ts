@@ -1,0 +1,142 @@
+/** A server of ours on one thread in virtual time, and callers that send what they send whatever becomes of it. */
+import { type AdmissionOptions, createServer, RpcError, silentLogger } from 'hawser';
+import { type SeededRandom, seededRandom } from 'hawser/testing';
+import { Call } from '../../../src/call/call.js';
+import { runInCall } from '../../../src/call/current.js';
+import { Deadline } from '../../../src/call/deadline.js';
+import type { Dispatcher } from '../../../src/call/transport.js';
+import { type Job, type Method, methods, mix, Work } from './service.js';
+import { Thread } from './thread.js';
+
+/** ms of processor time: reading a request and answering it; turning one away before there is a call. */
+const costs = { served: 0.1, refused: 0.06 };
+/** ms that a caller waits. */
+const patience = 500;
+
+export interface Options {
+  readonly admission: AdmissionOptions | false;
+  /** `waits`: the handler asks a database first, 5 ms, so that many calls are in flight before the thread is short. */
+  readonly handler?: 'computes' | 'waits';
+  /** ms of processor time that a handler takes. */
+  readonly work?: number;
+  readonly seed: number;
+}
+
+export interface Phase {
+  readonly rate: number;
+  readonly sent: Record<Method, number>;
+  readonly ok: Record<Method, number>;
+  /** ms from sending to the answer, of calls that were answered in time. */
+  readonly times: number[];
+  /** Handlers that were run for nobody. */
+  wasted: number;
+  readonly seconds: number;
+}
+
+/** A lot for each call in a hundred. */
+const lots = methods.flatMap((name) => Array.from({ length: mix[name] }, () => name));
+
+const zeros = (): Record<Method, number> => ({ plus: 0, critical: 0, sheddablePlus: 0, sheddable: 0 });
+
+export class Simulation {
+  readonly thread = new Thread();
+  readonly #random: SeededRandom;
+  readonly #options: Options;
+  readonly #dispatcher: Dispatcher;
+  readonly server;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#random = seededRandom(options.seed);
+    const { thread } = this;
+    const { handler = 'computes', work = 2 } = options;
+    const handle = async (job: Job): Promise<Job> => {
+      if (handler === 'waits') await new Promise<void>((resolve) => thread.arrives(thread.now() + 5, resolve));
+      thread.compute(work * (0.5 + this.#random.next()));
+      return job;
+    };
+    const admission = options.admission && { loopDelay: 50, ...options.admission };
+    this.server = createServer({ admission, clock: thread, logger: silentLogger, telemetry: false });
+    this.server.add(Work, { plus: handle, critical: handle, sheddablePlus: handle, sheddable: handle });
+    let found: Dispatcher | undefined;
+    void this.server.listen({
+      memory: {
+        address: 'thread',
+        listen: (dispatcher) => {
+          found = dispatcher;
+          return { address: 'thread', close: async () => {} };
+        },
+        connect: () => {
+          throw new Error('calls come by offer()');
+        },
+      },
+    });
+    this.#dispatcher = found as unknown as Dispatcher;
+  }
+
+  /** Calls a second that the thread could answer, were it to do nothing else. */
+  get capacity(): number {
+    return 1_000 / ((this.#options.work ?? 2) + costs.served);
+  }
+
+  /** Runs `rate` calls a second for so long, and until those are over that were sent. */
+  async offer(rate: number, seconds: number): Promise<Phase> {
+    const { thread } = this;
+    const phase: Phase = { rate, sent: zeros(), ok: zeros(), times: [], wasted: 0, seconds };
+    const from = thread.now();
+    const until = from + seconds * 1_000;
+    let at = from;
+    const sendNext = (): void => {
+      // A Poisson stream: as callers come who know nothing of each other.
+      at += (-Math.log(1 - this.#random.next()) * 1_000) / rate;
+      if (at >= until) return;
+      const name = lots[this.#random.int(lots.length)] as Method;
+      const sentAt = at;
+      phase.sent[name] += 1;
+      thread.arrives(sentAt, () => {
+        sendNextAll();
+        this.#receive(name, sentAt, phase);
+      });
+    };
+    // What is sent while the thread computes is in the sockets when it looks.
+    const sendNextAll = (): void => {
+      while (at < until && at <= thread.now() + 50) sendNext();
+    };
+    sendNextAll();
+    await thread.run(until);
+    return phase;
+  }
+
+  #receive(name: Method, sentAt: number, phase: Phase): void {
+    const { thread } = this;
+    const method = Work.methods[name];
+    const route = this.#dispatcher.find(method.path);
+    if (route === undefined) throw new Error('the server has every method');
+    if (route.refuse?.(undefined, () => ({ address: 'sim' })) !== undefined) {
+      thread.compute(costs.refused);
+      return;
+    }
+    thread.compute(costs.served);
+    const call = new Call({
+      method,
+      side: 'server',
+      encoding: 'proto',
+      request: Buffer.from('1'),
+      deadline: Deadline.after(patience, thread),
+    });
+    // The caller's giving up comes over the wire, behind all that was sent before.
+    thread.arrives(Math.max(sentAt + patience, thread.now()), () => {
+      if (!call.finished) call.abort(new RpcError('CANCELLED', 'the caller gave up'));
+    });
+    const fail = (): void => call.finish();
+    call.onAbort(fail);
+    runInCall(call, () => route.handle(call)).then(() => {
+      const took = thread.now() - sentAt;
+      if (took <= patience && !call.finished) {
+        phase.ok[name] += 1;
+        phase.times.push(took);
+      } else phase.wasted += 1;
+      call.finish();
+    }, fail);
+  }
+}
