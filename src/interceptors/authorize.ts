@@ -20,6 +20,8 @@ export type AuthorizedCall = Pick<
 /** Part of a method that is asked about by itself. */
 export interface Resource {
   readonly topic: string;
+  /** What is to be done with it. */
+  readonly action?: 'subscribe' | 'publish';
   /** Left out for the topic as a whole. */
   readonly key?: string;
 }

@@ -6,6 +6,7 @@ import type { Handler, Interceptor, Placement, ServerStage, Staged } from '../ca
 import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
+import type { TopicMethod } from '../contract/method.js';
 import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
@@ -26,6 +27,8 @@ import { healthService } from './health.js';
 import { KeyedCalls } from './keyed-calls.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
+import type { ServerTopic } from './topic-handle.js';
+import { ServerTopics, type TopicOptions, withoutStreams } from './topics.js';
 
 export interface ServerOptions<Tx = unknown> extends GateOptions {
   /**
@@ -34,6 +37,8 @@ export interface ServerOptions<Tx = unknown> extends GateOptions {
    * the server.
    */
   readonly store?: IdempotencyStore<Tx>;
+  /** Of services that declare topics: where their logs are kept, who publishes, and what bounds them. */
+  readonly topics?: TopicOptions;
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
   /** Spans and metrics, as soon as an OpenTelemetry SDK is registered. `false`: none. */
@@ -82,6 +87,11 @@ export interface Server<Tx = unknown> {
    * channels `hawser:server:<name>`. Throws a TypeError for an event that does not exist.
    */
   on<K extends keyof ServerEvents>(name: K, fn: (event: ServerEvents[K]) => void): () => void;
+  /**
+   * The topic that a method declares, to publish to; `request` are its parameters, the fields of the method's request but
+   * for `keys`. Throws a TypeError for a method that declares none.
+   */
+  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request?: NoInfer<Init>): ServerTopic<Update>;
   /** How full the server is now; undefined with `admission: false`. */
   admission(): AdmissionStatus | undefined;
   /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
@@ -101,6 +111,7 @@ export function createServer<Tx = unknown>(options: ServerOptions<Tx> = {}): Ser
 
 const checkNames = knownOptions<ServerOptions>({
   store: true,
+  topics: true,
   maxTimeout: true,
   authenticate: true,
   authorize: true,
@@ -142,6 +153,7 @@ class HawserServer<Tx> implements Server<Tx> {
   readonly #gates: Gates;
 
   readonly #keyed: KeyedCalls;
+  readonly #topics: ServerTopics;
 
   constructor(options: ServerOptions<Tx>) {
     checkOptions(options);
@@ -158,6 +170,11 @@ class HawserServer<Tx> implements Server<Tx> {
       ...context,
       maxTimeout: this.#maxTimeout,
     });
+    this.#topics = new ServerTopics(options.topics, { ...context, authorize: options.authorize });
+  }
+
+  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request?: Init): ServerTopic<Update> {
+    return this.#topics.topic(method, request);
   }
 
   admission(): AdmissionStatus | undefined {
@@ -180,7 +197,7 @@ class HawserServer<Tx> implements Server<Tx> {
         throw new TypeError(`the service ${service.name} is added already`);
       }
     }
-    this.#services.set(service, bindHandlers(service, handlers));
+    this.#services.set(service, new Map([...bindHandlers(service, handlers), ...this.#topics.handlers(service)]));
     if (service.idl === 'proto') this.#health.setServing(service.name, true);
     return this;
   }
@@ -195,7 +212,7 @@ class HawserServer<Tx> implements Server<Tx> {
     if (this.#closing !== undefined) throw new Error('cannot mount: the server is closed; make a new one');
     this.#keyed.check(this.#services.keys());
     this.#keyed.start();
-    this.#fixed = true;
+    this.#fix();
     this.#addStandardServices();
     mountGrpc(server, this.#dispatcher('proto'));
     return this;
@@ -213,7 +230,7 @@ class HawserServer<Tx> implements Server<Tx> {
     this.#keyed.check(this.#services.keys());
     this.#keyed.start();
     this.#listening = true;
-    this.#fixed = true;
+    this.#fix();
     const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
     try {
       if (memory !== undefined) {
@@ -242,9 +259,9 @@ class HawserServer<Tx> implements Server<Tx> {
     const ms = milliseconds(grace, 'grace');
     this.#health.shutdown();
     const until = this.#clock.now() + ms;
-    this.#closing ??= Promise.all(this.#listeners.map((listener) => listener.close(ms))).then(() =>
-      this.#keyed.close(Math.max(0, until - this.#clock.now())),
-    );
+    this.#closing ??= Promise.all([this.#topics.sendAway(ms), ...this.#listeners.map((listener) => listener.close(ms))])
+      .then(() => this.#keyed.close(Math.max(0, until - this.#clock.now())))
+      .then(() => this.#topics.close());
     return this.#closing;
   }
 
@@ -279,7 +296,16 @@ class HawserServer<Tx> implements Server<Tx> {
       telemetry: this.#telemetry,
       gates: this.#gates,
       keyed: this.#keyed.staged(this.#interceptors),
+      ...(idl === 'thrift' ? { asCalled: withoutStreams } : {}),
     });
+  }
+
+  /** From here on the services are what they are. */
+  #fix(): void {
+    if (this.#fixed) return;
+    const subscriptions = this.#topics.service(this.#services.keys());
+    if (subscriptions !== undefined) this.#services.set(...subscriptions);
+    this.#fixed = true;
   }
 
   /** Health and reflection, on the wire that has them; a service of the user's own takes their place. */

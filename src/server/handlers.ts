@@ -44,9 +44,15 @@ export type HandlerOf<M, Tx = unknown> =
             : (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Many<Res>
     : never;
 
-/** An implementation: an object or an instance of a class with a function for each method. */
+/**
+ * An implementation: an object or an instance of a class with a function for each method. A method that declares a topic has
+ * none: whoever publishes is its implementation.
+ */
 export type Handlers<S extends ServiceType, Tx = unknown> = {
-  readonly [K in keyof S['methods']]: HandlerOf<S['methods'][K], Tx>;
+  readonly [K in keyof S['methods'] as S['methods'][K] extends { readonly topic: true } ? never : K]: HandlerOf<
+    S['methods'][K],
+    Tx
+  >;
 };
 
 type AnyHandler = (request: unknown, call: ServerCall) => unknown;
@@ -60,6 +66,12 @@ export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Ha
   const missing: string[] = [];
   for (const [localName, method] of Object.entries(service.methods as Record<string, MethodType>)) {
     const handler: unknown = (handlers as Record<string, unknown>)[localName];
+    if (method.policy.topic !== undefined) {
+      if (handler === undefined) continue;
+      throw new TypeError(
+        `${method.path} declares a topic, so it has no handler; leave ${localName} out, and call server.topic(...).publish(update)`,
+      );
+    }
     if (typeof handler === 'function') bound.set(localName, innermost(method, handler.bind(handlers) as AnyHandler));
     else missing.push(localName);
   }

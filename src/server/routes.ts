@@ -26,7 +26,6 @@ import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 import { type ServerTelemetry, serverTracing } from '../telemetry/server-tracing.js';
 import type { Gates } from './gates.js';
-import type { Gates } from './gates.js';
 
 export interface RoutesInit {
   /** The handlers of each service, by local name. */
@@ -44,6 +43,8 @@ export interface RoutesInit {
   readonly gates?: Gates;
   /** What KEYED methods pass; see keyed-calls.ts. */
   readonly keyed?: readonly Staged[];
+  /** The method as callers of these routes know it, where that is another than the IDL's. */
+  readonly asCalled?: (method: MethodType) => MethodType;
 }
 
 /** An interceptor of the user's; without a place it stands after decoding, where it sees messages. Throws a TypeError. */
@@ -73,14 +74,13 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
   ];
   // What the user put in front of the limiter sees the calls too that the limiter refuses.
   const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
-  // What the user put in front of the limiter sees the calls too that the limiter refuses.
-  const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
   // Twins in both IDLs have the same name, and the memory transport serves both.
   const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
   const served: ServiceType[] = [];
   for (const [service, handlers] of services) {
     served.push(service);
-    for (const method of Object.values<MethodType>(service.methods)) {
+    for (const declared of Object.values<MethodType>(service.methods)) {
+      const method = init.asCalled?.(declared) ?? declared;
       const innermost = handlers.get(method.localName);
       if (innermost === undefined) continue;
       const handle = compose(serverStages, method, interceptors, innermost);

@@ -3,6 +3,7 @@
  * whole frames as bytes and stops when the carrier is full; nothing is queued for a connection but what `send` took.
  */
 import type { RpcError } from '../call/rpc-error.js';
+import type { Authorize } from './hub/hub-context.js';
 
 /** The hub's way to one client. */
 export interface Connection {
@@ -16,8 +17,10 @@ export interface Connection {
   close(reason?: RpcError): void;
   /** For logs. */
   readonly peer: string;
-  /** Who the client is, for authorization. */
+  /** Who the client is. */
   readonly principal: string;
+  /** What the client may do; where it is left out, what the hub says. */
+  readonly authorize?: Authorize | undefined;
 }
 
 /** The client's way into the hub. */

@@ -167,6 +167,12 @@ export class Hub implements HubContext {
     return { code: 'OVERLOADED', message: 'the server has too much to do', retryAfterMs: this.limits.goAwayWindowMs };
   }
 
+  /** Sends all clients away, and those who come later; answers when all are gone. */
+  sendAway(graceMs: number): Promise<void> {
+    this.#closed = true;
+    return this.goAway('SHUTDOWN', this.limits.goAwayWindowMs, graceMs);
+  }
+
   /** Sends all clients away, so that they come back at a random time in the window; answers when the last is gone. */
   async goAway(reason: string, windowMs: number, graceMs: number): Promise<void> {
     if (this.#sessions.size === 0) return;
@@ -187,8 +193,7 @@ export class Hub implements HubContext {
 
   /** Sends all clients away, within `graceMs`, and closes the stores. */
   async close(graceMs: number): Promise<void> {
-    this.#closed = true;
-    await this.goAway('SHUTDOWN', this.limits.goAwayWindowMs, graceMs);
+    await this.sendAway(graceMs);
     this.flush.stop();
     for (const topic of this.#topics.values()) await topic.store.close();
     this.#topics.clear();

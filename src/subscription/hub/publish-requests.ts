@@ -68,7 +68,13 @@ function append(session: HubSession, group: readonly Publish[]): Awaitable<reado
   }
   const { principal, peer } = session.connection;
   const keys = new Set(group.map(({ key }) => key));
-  const allowed = hub.authorize({ action: 'publish', topic: name, keys, principal, peer });
+  const allowed = (session.connection.authorize ?? hub.authorize)({
+    action: 'publish',
+    topic: name,
+    keys,
+    principal,
+    peer,
+  });
   const go = (): Awaitable<readonly Appended[]> => {
     const topic = hub.topic(name);
     const appends = group.map((one) => appendOf(one, topic, principal));

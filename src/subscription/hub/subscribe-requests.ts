@@ -61,7 +61,13 @@ export function subscribe(session: HubSession, request: Subscribe): void {
       };
       return topic.opening === undefined ? find() : topic.opening.then(find);
     };
-    const allowed = hub.authorize({ action: 'subscribe', topic: request.topic, keys, principal, peer });
+    const allowed = (session.connection.authorize ?? hub.authorize)({
+      action: 'subscribe',
+      topic: request.topic,
+      keys,
+      principal,
+      peer,
+    });
     return allowed instanceof Promise ? allowed.then(go) : go();
   };
   const failed = (error: unknown): void => {

@@ -214,7 +214,7 @@ async function run(
 test('at every consistent cut a replica is what the log says, over a store that answers at once', async () => {
   await fc.assert(
     fc.asyncProperty(history, (one) => run(one, (stores) => stores)),
-    { numRuns: runs(300) },
+    { numRuns: runs(150) },
   );
 });
 
@@ -223,6 +223,6 @@ test('at every consistent cut a replica is what the log says, over a store that 
     fc.asyncProperty(history, fc.integer(), (one, seed) =>
       run(one, (stores, clock) => laggingTopics(stores, clock, seed)),
     ),
-    { numRuns: runs(300) },
+    { numRuns: runs(150) },
   );
 });

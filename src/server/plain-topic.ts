@@ -1,0 +1,255 @@
+/**
+ * A topic for callers that know nothing of subscriptions: the method that declares it as an ordinary stream of updates, and
+ * in Thrift as an ordinary call that returns a list. Such a caller has no position, so what would make its stream wrong, a
+ * gap or a reset, ends it with ABORTED. It sees no deletions: an update has no way to say so.
+ */
+import {
+  ClientFrame,
+  type ClientItem,
+  ServerFrame,
+  type ServerItem,
+  Start_Kind,
+  type Subscribe,
+  type Update,
+} from '../../gen/hawser/subscription/v1/subscription.js';
+import type { Call } from '../call/call.js';
+import { Inbox } from '../call/inbox.js';
+import { RpcError } from '../call/rpc-error.js';
+import type { MethodType } from '../contract/method.js';
+import type { Connection, Session } from '../subscription/connection.js';
+import type { Hub } from '../subscription/hub/hub.js';
+import type { Authorize } from '../subscription/hub/hub-context.js';
+import { version } from '../subscription/hub/session.js';
+import { encodingOf } from '../subscription/topic-method.js';
+import { keysField, topicName } from '../subscription/topic-name.js';
+
+type Item = NonNullable<ServerItem['item']>;
+
+/** Updates that wait for the wire. */
+const highWater = 16;
+
+/** The snapshot, then every update, decoded. */
+export function plainStream(hub: Hub, call: Call, authorize: Authorize | undefined): AsyncIterableIterator<unknown> {
+  const { method } = call;
+  const encoding = encodingOf(method);
+  let reader: PlainReader | undefined;
+  const inbox = new Inbox<unknown>({
+    highWater,
+    onDrain: () => reader?.drained(),
+    onReturn: () => reader?.end(),
+  });
+  reader = new PlainReader(hub, call, authorize, {
+    update: (update) => inbox.push(method.response.decode(update.value, encoding)),
+    consistent: () => {},
+    failed: (error) => inbox.fail(error),
+  });
+  call.onFinish(() => reader.end());
+  reader.subscribe(Start_Kind.UNSPECIFIED);
+  return inbox;
+}
+
+/** What a topic with keys holds now; of a topic without, what its log still has. */
+export function plainSnapshot(hub: Hub, call: Call, authorize: Authorize | undefined): Promise<unknown[]> {
+  const { method } = call;
+  const encoding = encodingOf(method);
+  return new Promise((resolve, reject) => {
+    const held = new Map<unknown, Update>();
+    const reader = new PlainReader(hub, call, authorize, {
+      update: (update) => {
+        held.set(reader.keyed ? update.key : update.seq, update);
+        return true;
+      },
+      deleted: (key) => held.delete(key),
+      consistent: () => {
+        reader.end();
+        resolve([...held.values()].map(({ value }) => method.response.decode(value, encoding)));
+      },
+      failed: reject,
+    });
+    call.onFinish(() => reader.end());
+    call.onAbort(reject);
+    reader.subscribe(method.topicKey === undefined ? Start_Kind.LAST_N : Start_Kind.SNAPSHOT);
+  });
+}
+
+interface Sink {
+  /** Answers whether it wants more now. */
+  update(update: Update): boolean;
+  deleted?(key: string): void;
+  /** What came is a state of the topic. */
+  consistent(): void;
+  failed(error: RpcError): void;
+}
+
+/** A subscriber inside the server. */
+class PlainReader implements Connection {
+  readonly peer: string;
+  readonly principal: string;
+  readonly authorize: Authorize | undefined;
+  keyed = false;
+  readonly #call: Call;
+  readonly #sink: Sink;
+  readonly #session: Session;
+  #drain: () => void = () => {};
+  #full = false;
+  #ended = false;
+  #subscribed = false;
+  #staging = false;
+  #position = 0;
+  #highest = 0;
+  #target = 0;
+  /** Entries of the snapshot that may be newer than what follows it, by seq. */
+  readonly #newer = new Map<string, number>();
+
+  constructor(hub: Hub, call: Call, authorize: Authorize | undefined, sink: Sink) {
+    this.#call = call;
+    this.#sink = sink;
+    this.peer = call.peer.address;
+    this.principal = call.principal;
+    this.authorize = authorize;
+    this.#session = hub.connect(this);
+  }
+
+  subscribe(kind: Start_Kind): void {
+    const { method, request } = this.#call;
+    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
+    const subscribe: Subscribe = {
+      sub: 1,
+      topic: topicName(method, request as object),
+      keys: keysIn(method, request),
+      start: { kind, epoch: new Uint8Array(), seq: 0, time: 0, count: 2 ** 32 - 1 },
+      accept: [],
+      mode: 0,
+      conflate: undefined,
+      minIntervalMs: 0,
+      maxBps: 0,
+      credit: undefined,
+      durableName: '',
+      priority: 0,
+    };
+    const items: ClientItem[] = [
+      { item: { $case: 'hello', value: hello } },
+      { item: { $case: 'subscribe', value: subscribe } },
+    ];
+    this.#session.receive(ClientFrame.encode({ items }).finish());
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#session.closed();
+  }
+
+  drained(): void {
+    this.#full = false;
+    this.#drain();
+  }
+
+  get writable(): boolean {
+    return !this.#full && !this.#ended;
+  }
+
+  onDrain(fn: () => void): void {
+    this.#drain = fn;
+  }
+
+  send(frame: Uint8Array): void {
+    for (const { item } of ServerFrame.decode(frame).items) {
+      if (!this.#ended && item !== undefined) this.#take(item);
+    }
+  }
+
+  close(reason?: RpcError): void {
+    this.#fail(reason ?? new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+  }
+
+  #take(item: Item): void {
+    switch (item.$case) {
+      case 'subscribed':
+        if (this.#subscribed) break; // after a reset, which has ended this
+        this.#subscribed = true;
+        this.keyed = item.value.keyed;
+        this.#position = item.value.from;
+        this.#target = item.value.head;
+        this.#settled();
+        break;
+      case 'snapshotBegin':
+        this.#staging = true;
+        break;
+      case 'snapshotChunk':
+        for (const entry of item.value.entries) {
+          if (entry.seq > this.#position) this.#newer.set(entry.key, entry.seq);
+          this.#give(entry);
+        }
+        break;
+      case 'snapshotEnd':
+        this.#staging = false;
+        this.#target = item.value.consistentAt;
+        this.#settled();
+        break;
+      case 'batch':
+        this.#position = item.value.to;
+        for (const update of item.value.updates) this.#update(update);
+        if (this.#position >= this.#target) this.#newer.clear();
+        this.#settled();
+        break;
+      case 'gap':
+        this.#fail(aborted('TOPIC_GAP', `the updates ${item.value.from + 1} to ${item.value.to} are lost`));
+        break;
+      case 'reset':
+        this.#fail(aborted('TOPIC_RESET', 'what was received is no state of the topic any more'));
+        break;
+      case 'unsubscribed':
+        this.#fail(ended(item.value.code, item.value.message));
+        break;
+      case 'error':
+        this.#fail(ended(item.value.code, item.value.message));
+        break;
+      default:
+    }
+  }
+
+  #update(update: Update): void {
+    this.#highest = Math.max(this.#highest, update.seq);
+    const known = this.#newer.get(update.key);
+    if (known !== undefined && known >= update.seq) return;
+    if (update.tombstone) this.#sink.deleted?.(update.key);
+    else this.#give(update);
+  }
+
+  #give(update: Update): void {
+    if (!this.#sink.update(update)) this.#full = true;
+  }
+
+  #settled(): void {
+    if (this.#subscribed && !this.#staging && this.#position >= this.#target && this.#highest <= this.#position) {
+      this.#sink.consistent();
+    }
+  }
+
+  #fail(error: RpcError): void {
+    if (this.#ended) return;
+    this.end();
+    this.#sink.failed(error);
+  }
+}
+
+function keysIn(method: MethodType, request: unknown): string[] {
+  const keys = (request as Record<string, unknown>)[keysField];
+  if (method.topicKey === undefined || typeof keys !== 'object' || keys === null || !(Symbol.iterator in keys))
+    return [];
+  return [...(keys as Iterable<unknown>)].map(String);
+}
+
+function aborted(reason: string, message: string): RpcError {
+  return new RpcError('ABORTED', `${message}; call again for a snapshot, or subscribe to lose nothing`, {
+    reason,
+    disposition: 'executed',
+  });
+}
+
+/** The reason says what it was; the codes are those a caller can act on. */
+function ended(reason: string, message: string): RpcError {
+  const code = reason === 'NO_SUCH_TOPIC' || reason.startsWith('INVALID_') ? 'INVALID_ARGUMENT' : 'ABORTED';
+  return new RpcError(code, message === '' ? 'the stream of the topic has ended' : message, { reason });
+}

@@ -1,0 +1,92 @@
+/** What a server says to a topic of its own: publish, delete, and where its head is. */
+import type { MethodType, TopicMethod } from '../contract/method.js';
+import type { Hub } from '../subscription/hub/hub.js';
+import type { Position } from '../subscription/position.js';
+import { appendOf, type PublishOptions } from '../subscription/publish-terms.js';
+import { encodingOf, keyOfUpdate, type Merge } from '../subscription/topic-method.js';
+import type { Append, Appended, Awaitable } from '../subscription/topic-store.js';
+
+/** A topic of a server, as its publisher sees it. */
+export interface ServerTopic<Update> {
+  /** `market.v1.PriceFeed/WatchPrices`, and its parameters. */
+  readonly name: string;
+  /** The newest update that readers may see. */
+  readonly head: Position;
+  /**
+   * Publishes an update; resolves to its position when readers may see it, at the durability that the IDL declares. A
+   * publication that the log has already (see `producer`) resolves to where that is; seq 0 when it is too long ago.
+   *
+   * Rejects with the codec's TypeError for what is no update; with an RpcError ABORTED (`EXPECTATION_FAILED`),
+   * RESOURCE_EXHAUSTED (`TOPIC_FULL`) or INVALID_ARGUMENT (too large).
+   */
+  publish(update: Update, options?: PublishOptions): Promise<Position>;
+  /** Publishes several together: all or none, and no subscriber sees a state with only some. At most 1,000. */
+  publishAll(updates: readonly Update[], options?: Pick<PublishOptions, 'ttl'>): Promise<readonly Position[]>;
+  /** Deletes a key: subscribers are told, and a snapshot has it no more. */
+  delete(key: string | number | bigint | boolean, options?: Omit<PublishOptions, 'ttl'>): Promise<Position>;
+  /**
+   * How two updates of one key become one, for a topic with `merge: CUSTOM`. It must not matter which two are merged first.
+   * Throws an Error once the topic is in use.
+   */
+  mergeWith(merge: Merge<Update>): this;
+}
+
+export interface TopicUse {
+  /** Declares the topic on first use. */
+  readonly hub: () => Hub;
+  readonly setMerge: (merge: Merge) => void;
+}
+
+export class TopicHandle<Update> implements ServerTopic<Update> {
+  readonly name: string;
+  readonly #method: MethodType;
+  readonly #use: TopicUse;
+
+  constructor(name: string, method: TopicMethod<never, Update, never>, use: TopicUse) {
+    this.name = name;
+    this.#method = method as unknown as MethodType;
+    this.#use = use;
+  }
+
+  get head(): Position {
+    const { epoch, head } = this.#use.hub().topic(this.name).store.state();
+    return { epoch, seq: head };
+  }
+
+  async publish(update: Update, options: PublishOptions = {}): Promise<Position> {
+    const [appended] = await this.#append([this.#update(update, options)]);
+    return (appended as Appended).position;
+  }
+
+  async publishAll(
+    updates: readonly Update[],
+    options: Pick<PublishOptions, 'ttl'> = {},
+  ): Promise<readonly Position[]> {
+    if (updates.length === 0) return [];
+    const appended = await this.#append(updates.map((update) => this.#update(update, options)));
+    return appended.map(({ position }) => position);
+  }
+
+  async delete(key: string | number | bigint | boolean, options: Omit<PublishOptions, 'ttl'> = {}): Promise<Position> {
+    const [appended] = await this.#append([appendOf(String(key), undefined, options)]);
+    return (appended as Appended).position;
+  }
+
+  mergeWith(merge: Merge<Update>): this {
+    if (typeof merge !== 'function')
+      throw new TypeError(`mergeWith takes a function of two updates, not ${typeof merge}`);
+    this.#use.setMerge(merge as Merge);
+    return this;
+  }
+
+  #append(group: readonly Append[]): Awaitable<readonly Appended[]> {
+    return this.#use.hub().publish(this.name, group);
+  }
+
+  #update(update: Update, options: PublishOptions): Append {
+    const method = this.#method;
+    const value = method.response.encode(update, encodingOf(method));
+    const key = method.topicKey === undefined ? '' : keyOfUpdate(update, method.topicKey);
+    return appendOf(key, value, options);
+  }
+}

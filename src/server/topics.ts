@@ -1,0 +1,186 @@
+/**
+ * What a server has beside its handlers where its services declare topics: the hub, the handlers of topic methods, which
+ * nobody writes, and the service that subscribers connect to. Nothing of it exists in a server without topics.
+ */
+import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
+import type { Call } from '../call/call.js';
+import type { Clock } from '../call/clock.js';
+import type { Handler } from '../call/interceptor.js';
+import type { Logger } from '../call/logger.js';
+import { RpcError } from '../call/rpc-error.js';
+import type { Codec } from '../contract/codec.js';
+import { bidi, type MethodType, type TopicMethod } from '../contract/method.js';
+import { defineService, type ServiceType } from '../contract/service.js';
+import { type Authorize as AuthorizeCall, permitted } from '../interceptors/authorize.js';
+import type { ServerEventHub } from '../interceptors/server-events.js';
+import { memoryTopics } from '../stores/memory/topic-store.js';
+import { Hub } from '../subscription/hub/hub.js';
+import type { AccessRequest, Authorize } from '../subscription/hub/hub-context.js';
+import type { HubLimits } from '../subscription/hub/limits.js';
+import { declarationOf, type Merge } from '../subscription/topic-method.js';
+import { topicName } from '../subscription/topic-name.js';
+import type { TopicStores } from '../subscription/topic-store.js';
+import { serveFrames } from './frame-stream.js';
+import { plainSnapshot, plainStream } from './plain-topic.js';
+import { type ServerTopic, TopicHandle } from './topic-handle.js';
+
+export interface TopicOptions {
+  /** Where the logs of topics are kept; by default in this process, so that each start begins new ones. */
+  readonly store?: TopicStores;
+  /** Whether clients may publish, where `authorize` allows it; false by default. */
+  readonly clientsPublish?: boolean;
+  readonly limits?: Partial<HubLimits>;
+}
+
+export interface TopicsContext {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly events: ServerEventHub;
+  readonly authorize: AuthorizeCall | undefined;
+}
+
+/** Frames stay bytes: the hub reads and writes them itself. */
+const frames: Codec<Uint8Array> = {
+  typeName: 'hawser.subscription.v1.Frame',
+  encode: (bytes) => bytes,
+  decode: (bytes) => bytes,
+  toJSON: (bytes) => Buffer.from(bytes).toString('base64'),
+  fromJSON: (json) => Buffer.from(String(json), 'base64'),
+};
+
+const subscriptionService = defineService({
+  name: Subscriptions.name,
+  idl: 'proto',
+  fingerprint: Subscriptions.fingerprint,
+  descriptors: () => Subscriptions.descriptors(),
+  methods: { connect: bidi<Uint8Array, Uint8Array>({ name: 'Connect', request: frames, response: frames }) },
+});
+
+/** A topic as a Thrift call knows it, which has no streams: it returns the list of what the topic holds. */
+export function withoutStreams(method: MethodType): MethodType {
+  const { snapshot } = method.response as { readonly snapshot?: Codec<unknown> };
+  return snapshot === undefined ? method : { ...method, kind: 'unary', response: snapshot };
+}
+
+export class ServerTopics {
+  readonly #options: TopicOptions;
+  readonly #context: TopicsContext;
+  readonly #merges = new Map<string, Merge>();
+  readonly #declared = new Map<string, MethodType>();
+  #hub: Hub | undefined;
+
+  constructor(options: TopicOptions | undefined, context: TopicsContext) {
+    this.#options = options ?? {};
+    this.#context = context;
+  }
+
+  /** The handle of a topic; `request` are its parameters. Throws a TypeError for a method that declares none. */
+  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request: Init | undefined): ServerTopic<Update> {
+    const type = method as unknown as MethodType;
+    if (type?.policy?.topic === undefined) {
+      throw new TypeError(
+        `server.topic takes a method that declares a topic; ${type?.path ?? String(method)} declares none`,
+      );
+    }
+    const name = topicName(type, (request ?? {}) as object);
+    return new TopicHandle<Update>(name, method as TopicMethod<never, Update, never>, {
+      hub: () => this.#use(type),
+      setMerge: (merge) => {
+        if (this.#declared.has(type.path))
+          throw new Error(`the topic of ${type.path} is in use; call mergeWith before`);
+        this.#merges.set(type.path, merge);
+      },
+    });
+  }
+
+  /** Of a service: a handler for each topic method, over what it is called by. */
+  handlers(service: ServiceType): Map<string, Handler> {
+    const handlers = new Map<string, Handler>();
+    for (const method of service.topics) {
+      handlers.set(method.localName, async (call) => {
+        call.handlerStarted = true;
+        const hub = this.#use(method);
+        const authorize = this.#authorizeFor(call);
+        return call.method.kind === 'unary' ? plainSnapshot(hub, call, authorize) : plainStream(hub, call, authorize);
+      });
+    }
+    return handlers;
+  }
+
+  /**
+   * The service that subscribers connect to, where any of `services` has a topic. Throws a TypeError for a topic that the
+   * store cannot keep as it is declared.
+   */
+  service(services: Iterable<ServiceType>): [ServiceType, Map<string, Handler>] | undefined {
+    let any = false;
+    for (const { topics } of services) {
+      for (const method of topics) {
+        this.#use(method);
+        any = true;
+      }
+    }
+    if (!any) return undefined;
+    const connect: Handler = async (call) => {
+      call.handlerStarted = true;
+      return serveFrames(call, this.#authorizeFor(call), (connection) => this.#hubOrNew().connect(connection));
+    };
+    return [subscriptionService, new Map([['connect', connect]])];
+  }
+
+  /** Tells the subscribers to come back later, and ends their streams. */
+  async sendAway(graceMs: number): Promise<void> {
+    await this.#hub?.sendAway(graceMs);
+  }
+
+  /** After the last handler that may publish. */
+  async close(): Promise<void> {
+    await this.#hub?.close(0);
+  }
+
+  #use(method: MethodType): Hub {
+    const hub = this.#hubOrNew();
+    const known = this.#declared.get(method.path);
+    if (known === undefined) {
+      hub.declare(declarationOf(method, this.#merges.get(method.path)));
+      this.#declared.set(method.path, method);
+    } else if (known.service.idl !== method.service.idl) {
+      throw new TypeError(
+        `${method.path} is a topic in two IDLs, and one log holds updates in one encoding; serve one of them here, or give one another name`,
+      );
+    }
+    return hub;
+  }
+
+  #hubOrNew(): Hub {
+    const { clock, logger } = this.#context;
+    const { store, limits } = this.#options;
+    this.#hub ??= new Hub({
+      stores: store ?? memoryTopics(clock),
+      clock,
+      logger,
+      ...(limits === undefined ? {} : { limits }),
+    });
+    return this.#hub;
+  }
+
+  /** The server's hook, asked for the topic and for each key; clients publish only where that is switched on. */
+  #authorizeFor(call: Call): Authorize | undefined {
+    const { authorize: hook } = this.#context;
+    const { clientsPublish = false } = this.#options;
+    if (hook === undefined && !clientsPublish) return undefined;
+    return async (request) => {
+      if (request.action === 'publish' && !clientsPublish) {
+        throw new RpcError('PERMISSION_DENIED', `clients may not publish to ${request.topic}`, {
+          reason: 'MAY_NOT_PUBLISH',
+          disposition: 'not-executed',
+        });
+      }
+      if (hook !== undefined) await this.#ask(hook, call, request);
+    };
+  }
+
+  async #ask(hook: AuthorizeCall, call: Call, { action, topic, keys }: AccessRequest): Promise<void> {
+    await permitted(hook, call, this.#context, { topic, action });
+    for (const key of keys ?? []) await permitted(hook, call, this.#context, { topic, key, action });
+  }
+}

@@ -1,0 +1,39 @@
+/** What someone who publishes may say beside the update. */
+import { milliseconds } from '../contract/duration.js';
+import type { Position } from './position.js';
+import type { Append } from './topic-store.js';
+
+export interface PublishOptions {
+  /** ms, or `"30s"`, until the key expires unless it is updated: it is deleted then. Never by default. */
+  readonly ttl?: number | string;
+  /**
+   * Who publishes, and his number for this update: one that the log has is not appended again. Numbers grow, and need not
+   * follow one upon the other.
+   */
+  readonly producer?: { readonly id: string; readonly seq: number };
+  /** What must hold for the update to be published; ABORTED (`EXPECTATION_FAILED`) if it does not. */
+  readonly expect?: PublishExpectation;
+}
+
+export interface PublishExpectation {
+  /** The head of the topic: nobody else has published since. */
+  readonly head?: Position;
+  /** The seq of the newest update of this key; 0: there is no such key. */
+  readonly keySeq?: number;
+}
+
+/** Throws a TypeError or RangeError that names the option. */
+export function appendOf(key: string, value: Uint8Array | undefined, options: PublishOptions): Append {
+  const { ttl, producer, expect } = options;
+  if (producer !== undefined && (typeof producer.id !== 'string' || producer.id === '')) {
+    throw new TypeError('producer.id must be a name of the producer, a string that is not empty');
+  }
+  return {
+    key,
+    value,
+    ttl: ttl === undefined ? 0 : Math.ceil(milliseconds(ttl, 'ttl')),
+    producer: producer === undefined ? undefined : { id: producer.id, seq: producer.seq },
+    expect:
+      expect === undefined ? undefined : { epoch: expect.head?.epoch, seq: expect.head?.seq, keySeq: expect.keySeq },
+  };
+}
