@@ -1,7 +1,11 @@
 /** `hawser generate`: from `.proto` and `.thrift` to typed stubs. */
 import { statSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { loadSchema } from '../codegen/breaking/load.js';
+import { printSnapshot } from '../codegen/breaking/snapshot.js';
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { type GenerateOptions, type GenerateResult, generate } from '../codegen/generate.js';
 import { ToolError } from '../codegen/proto/peer.js';
@@ -20,6 +24,7 @@ folder, the output is a/b.ts (messages) and a/b.rpc.ts (services) below --out; f
   --include DIR   where imports and includes are looked for besides; nothing is generated from it but what
                   the others need; repeatable
   --out DIR       the folder to write; made when it is not there
+  --snapshot FILE write the API's schema there too, for hawser breaking to compare later versions with
   --quiet         print warnings and errors only
   -h, --help      print this
 
@@ -41,7 +46,7 @@ cannot be meant.`;
 const manyInputs = 20;
 
 export async function run(args: readonly string[]): Promise<number> {
-  const { quiet, ...options } = parse(args);
+  const { quiet, snapshot, ...options } = parse(args);
   const started = performance.now();
   const progress = new Progress(!quiet && process.stderr.isTTY === true);
   let result: GenerateResult;
@@ -60,18 +65,30 @@ export async function run(args: readonly string[]): Promise<number> {
     console.error(`${count(errors, 'error')}; nothing was written.`);
     return 1;
   }
+  if (snapshot !== undefined) {
+    const { schema } = await loadSchema(options);
+    await mkdir(dirname(snapshot), { recursive: true });
+    await writeFile(snapshot, printSnapshot(schema));
+  }
   if (!quiet) console.log(summaryLine(result, Math.round(performance.now() - started)));
   return 0;
 }
 
-function parse(args: readonly string[]): GenerateOptions & { quiet: boolean } {
+function parse(args: readonly string[]): GenerateOptions & { quiet: boolean; snapshot: string | undefined } {
   const many = { type: 'string', multiple: true } as const;
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { proto: many, thrift: many, include: many, out: many, quiet: { type: 'boolean', default: false } },
+    options: {
+      proto: many,
+      thrift: many,
+      include: many,
+      out: many,
+      snapshot: { type: 'string' },
+      quiet: { type: 'boolean', default: false },
+    },
   });
-  const { proto = [], thrift = [], include = [], out = [], quiet } = values;
+  const { proto = [], thrift = [], include = [], out = [], snapshot, quiet } = values;
   if (positionals.length > 0) {
     throw new UsageError(
       `${JSON.stringify(positionals[0])} stands alone; write --proto, --thrift, --include or --out before it.`,
@@ -91,7 +108,8 @@ function parse(args: readonly string[]): GenerateOptions & { quiet: boolean } {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
       throw new UsageError(`--include ${path} is no folder.`);
   }
-  return { proto, thrift, include, out: folder, quiet };
+  if (snapshot === '') throw new UsageError('--snapshot is empty; name a file.');
+  return { proto, thrift, include, out: folder, quiet, snapshot };
 }
 
 function checkInput(flag: 'proto' | 'thrift', path: string): void {

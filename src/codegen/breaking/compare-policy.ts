@@ -35,7 +35,8 @@ export function comparePolicies(before: Side, after: Side, changes: Changes): vo
   if (rise !== 0) {
     found(rise < 0 ? 'POLICY_IDEMPOTENCY_LOWERED' : 'POLICY_IDEMPOTENCY_RAISED', 'idempotency', level(now), level(old));
   }
-  compareTimes(before, after, found);
+  // A call and a stream have different defaults, and what has changed between them is said already.
+  if (streams(before.method.kind) === streams(after.method.kind)) compareTimes(before, after, found);
   if (old.keyField !== now.keyField && level(old) === 'KEYED' && level(now) === 'KEYED') {
     found('POLICY_KEY_FIELD_CHANGED', 'key_field', now.keyField ?? 'not set', old.keyField ?? 'not set');
   }
