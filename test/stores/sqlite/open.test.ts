@@ -111,14 +111,14 @@ describe('sqliteStore', () => {
 
   // Where Node itself has SQLite, no package can be missing.
   it.skipIf(builtinModules.includes('node:sqlite'))('says what to install when there is no SQLite', async () => {
-    const loader = Module as unknown as { _resolveFilename(request: string, ...rest: unknown[]): string };
-    const resolve = loader._resolveFilename;
+    const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
+    const load = loader._load;
     onTestFinished(() => {
-      loader._resolveFilename = resolve;
+      loader._load = load;
       vi.resetModules();
     });
-    loader._resolveFilename = (request, ...rest) => {
-      if (request !== '@photostructure/sqlite') return resolve.call(loader, request, ...rest);
+    loader._load = (request, ...rest) => {
+      if (request !== '@photostructure/sqlite') return load.call(loader, request, ...rest);
       throw Object.assign(new Error(`Cannot find module ${request}`), { code: 'MODULE_NOT_FOUND' });
     };
     vi.resetModules();
