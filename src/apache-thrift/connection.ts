@@ -3,6 +3,7 @@
  * stub at a time. Calls in flight end when the connection does; the package would leave them waiting.
  */
 import type { Call } from '../call/call.js';
+import { type Clock, systemClock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
 import { RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
@@ -18,6 +19,7 @@ export interface ConnectionOptions {
   readonly protocol?: ApacheEncoding;
   /** Calls `Service:method`, for a server with a MultiplexedProcessor: `true` for the service's short name, or its name there. */
   readonly multiplexed?: boolean | string;
+  readonly clock?: Clock;
 }
 
 interface Pending {
@@ -47,6 +49,7 @@ class ApacheConnectionTransport implements ClientTransport {
   readonly address: string;
   readonly #connection: ApacheConnection;
   readonly #multiplexed: boolean | string;
+  readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
   #seqid = firstSeqid;
   #closed = false;
@@ -56,8 +59,9 @@ class ApacheConnectionTransport implements ClientTransport {
   readonly #onError = (error?: Error): void =>
     this.#failAll(`the connection to the server failed: ${error?.message ?? 'no reason given'}`, error);
 
-  constructor(connection: ApacheConnection, { protocol, multiplexed = false }: ConnectionOptions) {
+  constructor(connection: ApacheConnection, { protocol, multiplexed = false, clock = systemClock }: ConnectionOptions) {
     this.#connection = connection;
+    this.#clock = clock;
     this.#multiplexed = multiplexed;
     this.encoding = protocol ?? encodingOf(connection.protocol);
     const { host, port, path } = connection;
@@ -92,9 +96,9 @@ class ApacheConnectionTransport implements ClientTransport {
     this.#closed = true;
     if (this.#pending.size > 0 && graceMs > 0) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs);
+        const cancel = this.#clock.setTimer(resolve, graceMs);
         this.#onIdle = () => {
-          clearTimeout(timer);
+          cancel();
           resolve();
         };
       });

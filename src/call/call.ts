@@ -99,6 +99,8 @@ export class Call {
   readonly outer: Call | undefined;
   /** The endpoints that attempts of this call went to, in order; kept by whoever picks them (client). */
   tried: Lease[] | undefined;
+  /** What the caller got in the place of an answer, when there was none to be had (client). */
+  fellBack: 'value' | 'stale' | 'function' | undefined;
   /** The endpoint that this attempt went to; set by whoever picked it (client). */
   lease: Lease | undefined;
   /** Why this attempt was begun; undefined of a call that is not one (client). */
@@ -273,7 +275,7 @@ export class Call {
     this.#responseHeaders = headers;
     const listeners = this.#onResponseHeaders;
     this.#onResponseHeaders = undefined;
-    if (listeners !== undefined) for (const fn of listeners) fn(this.responseHeaders);
+    if (listeners !== undefined) tell(listeners, this.responseHeaders);
     this.#heir?.receiveHeaders(headers);
   }
 
@@ -322,7 +324,7 @@ export class Call {
     this.#controller?.abort(reason);
     const listeners = this.#onAbort;
     this.#onAbort = undefined;
-    if (listeners !== undefined) for (const fn of listeners) fn(reason);
+    if (listeners !== undefined) tell(listeners, reason);
   }
 
   /** Like a listener on `signal`, without the cost of one. Runs at once when already aborted. Returns what removes it. */
@@ -360,6 +362,18 @@ export class Call {
     this.permit?.release(this);
     const listeners = this.#onFinish;
     this.#onFinish = undefined;
-    if (listeners !== undefined) for (const fn of listeners) fn();
+    if (listeners !== undefined) tell(listeners, undefined);
+  }
+}
+
+/** One listener that throws keeps no other from what it has to free. It has no caller who could hear of it. */
+function tell<T>(listeners: Iterable<(value: T) => void>, value: T): void {
+  for (const fn of listeners) {
+    try {
+      fn(value);
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      process.emitWarning(`a listener of a call failed: ${text}`, { code: 'HAWSER_LISTENER_FAILED' });
+    }
   }
 }

@@ -38,6 +38,8 @@ export class Balancer implements ClientTransport {
   readonly address: string;
   readonly #init: BalancerInit;
   #endpoints: readonly Endpoint[] = [];
+  /** Are no addresses any more, and have calls on their way; each with what keeps it from being closed at last. */
+  readonly #leaving = new Map<Endpoint, () => void>();
   #closed = false;
 
   constructor(init: BalancerInit) {
@@ -85,7 +87,8 @@ export class Balancer implements ClientTransport {
   async close(graceMs: number): Promise<void> {
     this.#closed = true;
     this.#init.source.close();
-    await Promise.all(this.#endpoints.map((one) => one.transport.close(graceMs)));
+    for (const cancel of this.#leaving.values()) cancel();
+    await Promise.all([...this.#endpoints, ...this.#leaving.keys()].map((one) => one.transport.close(graceMs)));
   }
 
   #send(method: MethodType, call: Call): Promise<unknown> {
@@ -181,11 +184,22 @@ export class Balancer implements ClientTransport {
       before.delete(address);
     }
     this.#endpoints = after;
-    for (const gone of before.values()) void gone.transport.close(farewell).catch(() => {});
+    for (const gone of before.values()) this.#leave(gone);
     const { events } = this.#init;
     if ((added.length > 0 || before.size > 0) && events.wants('addresses')) {
       events.emit('addresses', { addresses: [...targets.keys()], added, removed: [...before.keys()] });
     }
+  }
+
+  /** Lets the calls that are on their way to it end; closing the client does not wait for that. */
+  #leave(endpoint: Endpoint): void {
+    const close = (): void => {
+      this.#leaving.get(endpoint)?.();
+      this.#leaving.delete(endpoint);
+      if (!this.#closed) void endpoint.transport.close(0).catch(() => {});
+    };
+    this.#leaving.set(endpoint, this.#init.clock.setTimer(close, farewell));
+    endpoint.onIdle(close);
   }
 
   #endpoint(address: string, transport: ClientTransport): Endpoint {

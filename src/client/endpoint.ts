@@ -16,6 +16,7 @@ export class Endpoint {
   readonly #clock: Clock;
   readonly #handlers = new Map<MethodType, Handler>();
   #inFlight = 0;
+  #onIdle: (() => void) | undefined;
   /** When the attempts that were given up stop counting, in order. */
   #held: number[] = [];
 
@@ -63,9 +64,16 @@ export class Endpoint {
     return new EndpointLease(this, this.breaker?.begin() === true, onFailure);
   }
 
+  /** Runs `fn` once no attempt is on its way there, at once if none is. */
+  onIdle(fn: () => void): void {
+    if (this.#inFlight === 0) fn();
+    else this.#onIdle = fn;
+  }
+
   release(abandoned: boolean): void {
     this.#inFlight -= 1;
     if (abandoned) this.#held.push(this.#clock.now() + hold);
+    if (this.#inFlight === 0) this.#onIdle?.();
   }
 }
 

@@ -4,49 +4,25 @@
  * seen a part of it; what was received passes through untouched.
  * Rule: gRFC A6, "When Retries are Valid".
  */
-import type { Call } from '../call/call.js';
-import type { Handler } from '../call/interceptor.js';
 import type { Source } from '../call/pump.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
-import { Attempt, attemptTimedOut, type Ownership } from './attempt.js';
-import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
+import { Attempt, attemptTimedOut } from './attempt.js';
+import { CallAttempts, leastRemaining } from './call-attempts.js';
 import type { AttemptKind, GiveUpEvent } from './client-events.js';
 import { Replay } from './replay.js';
 import { judge } from './retry-rules.js';
-import { leastRemaining } from './unary-attempts.js';
 
-export class StreamAttempts {
-  readonly #plan: AttemptPlan;
-  readonly #outer: Call;
-  readonly #next: Handler;
-  readonly #resolve: (response: unknown) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #repeatable: boolean;
-  readonly #ownership: Ownership;
+export class StreamAttempts extends CallAttempts {
   readonly #replay: Replay | undefined;
   #current: Attempt | undefined;
-  #cancelRetry: (() => void) | undefined;
-  #retries = 0;
   #committed = false;
   /** The request stream outgrew the buffer: this attempt is the last. */
   #overflowed = false;
-  #done = false;
 
-  constructor(
-    plan: AttemptPlan,
-    outer: Call,
-    next: Handler,
-    resolve: (response: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.#plan = plan;
-    this.#outer = outer;
-    this.#next = next;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#repeatable = mayRepeat(plan, outer);
-    this.#ownership = ownershipOf(plan, this.#repeatable);
+  constructor(...init: ConstructorParameters<typeof CallAttempts>) {
+    super(...init);
+    const { plan, outer } = this;
     this.#replay = streamsRequest(plan.method.kind)
       ? new Replay(outer, outer.request as Source<unknown>, () => {
           this.#overflowed = true;
@@ -57,27 +33,27 @@ export class StreamAttempts {
   }
 
   begin(): void {
-    this.#outer.onFinish(() => this.#over());
-    this.#outer.onAbort((reason) => this.#abort(reason));
-    if (!this.#done) this.#start('first');
+    this.outer.onFinish(() => this.#over());
+    this.outer.onAbort((reason) => this.#abort(reason));
+    if (!this.done) this.#start('first');
   }
 
   #start(kind: AttemptKind): void {
-    const attempt = new Attempt(this.#plan, this.#outer, kind, this.#ownership, false);
+    const attempt = new Attempt(this.plan, this.outer, kind, this.ownership, false);
     const { call } = attempt;
     this.#current = attempt;
-    const outer = this.#outer;
+    const outer = this.outer;
     if (this.#replay === undefined) call.encodeItem = (message) => outer.encodeItem(message);
     else this.#replay.feed(call);
     call.decodeItem = (bytes) => outer.decodeItem(bytes);
     call.onResponseHeaders(() => this.#commit(attempt));
-    const { attemptTimeout, method } = this.#plan;
+    const { attemptTimeout, method } = this.plan;
     if (attemptTimeout !== undefined) {
       attempt.arm(() => call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
     }
     let response: Promise<unknown>;
     try {
-      response = this.#next(call);
+      response = this.next(call);
     } catch (error) {
       this.#failed(attempt, error);
       return;
@@ -89,12 +65,12 @@ export class StreamAttempts {
   }
 
   #responded(attempt: Attempt, response: unknown): void {
-    if (!streamsResponse(this.#plan.method.kind)) {
+    if (!streamsResponse(this.plan.method.kind)) {
       this.#commit(attempt);
-      if (this.#done) return;
-      this.#done = true;
+      if (this.done) return;
+      this.done = true;
       attempt.call.finish();
-      this.#resolve(response);
+      this.resolve(response);
       return;
     }
     const iterator = (response as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -102,7 +78,7 @@ export class StreamAttempts {
       this.#hand(iterator);
       return;
     }
-    if (this.#done) {
+    if (this.done) {
       void iterator.return?.();
       return;
     }
@@ -127,9 +103,9 @@ export class StreamAttempts {
   }
 
   #hand(stream: AsyncIterator<unknown> & Partial<AsyncIterable<unknown>>): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#resolve(Symbol.asyncIterator in stream ? stream : new Resumed(undefined, stream));
+    if (this.done) return;
+    this.done = true;
+    this.resolve(Symbol.asyncIterator in stream ? stream : new Resumed(undefined, stream));
   }
 
   /** The server has answered: this attempt is the call now. */
@@ -139,101 +115,86 @@ export class StreamAttempts {
     const { call } = attempt;
     attempt.disarm();
     this.#replay?.release();
-    this.#outer.adopt(call);
+    this.outer.adopt(call);
     attempt.answered();
-    this.#plan.budget.earn();
+    this.plan.budget.earn();
     call.onFinish(() => {
       call.lease?.release(false);
       // The transport knows first that a stream has ended; then the call's timers can go.
-      if (call.aborted === undefined && streamsResponse(this.#plan.method.kind)) this.#outer.finish();
+      if (call.aborted === undefined && streamsResponse(this.plan.method.kind)) this.outer.finish();
     });
   }
 
   #failed(attempt: Attempt, error: unknown): void {
-    if (this.#committed || this.#done) {
-      if (this.#current === attempt && !this.#done) {
-        this.#done = true;
+    if (this.#committed || this.done) {
+      if (this.#current === attempt && !this.done) {
+        this.done = true;
         attempt.call.finish();
-        this.#reject(error);
+        this.reject(error);
       }
       return;
     }
     attempt.end(error);
     if (isRpcError(error) && this.#again(attempt, error)) return;
-    this.#done = true;
-    this.#plan.throttle?.failed(error);
-    this.#outer.adopt(attempt.call);
+    this.done = true;
+    this.plan.throttle?.failed(error);
+    this.outer.adopt(attempt.call);
     this.#replay?.close();
-    this.#reject(error);
+    this.reject(error);
   }
 
   /** Whether another attempt is to come. */
   #again(attempt: Attempt, error: RpcError): boolean {
-    const { clock, random, budget, events, method, maxAttempts } = this.#plan;
+    const { random, budget, maxAttempts } = this.plan;
     const verdict = judge(
-      { error, attempt: attempt.call, repeatable: this.#repeatable, ownedElsewhere: this.#ownership.elsewhere },
-      this.#plan,
-      this.#retries,
+      { error, attempt: attempt.call, repeatable: this.repeatable, ownedElsewhere: this.ownership.elsewhere },
+      this.plan,
+      this.retries,
       random,
     );
     if (verdict.kind === 'never') return false;
     if (verdict.kind === 'refused') return this.#giveUp(verdict.reason, error);
-    if (this.#overflowed || this.#outer.attempts >= maxAttempts) return this.#giveUp('attempts', error);
-    const left = this.#outer.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+    if (this.#overflowed || this.outer.attempts >= maxAttempts) return this.#giveUp('attempts', error);
+    const left = this.outer.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
     if (left - verdict.delay < leastRemaining) return this.#giveUp('deadline', error);
     if (!budget.take()) return this.#giveUp('budget', error);
-    this.#retries = verdict.exact ? 0 : this.#retries + 1;
-    const { attempts, correlationId } = this.#outer;
-    if (events.wants('retry')) {
-      events.emit('retry', { method, attempt: attempts + 1, delay: verdict.delay, cause: error, correlationId });
-    }
-    this.#cancelRetry = clock.setTimer(() => {
-      this.#cancelRetry = undefined;
-      this.#start('retry');
-    }, verdict.delay);
+    this.awaitRetry(verdict.delay, verdict.exact, error);
     return true;
   }
 
   #giveUp(reason: GiveUpEvent['reason'], error: RpcError): false {
-    const { events, method } = this.#plan;
-    if (events.wants('giveUp')) {
-      const { attempts, correlationId } = this.#outer;
-      events.emit('giveUp', { method, attempts, reason, error, correlationId });
-    }
+    this.tellGiveUp(reason, error);
     return false;
+  }
+
+  protected override retry(): void {
+    this.#start('retry');
   }
 
   #abort(reason: RpcError): void {
     const attempt = this.#current;
-    const pending = !this.#done;
-    this.#done = true;
-    this.#dropRetry();
+    const pending = !this.done;
+    this.done = true;
+    this.dropRetry();
     if (attempt !== undefined) {
       if (this.#committed) {
         attempt.call.abort(reason);
         attempt.call.finish();
       } else {
-        this.#outer.adopt(attempt.call);
+        this.outer.adopt(attempt.call);
         attempt.cancel(reason);
       }
     }
     this.#replay?.close();
-    if (pending) this.#reject(reason);
+    if (pending) this.reject(reason);
   }
 
   /** The call as a whole has ended. */
   #over(): void {
-    this.#done = true;
-    this.#dropRetry();
+    this.done = true;
+    this.dropRetry();
     this.#current?.call.finish();
     this.#replay?.close();
-  }
-
-  #dropRetry(): void {
-    if (this.#cancelRetry === undefined) return;
-    this.#cancelRetry();
-    this.#cancelRetry = undefined;
-    this.#plan.budget.giveBack();
   }
 }
 

@@ -3,70 +3,38 @@
  * wins and the others are cancelled; the call fails when nothing is running and nothing more may begin.
  * One object and one promise a call, because this stands in the path of every call.
  */
-import type { Call } from '../call/call.js';
-import type { Handler } from '../call/interceptor.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
-import { Attempt, attemptTimedOut, type Ownership } from './attempt.js';
-import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
+import { Attempt, attemptTimedOut } from './attempt.js';
+import { CallAttempts, leastRemaining } from './call-attempts.js';
 import type { AttemptKind, GiveUpEvent } from './client-events.js';
 import { judge } from './retry-rules.js';
 
-/** ms; a retry that has less than this until the deadline only adds load. */
-export const leastRemaining = 5;
-
-export class UnaryAttempts {
-  readonly #plan: AttemptPlan;
-  readonly #outer: Call;
-  readonly #next: Handler;
-  readonly #resolve: (response: unknown) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #repeatable: boolean;
-  readonly #ownership: Ownership;
+export class UnaryAttempts extends CallAttempts {
   readonly #running: Attempt[] = [];
-  /** Cancels the attempt that is to come. */
-  #cancelRetry: (() => void) | undefined;
   #cancelHedge: (() => void) | undefined;
-  #retries = 0;
   #startedAt = 0;
   /** The server asked for no more attempts. */
   #stopped = false;
-  #done = false;
-
-  constructor(
-    plan: AttemptPlan,
-    outer: Call,
-    next: Handler,
-    resolve: (response: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.#plan = plan;
-    this.#outer = outer;
-    this.#next = next;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#repeatable = mayRepeat(plan, outer);
-    this.#ownership = ownershipOf(plan, this.#repeatable);
-  }
 
   begin(): void {
-    this.#outer.onAbort((reason) => this.#abort(reason));
-    if (this.#done) return; // aborted already
-    this.#startedAt = this.#plan.clock.now();
+    this.outer.onAbort((reason) => this.#abort(reason));
+    if (this.done) return; // aborted already
+    this.#startedAt = this.plan.clock.now();
     this.#start('first');
-    if (this.#plan.hedge !== undefined && this.#repeatable && !this.#done) {
-      this.#plan.hedges.begin();
-      this.#awaitHedge(this.#plan.hedge.delay());
+    if (this.plan.hedge !== undefined && this.repeatable && !this.done) {
+      this.plan.hedges.begin();
+      this.#awaitHedge(this.plan.hedge.delay());
     }
   }
 
   #start(kind: AttemptKind): void {
-    const plan = this.#plan;
-    const attempt = new Attempt(plan, this.#outer, kind, this.#ownership, true);
+    const plan = this.plan;
+    const attempt = new Attempt(plan, this.outer, kind, this.ownership, true);
     this.#running.push(attempt);
     this.#bound(attempt);
     let response: Promise<unknown>;
     try {
-      response = this.#next(attempt.call);
+      response = this.next(attempt.call);
     } catch (error) {
       this.#failed(attempt, error); // an interceptor of the user's that is no async function
       return;
@@ -79,64 +47,64 @@ export class UnaryAttempts {
 
   /** An attempt with a bound of its own is given up by it; one without is joined by another, and may still win. */
   #bound(attempt: Attempt): void {
-    const { attemptTimeout, maxAttempts, method, balanced } = this.#plan;
+    const { attemptTimeout, maxAttempts, method, balanced } = this.plan;
     if (attemptTimeout !== undefined) {
       // Where the call's deadline comes first, it ends the call; an attempt timer would only race it.
-      if (attempt.call.deadline === this.#outer.deadline) return;
+      if (attempt.call.deadline === this.outer.deadline) return;
       attempt.arm(() => attempt.call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
       return;
     }
-    const left = maxAttempts - this.#outer.attempts;
-    if (left < 1 || !balanced || !this.#repeatable || this.#ownership.elsewhere) return;
-    const remaining = this.#outer.deadline?.remaining();
-    if (remaining === undefined || !this.#plan.elsewhere(this.#outer)) return;
+    const left = maxAttempts - this.outer.attempts;
+    if (left < 1 || !balanced || !this.repeatable || this.ownership.elsewhere) return;
+    const remaining = this.outer.deadline?.remaining();
+    if (remaining === undefined || !this.plan.elsewhere(this.outer)) return;
     attempt.arm(() => this.#overdue(attempt), remaining / (left + 1));
   }
 
   #answered(attempt: Attempt, value: unknown): void {
     this.#remove(attempt);
-    if (this.#done) {
+    if (this.done) {
       attempt.end(undefined);
       return;
     }
-    this.#done = true;
-    const { clock, latency, shortest, budget } = this.#plan;
+    this.done = true;
+    const { clock, latency, shortest, budget } = this.plan;
     const now = clock.now();
     latency.record(now - attempt.startedAt);
     shortest.record(now - attempt.startedAt, now);
     budget.earn();
     attempt.end(undefined);
-    this.#outer.adopt(attempt.call);
+    this.outer.adopt(attempt.call);
     this.#clear();
     if (this.#running.length > 0) this.#cancelAll(superseded());
-    this.#resolve(value);
+    this.resolve(value);
   }
 
   #failed(attempt: Attempt, error: unknown): void {
     this.#remove(attempt);
     attempt.end(error);
-    if (this.#done) return;
+    if (this.done) return;
     if (!isRpcError(error)) {
       this.#settle(attempt, error);
       return;
     }
     const verdict = this.#verdict(attempt, error);
     if (verdict === 'never') this.#settle(attempt, error);
-    else if (verdict === 'wait' || this.#running.length > 0 || this.#cancelRetry !== undefined) return;
+    else if (verdict === 'wait' || this.#running.length > 0 || this.awaitsRetry) return;
     else this.#settle(attempt, error);
   }
 
   /** `never`: the call has failed. `wait`: another attempt is to come. `none`: none is. */
   #verdict(attempt: Attempt, error: RpcError): 'never' | 'wait' | 'none' {
-    const { clock, random, budget, events, maxAttempts } = this.#plan;
+    const { random, budget, maxAttempts } = this.plan;
     // A foreign server that answered and then failed had begun (gRFC A6: headers commit). Ours says whether it ran.
     if (attempt.call.headersReceived && error.disposition === 'unknown' && error.code !== 'DEADLINE_EXCEEDED') {
       return 'never';
     }
     const verdict = judge(
-      { error, attempt: attempt.call, repeatable: this.#repeatable, ownedElsewhere: this.#ownership.elsewhere },
-      this.#plan,
-      this.#retries,
+      { error, attempt: attempt.call, repeatable: this.repeatable, ownedElsewhere: this.ownership.elsewhere },
+      this.plan,
+      this.retries,
       random,
     );
     if (verdict.kind === 'never') return 'never';
@@ -145,71 +113,61 @@ export class UnaryAttempts {
       return this.#giveUp(verdict.reason, error);
     }
     if (this.#stopped) return this.#giveUp('pushback', error);
-    if (this.#cancelRetry !== undefined) return 'wait';
-    if (this.#outer.attempts >= maxAttempts) return this.#giveUp('attempts', error);
+    if (this.awaitsRetry) return 'wait';
+    if (this.outer.attempts >= maxAttempts) return this.#giveUp('attempts', error);
     if (!this.#timeFor(verdict.delay)) return this.#giveUp('deadline', error);
     if (!budget.take()) return this.#giveUp('budget', error);
-    this.#retries = verdict.exact ? 0 : this.#retries + 1;
-    if (events.wants('retry')) this.#tellRetry(verdict.delay, error);
-    this.#cancelRetry = clock.setTimer(() => {
-      this.#cancelRetry = undefined;
-      this.#start('retry');
-    }, verdict.delay);
+    this.awaitRetry(verdict.delay, verdict.exact, error);
     return 'wait';
   }
 
   #timeFor(delay: number): boolean {
-    const { deadline } = this.#outer;
+    const { deadline } = this.outer;
     if (deadline === undefined) return true;
-    return deadline.remaining() - delay >= Math.max(leastRemaining, this.#plan.latency.quantile(0.5) ?? 0);
+    return deadline.remaining() - delay >= Math.max(leastRemaining, this.plan.latency.quantile(0.5) ?? 0);
   }
 
   #giveUp(reason: GiveUpEvent['reason'], error: RpcError): 'none' {
-    const { events, method } = this.#plan;
-    if (events.wants('giveUp')) {
-      const { attempts, correlationId } = this.#outer;
-      events.emit('giveUp', { method, attempts, reason, error, correlationId });
-    }
+    this.tellGiveUp(reason, error);
     return 'none';
   }
 
-  #tellRetry(delay: number, cause: RpcError | 'slow'): void {
-    const { attempts, correlationId } = this.#outer;
-    this.#plan.events.emit('retry', { method: this.#plan.method, attempt: attempts + 1, delay, cause, correlationId });
+  protected override retry(): void {
+    this.#start('retry');
   }
 
   /** The attempt has had its share of the time. It goes on, and another is begun elsewhere beside it. */
   #overdue(attempt: Attempt): void {
     attempt.disarm();
     attempt.overdue = true;
-    const { budget, events, elsewhere, maxAttempts, method } = this.#plan;
-    attempt.report(attemptTimedOut(method.path, this.#plan.clock.now() - attempt.startedAt));
-    if (this.#stopped || this.#cancelRetry !== undefined || this.#outer.attempts >= maxAttempts) return;
-    if (!elsewhere(this.#outer) || !this.#timeFor(0) || !budget.take()) return;
-    if (events.wants('retry')) this.#tellRetry(0, 'slow');
+    const { budget, elsewhere, maxAttempts, method } = this.plan;
+    attempt.report(attemptTimedOut(method.path, this.plan.clock.now() - attempt.startedAt));
+    if (this.#stopped || this.awaitsRetry || this.outer.attempts >= maxAttempts) return;
+    if (!elsewhere(this.outer) || !this.#timeFor(0) || !budget.take()) return;
+    this.tellRetry(0, 'slow');
     this.#start('retry');
   }
 
   #awaitHedge(delay: number | undefined): void {
     if (delay === undefined) return;
-    this.#cancelHedge = this.#plan.clock.setTimer(() => this.#hedge(), delay);
+    this.#cancelHedge = this.plan.clock.setTimer(() => this.#hedge(), delay);
   }
 
   /** No answer yet: a copy to an address that has none, if budget and share allow. */
   #hedge(): void {
     this.#cancelHedge = undefined;
-    const { hedge, hedges, budget, elsewhere, events, clock, method } = this.#plan;
-    if (hedge === undefined || this.#stopped || this.#cancelRetry !== undefined) return;
-    if (this.#outer.attempts >= hedge.maxCopies || !elsewhere(this.#outer)) return;
+    const { hedge, hedges, budget, elsewhere, events, clock, method } = this.plan;
+    if (hedge === undefined || this.#stopped || this.awaitsRetry) return;
+    if (this.outer.attempts >= hedge.maxCopies || !elsewhere(this.outer)) return;
     if (!hedges.allows || !budget.take()) return;
     hedges.count();
     for (const attempt of this.#running) attempt.overdue = true;
     if (events.wants('hedge')) {
-      const { attempts, correlationId } = this.#outer;
+      const { attempts, correlationId } = this.outer;
       events.emit('hedge', { method, attempt: attempts + 1, after: clock.now() - this.#startedAt, correlationId });
     }
     this.#start('hedge');
-    if (!this.#done) this.#awaitHedge(hedge.delay());
+    if (!this.done) this.#awaitHedge(hedge.delay());
   }
 
   /** No attempt is begun any more; those that run may still win. */
@@ -219,22 +177,22 @@ export class UnaryAttempts {
   }
 
   #abort(reason: RpcError): void {
-    if (this.#done) return;
-    this.#done = true;
+    if (this.done) return;
+    this.done = true;
     this.#clear();
     const last = this.#running.at(-1);
-    if (last !== undefined) this.#outer.adopt(last.call);
+    if (last !== undefined) this.outer.adopt(last.call);
     this.#cancelAll(reason);
-    this.#reject(reason);
+    this.reject(reason);
   }
 
   #settle(attempt: Attempt, error: unknown): void {
-    this.#done = true;
-    this.#plan.throttle?.failed(error);
-    this.#outer.adopt(attempt.call);
+    this.done = true;
+    this.plan.throttle?.failed(error);
+    this.outer.adopt(attempt.call);
     this.#clear();
     if (this.#running.length > 0) this.#cancelAll(superseded());
-    this.#reject(error);
+    this.reject(error);
   }
 
   #cancelAll(reason: RpcError): void {
@@ -244,10 +202,7 @@ export class UnaryAttempts {
   #clear(): void {
     this.#cancelHedge?.();
     this.#cancelHedge = undefined;
-    if (this.#cancelRetry === undefined) return;
-    this.#cancelRetry();
-    this.#cancelRetry = undefined;
-    this.#plan.budget.giveBack();
+    this.dropRetry();
   }
 
   #remove(attempt: Attempt): void {

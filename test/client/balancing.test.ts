@@ -9,7 +9,7 @@ import {
 } from 'hawser';
 import { SeededNetwork, seededRandom, VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
-import { Echo, note } from '../support/echo.js';
+import { Echo, type Note, note } from '../support/echo.js';
 import { fails, idempotent, rejection, scripted } from '../support/scripted.js';
 
 const nodes = ['a', 'b', 'c'];
@@ -335,6 +335,52 @@ describe('addresses that a function gives', () => {
       { addresses: ['a', 'c'], added: ['a', 'c'], removed: [] },
       { addresses: ['a', 'd'], added: ['d'], removed: ['c'] },
     ]);
+  });
+
+  it('that are left out are closed when their last call has ended, and with the client at the latest', async () => {
+    const { clock, net } = await scripted({ nodes: ['a', 'b', 'c'] });
+    const places = new Map(['a', 'b', 'c'].map((name) => [name, net.node(name)]));
+    const closed: string[] = [];
+    const transport = (name: string) => {
+      const inner = (places.get(name) as ReturnType<typeof net.node>).connect(Echo);
+      return {
+        ...inner,
+        address: name,
+        close: (graceMs: number) => {
+          closed.push(`${name} ${graceMs}`);
+          return inner.close(graceMs);
+        },
+      };
+    };
+    const lists = [['a', 'b'], ['c']].map((list) => list.map(transport));
+    let asked = 0;
+    const client = createClient(Echo, () => lists[Math.min(asked++, 1)] ?? [], {
+      clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+      breaker: { failures: 1 },
+    });
+    // A stream stays open at one of the two; the other is only idle when it is left out.
+    const silence = (async function* (): AsyncGenerator<Note> {
+      yield note('x');
+      await new Promise(() => {});
+    })();
+    const stream = client.chat(silence);
+    await clock.runUntil(stream.next());
+    await clock.advance(31_000);
+    places.get('a')?.set({ refuse: true } as object);
+    places.get('b')?.set({ refuse: true } as object);
+    for (let i = 0; i < 4; i++)
+      await clock.runUntil(
+        client.say(note('x')).then(undefined, () => {}),
+        { within: 1_000 },
+      );
+    await clock.advance(0);
+    expect(client.$addresses().map((one) => one.address)).toEqual(['c']);
+    expect(closed).toHaveLength(1);
+    await clock.runUntil(client.$close({ grace: 5 }));
+    expect(closed.map((one) => one.split(' ')[0]).sort()).toEqual(['a', 'b', 'c']);
+    expect(clock.timers).toBe(0);
   });
 
   it('stay as they were when asking again fails', async () => {

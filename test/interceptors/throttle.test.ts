@@ -188,7 +188,7 @@ describe('a throttle', () => {
     [{ multiplier: Number.NaN }, /throttle\.multiplier is NaN/],
     [{ maxRejection: 1.5 }, /throttle\.maxRejection is 1\.5; .* 0 to 1/],
     [{ minimumRate: -1 }, /throttle\.minimumRate is -1/],
-    [{ minimumRate: '5' as never }, /throttle\.minimumRate is 5/],
+    [{ minimumRate: '5' as never }, /throttle\.minimumRate is "5"/],
     [{ window: 0 }, /throttle\.window is 0 ms; it is more than 0/],
     [{ window: 'soon' }, /throttle\.window is "soon"/],
   ])('refuses %j', (options, sentence) => expect(() => throttleTerms(options)).toThrow(sentence));

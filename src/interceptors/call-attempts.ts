@@ -1,0 +1,79 @@
+/** What the attempts of one call have in common, unary or streaming: who may repeat it, the retry that is to come, giving up. */
+import type { Call } from '../call/call.js';
+import type { Handler } from '../call/interceptor.js';
+import type { RpcError } from '../call/rpc-error.js';
+import type { Ownership } from './attempt.js';
+import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
+import type { GiveUpEvent } from './client-events.js';
+
+/** ms; a retry that has less than this until the deadline only adds load. */
+export const leastRemaining = 5;
+
+export abstract class CallAttempts {
+  protected readonly plan: AttemptPlan;
+  protected readonly outer: Call;
+  protected readonly next: Handler;
+  protected readonly resolve: (response: unknown) => void;
+  protected readonly reject: (error: unknown) => void;
+  protected readonly repeatable: boolean;
+  protected readonly ownership: Ownership;
+  protected done = false;
+  /** Since the back-off last started anew. */
+  protected retries = 0;
+  /** Cancels the attempt that is to come. */
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(
+    plan: AttemptPlan,
+    outer: Call,
+    next: Handler,
+    resolve: (response: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.plan = plan;
+    this.outer = outer;
+    this.next = next;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.repeatable = mayRepeat(plan, outer);
+    this.ownership = ownershipOf(plan, this.repeatable);
+  }
+
+  protected abstract retry(): void;
+
+  /** Whether an attempt is to come. */
+  protected get awaitsRetry(): boolean {
+    return this.#cancelRetry !== undefined;
+  }
+
+  /** Another attempt after `delay` ms, for which a token was taken. */
+  protected awaitRetry(delay: number, exact: boolean, cause: RpcError): void {
+    this.retries = exact ? 0 : this.retries + 1;
+    this.tellRetry(delay, cause);
+    this.#cancelRetry = this.plan.clock.setTimer(() => {
+      this.#cancelRetry = undefined;
+      this.retry();
+    }, delay);
+  }
+
+  protected dropRetry(): void {
+    if (this.#cancelRetry === undefined) return;
+    this.#cancelRetry();
+    this.#cancelRetry = undefined;
+    this.plan.budget.giveBack();
+  }
+
+  protected tellRetry(delay: number, cause: RpcError | 'slow'): void {
+    const { events, method } = this.plan;
+    if (!events.wants('retry')) return;
+    const { attempts, correlationId } = this.outer;
+    events.emit('retry', { method, attempt: attempts + 1, delay, cause, correlationId });
+  }
+
+  protected tellGiveUp(reason: GiveUpEvent['reason'], error: RpcError): void {
+    const { events, method } = this.plan;
+    if (!events.wants('giveUp')) return;
+    const { attempts, correlationId } = this.outer;
+    events.emit('giveUp', { method, attempts, reason, error, correlationId });
+  }
+}
