@@ -37,11 +37,13 @@ export type {
   BreakerEvent,
   ClientDiscardedEvent,
   ClientEvents,
+  FallbackEvent,
   GiveUpEvent,
   HedgeEvent,
   RetryEvent,
 } from './interceptors/client-events.js';
 export type { HedgeOptions, MethodOptions, RetryOptions } from './interceptors/effective-policy.js';
+export type { Fallback, FallbackKind, Fallbacks, StaleOptions } from './interceptors/fallback.js';
 export { childKey, newIdempotencyKey } from './interceptors/idempotency-key.js';
 export type {
   Execution,
@@ -73,7 +75,13 @@ export {
   type ServerOptions,
 } from './server/create-server.js';
 export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
+export type { ServerTopic } from './server/topic-handle.js';
+export type { TopicOptions } from './server/topics.js';
+export { memoryTopics } from './stores/memory/topic-store.js';
 export { type MemoryStore, type MemoryStoreOptions, type MemoryTransaction, memoryStore } from './stores/memory.js';
+export type { Epoch, Position } from './subscription/position.js';
+export type { PublishExpectation, PublishOptions } from './subscription/publish-terms.js';
+export type { TopicStore, TopicStores } from './subscription/topic-store.js';
 export { correlation, type LogFields, logFields } from './telemetry/log-fields.js';
 export { useOpenTelemetry } from './telemetry/open-telemetry.js';
 export type { TelemetryOptions } from './telemetry/stream-span.js';

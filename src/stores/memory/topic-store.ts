@@ -2,7 +2,7 @@
  * A topic's log in this process and nowhere else: each start makes a new log with a new epoch, so what a crash took back is
  * never seen again under the same name. Every answer comes at once.
  */
-import type { Clock } from '../../call/clock.js';
+import { type Clock, systemClock } from '../../call/clock.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, type LogView } from '../../subscription/append-rules.js';
 import { type Epoch, newEpoch } from '../../subscription/position.js';
@@ -25,7 +25,7 @@ import { Producers } from './producers.js';
 import { UpdateLog } from './update-log.js';
 
 /** Logs in memory. `epoch` is for tests that want the same one each time. */
-export function memoryTopics(clock: Clock, epoch: () => Epoch = newEpoch): TopicStores {
+export function memoryTopics(clock: Clock = systemClock, epoch: () => Epoch = newEpoch): TopicStores {
   return { durability: 'NONE', topic: (spec) => new MemoryTopicStore(spec, clock, epoch()), close: () => {} };
 }
 
