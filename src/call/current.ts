@@ -9,6 +9,11 @@ export function currentCall(): Call | undefined {
   return storage.getStore();
 }
 
+/** Runs `fn` as part of no call: what it begins outlives the one that happens to be running. */
+export function outsideCalls<T>(fn: () => T): T {
+  return storage.exit(fn);
+}
+
 /** Runs `fn` as part of `call`. A stream's pump is started in here once, so its every step sees the call. */
 export function runInCall<T>(call: Call, fn: () => T): T {
   return storage.run(call, fn);

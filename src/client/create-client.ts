@@ -1,4 +1,5 @@
 /** A typed client of one service: what holds for its methods is decided here, once, and complained about here. */
+import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
 import type { CallOptions } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
 import { EventHub } from '../call/events.js';
@@ -32,12 +33,14 @@ import {
   type MethodOptions,
   type RetryOptions,
 } from '../interceptors/effective-policy.js';
+import { checkFallbacks, clientFallback, type Fallbacks } from '../interceptors/fallback.js';
 import { HedgeShare } from '../interceptors/hedge.js';
 import { keyHeader } from '../interceptors/idempotency-key.js';
 import { ShortestAnswer } from '../interceptors/latency.js';
 import { clientPropagation } from '../interceptors/propagation.js';
 import { clientRetry } from '../interceptors/retry.js';
 import { clientThrottle, Throttle, type ThrottleOptions, throttleTerms } from '../interceptors/throttle.js';
+import type { SubscribeOptions } from '../subscription/subscriber/options.js';
 import { ClientMetrics } from '../telemetry/client-metrics.js';
 import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
 import { correlated } from '../telemetry/log-fields.js';
@@ -48,6 +51,7 @@ import type { ClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
 import type { DnsLookup } from './resolver.js';
+import { ClientSubscriptions, type SubscriptionOptions } from './subscriptions.js';
 import { type ClientAddress, transportOf } from './targets.js';
 import type { Client } from './types.js';
 
@@ -68,6 +72,8 @@ export interface ClientOptions {
   readonly breaker?: BreakerOptions | false;
   /** What this client does when servers refuse most of its calls for overload: it sends fewer. `false`: nothing. */
   readonly throttle?: ThrottleOptions | false;
+  /** For a unary method, by its name in TypeScript: what a call gets when every attempt was refused for want of room. */
+  readonly fallback?: Fallbacks;
   /** For one method, by its name in TypeScript; goes before what is said for all. */
   readonly methods?: Readonly<Record<string, MethodOptions>>;
   /** Sent with every call; a call's own header of the same name takes its place. */
@@ -81,6 +87,8 @@ export interface ClientOptions {
   /** Spans and metrics, as soon as an OpenTelemetry SDK is registered. `false`: none; the caller's trace is handed on all the same. */
   readonly telemetry?: TelemetryOptions | false;
   readonly logger?: Logger;
+  /** How the client's subscriptions are connected. */
+  readonly subscriptions?: SubscriptionOptions;
   readonly clock?: Clock;
   /** Draws jitter and picks addresses. */
   readonly random?: Random;
@@ -96,10 +104,12 @@ const checkNames = knownOptions<ClientOptions>({
   budget: true,
   breaker: true,
   throttle: true,
+  fallback: true,
   methods: true,
   headers: true,
   tls: true,
   interceptors: true,
+  subscriptions: true,
   grpc: true,
   thrift: true,
   telemetry: true,
@@ -119,6 +129,7 @@ function checkOptions(service: ServiceType, options: ClientOptions): void {
     throw new TypeError(`interceptors is ${shown(options.interceptors)}; it is a list of interceptors`);
   }
   checkPolicyOptions(service, options);
+  if (options.fallback !== undefined) checkFallbacks(service, options.fallback, options);
 }
 
 /**
@@ -171,13 +182,16 @@ export function createClient<S extends ServiceType>(
     options.telemetry === false
       ? undefined
       : { clock, metrics, target: transport.address, longStream: longStream(options.telemetry) };
+  const fallback = clientFallback(options.fallback, shared);
   const stages: Staged[] = [
     ...traced(telemetry),
     { stage: 'trace', side: 0, interceptor: clientPropagation },
     { stage: 'trace', side: 1, interceptor: clientCriticality },
+    { stage: 'fallback', side: 0, interceptor: fallback.outer },
     { stage: 'deadline', side: 0, interceptor: clientDeadline(shared, options) },
     { stage: 'key', side: 0, interceptor: clientKey(shared, options) },
     { stage: 'encode', side: 0, interceptor: clientCodec },
+    { stage: 'encode', side: 1, interceptor: fallback.inner },
     ...(throttle === undefined
       ? []
       : [{ stage: 'throttle', side: 0, interceptor: clientThrottle(throttle, events) } as const]),
@@ -194,16 +208,39 @@ export function createClient<S extends ServiceType>(
       `headers names ${keyHeader}, and then every call would be the same one; give each call its own idempotencyKey`,
     );
   }
-  const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> =>
-    transport.close(milliseconds(grace, 'grace')).finally(() => metrics.close());
+  const bind = (method: MethodType): Bound => ({
+    method,
+    handler: compose(clientStages, method, stages, transport.bind(method)),
+    encoding: transport.encoding,
+    headers,
+  });
+  const subscriptions = new ClientSubscriptions({
+    connect: () => bind(Subscriptions.methods.connect),
+    clock,
+    random,
+    logger,
+    options: options.subscriptions ?? {},
+  });
+  const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> => {
+    const graceMs = milliseconds(grace, 'grace');
+    subscriptions.close();
+    return transport.close(graceMs).finally(() => metrics.close());
+  };
+  const subscribe =
+    (method: MethodType) =>
+    (request: object = {}, how: SubscribeOptions = {}) =>
+      subscriptions.subscribe(method, request, how);
   const client: Record<string | symbol, unknown> = Object.create(null);
   for (const [localName, method] of Object.entries<MethodType>(service.methods)) {
-    const handler = compose(clientStages, method, stages, transport.bind(method));
-    client[localName] = caller({ method, handler, encoding: transport.encoding, headers });
+    const call = caller(bind(method));
+    client[localName] =
+      method.policy.topic === undefined ? call : Object.assign(call, { subscribe: subscribe(method) });
   }
   client.$close = close;
   client.$on = events.on.bind(events);
   client.$addresses = addresses;
+  client.$exportCursors = () => subscriptions.export();
+  client.$importCursors = subscriptions.import.bind(subscriptions);
   client[Symbol.asyncDispose] = () => close();
   return Object.freeze(client) as unknown as Client<S>;
 }

@@ -1,9 +1,13 @@
 /** What a client object looks like: the IDL's methods, and names that begin with `$`. */
 import type { CallOptions, Peer } from '../call/call.js';
 import type { HeaderMap } from '../call/headers.js';
-import type { MethodType } from '../contract/method.js';
+import type { MethodType, TopicMethod } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { ClientEvents } from '../interceptors/client-events.js';
+import type { FallbackKind } from '../interceptors/fallback.js';
+import type { Cursors } from '../subscription/subscriber/cursors.js';
+import type { SubscribeOptions } from '../subscription/subscriber/options.js';
+import type { Subscription } from '../subscription/subscriber/subscription.js';
 
 /** What can be asked of a call besides its response. The promises settle at the latest when the call ends. */
 export interface CallInfo {
@@ -15,6 +19,8 @@ export interface CallInfo {
   readonly peer: Peer;
   /** Attempts begun so far. */
   readonly attempts: number;
+  /** What was given in the place of an answer; undefined for a call that was answered. */
+  readonly fellBack: FallbackKind | undefined;
 }
 
 /** A call that is answered by one message: await it. It has begun already. */
@@ -42,7 +48,33 @@ type Many<T> = AsyncIterable<T> | Iterable<T>;
 type Args<Init> =
   Partial<Init> extends Init ? [request?: Init, options?: CallOptions] : [request: Init, options?: CallOptions];
 
-export type ClientMethod<M> =
+/** What a topic is asked for: the request's fields are its parameters, and `keys` is which keys of it; all when left out. */
+type TopicRequest<Init> = Omit<Init, 'keys'> & { readonly keys?: Iterable<string> };
+
+type SubscribeArgs<Request> =
+  Partial<Request> extends Request
+    ? [request?: Request, options?: SubscribeOptions]
+    : [request: Request, options?: SubscribeOptions];
+
+/** A method that declares a topic can be called, and then is a plain stream; or subscribed to. */
+export interface TopicCalls<Res, Init> {
+  (...args: Args<Init>): StreamCall<Res>;
+  /**
+   * A subscription that survives lost connections and restarts, and says what became of every update. Throws a TypeError
+   * or RangeError for an option that cannot be meant.
+   *
+   * @example
+   * const prices = client.prices.subscribe({ keys: ['cod', 'halibut'] });
+   * for await (const { key, value } of prices) console.log(key, value);
+   */
+  subscribe(...args: SubscribeArgs<TopicRequest<Init>>): Subscription<Res>;
+}
+
+type TopicCallsOf<M> = M extends TopicMethod<infer _Req, infer Res, infer Init> ? TopicCalls<Res, Init> : never;
+
+export type ClientMethod<M> = M extends { readonly topic: true } ? TopicCallsOf<M> : PlainMethod<M>;
+
+type PlainMethod<M> =
   M extends MethodType<infer _Req, infer Res, infer Kind, infer Init>
     ? Kind extends 'unary'
       ? (...args: Args<Init>) => UnaryCall<Res>
@@ -66,6 +98,13 @@ export interface ClientControls {
   $on<K extends keyof ClientEvents>(name: K, fn: (event: ClientEvents[K]) => void): () => void;
   /** The addresses that calls go to now; empty before a resolver or DNS was asked. */
   $addresses(): readonly AddressStatus[];
+  /** Where this client's subscriptions are, as JSON; for `$importCursors` in the next process. */
+  $exportCursors(): Cursors;
+  /**
+   * Subscriptions to the same topics, keys and names that are made from now on, and do not say `from`, go on from there.
+   * Throws a TypeError for what was not exported.
+   */
+  $importCursors(cursors: Cursors): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 

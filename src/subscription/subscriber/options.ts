@@ -4,6 +4,7 @@ import type { TopicPolicy } from '../../contract/policy.js';
 import { epochBytes, type Position } from '../position.js';
 import { type Accepted, acceptedBy, type Recovery, type StartAt } from './recovery.js';
 import type { ConflateName, ModeName, OverflowName, SubscriptionSpec } from './spec.js';
+import type { Trace } from './trace.js';
 
 /** Where a subscription begins. By default with a snapshot where the topic has keys, else at its head. */
 export type From =
@@ -48,6 +49,8 @@ export interface SubscribeOptions {
   readonly maxBytes?: number;
   /** Ends the subscription. */
   readonly signal?: AbortSignal;
+  /** Hears every step, for tools that check them. */
+  readonly trace?: Trace;
 }
 
 const defaults = { updates: 1024, bytes: 1 << 20, maxKeys: 1_000_000, maxBytes: 256 << 20 };

@@ -1,0 +1,69 @@
+/** The wire of a client's subscriptions over one call that streams both ways: any transport that has such calls carries it. */
+import type { ClientFrame, ServerFrame } from '../../gen/hawser/subscription/v1/subscription.js';
+import { outsideCalls } from '../call/current.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { Wire, WireEnd } from '../subscription/subscriber/wire.js';
+import { type Bound, invokeStream } from './invoke.js';
+import type { StreamCall } from './types.js';
+
+/** Opens the call. It belongs to nobody's call, though a handler may have subscribed: others share it. */
+export function openCallWire(bound: Bound, end: WireEnd): Wire {
+  return outsideCalls(() => new CallWire(bound, end));
+}
+
+class CallWire implements Wire {
+  readonly #end: WireEnd;
+  readonly #stream: StreamCall<unknown>;
+  #waiting: ((result: IteratorResult<ClientFrame>) => void) | undefined;
+  #closed = false;
+
+  constructor(bound: Bound, end: WireEnd) {
+    this.#end = end;
+    this.#stream = invokeStream(bound, { [Symbol.asyncIterator]: () => ({ next: () => this.#next() }) }, undefined);
+    void this.#read();
+  }
+
+  wake(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    const frame = this.#end.take();
+    if (frame === undefined) return;
+    this.#waiting = undefined;
+    waiting({ done: false, value: frame });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#waiting?.({ done: true, value: undefined });
+    this.#waiting = undefined;
+    void this.#stream.return();
+  }
+
+  /** Asked for when the transport took the last frame. */
+  #next(): Promise<IteratorResult<ClientFrame>> {
+    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
+    const frame = this.#end.take();
+    if (frame !== undefined) return Promise.resolve({ done: false, value: frame });
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  async #read(): Promise<void> {
+    let error: RpcError | undefined;
+    try {
+      for await (const frame of this.#stream) {
+        if (this.#closed) return;
+        this.#end.received(frame as ServerFrame);
+      }
+    } catch (thrown) {
+      error = isRpcError(thrown)
+        ? thrown
+        : new RpcError('INTERNAL', `the subscription stream failed: ${String(thrown)}`, { cause: thrown });
+    }
+    if (this.#closed) return;
+    this.close();
+    this.#end.lost(error);
+  }
+}
