@@ -1,6 +1,7 @@
 /**
  * `npm start`: serves the fish market over gRPC and Thrift, calls it over both, prints what came back,
- * and keeps serving. `--once` ends after the calls; `--grpc` and `--thrift` choose the addresses.
+ * and keeps serving. `--once` ends after the calls; `--grpc` and `--thrift` choose the addresses. `--trace` makes one call and
+ * prints its trace.
  */
 import { parseArgs } from 'node:util';
 import { type Client, createClient, createServer } from 'hawser';
@@ -8,12 +9,18 @@ import { PriceFeed, TradeHistory } from '../../gen/market/v1/market.rpc.js';
 import * as thrift from '../../gen/market.js';
 import { FishMarket } from './sales.js';
 import { priceFeed, thriftTradeHistory, tradeHistory } from './services.js';
+import { startTelemetry } from './telemetry.js';
+import { tracedCall } from './trace.js';
 
-const help = `usage: npm start -- [--grpc HOST:PORT] [--thrift HOST:PORT] [--once]
+const help = `usage: npm start -- [--grpc HOST:PORT] [--thrift HOST:PORT] [--metrics HOST:PORT] [--once] [--trace]
 
   --grpc    where to serve gRPC    (default 127.0.0.1:50051, or a free port when that is taken)
   --thrift  where to serve Thrift  (default 127.0.0.1:9090, or a free port when that is taken)
-  --once    make the calls and end, instead of serving on`;
+  --metrics where Prometheus reads metrics (default 127.0.0.1:9464, or a free port when that is taken)
+  --once    make the calls and end, instead of serving on
+  --trace   make one call that has to be repeated, print its trace and end
+
+Spans and metrics go to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names, when it is set.`;
 
 const options = parsed();
 
@@ -21,7 +28,8 @@ const marketNames = Object.fromEntries(Object.entries(thrift.Market).map(([name,
 
 if (options.help) console.log(help);
 else {
-  await main().catch((error: Error) => {
+  const run = options.trace ? async () => console.log(await tracedCall()) : main;
+  await run().catch((error: Error) => {
     console.error(`market: ${error.message}`);
     process.exitCode = 1;
   });
@@ -33,7 +41,9 @@ function parsed() {
       options: {
         grpc: { type: 'string' },
         thrift: { type: 'string' },
+        metrics: { type: 'string', default: '127.0.0.1:9464' },
         once: { type: 'boolean', default: false },
+        trace: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -44,12 +54,15 @@ function parsed() {
 }
 
 async function main(): Promise<void> {
+  const telemetry = await startTelemetry({ prometheus: options.once ? undefined : options.metrics });
   const market = new FishMarket();
   const server = await serve(market);
   const { grpc, thrift: thriftAddress } = server.bound;
   console.log('The fish market is open.\n');
   console.log(`  gRPC    ${grpc}   market.v1.TradeHistory, market.v1.PriceFeed, health, reflection`);
-  console.log(`  Thrift  ${thriftAddress}    market.v1.TradeHistory in framed binary, framed compact and THeader\n`);
+  console.log(`  Thrift  ${thriftAddress}    market.v1.TradeHistory in framed binary, framed compact and THeader`);
+  if (telemetry.prometheus !== undefined) console.log(`  metrics ${telemetry.prometheus}`);
+  console.log('');
   const trading = setInterval(() => market.trade(), 250);
   try {
     await demonstrate(grpc, thriftAddress);
@@ -73,6 +86,7 @@ async function main(): Promise<void> {
   } finally {
     clearInterval(trading);
     await server.close();
+    await telemetry.stop();
   }
 }
 

@@ -30,4 +30,50 @@ describe('the market example', () => {
     expect(code).toBe(0);
     expect(output).toContain('npx hawser call 127.0.0.1:');
   }, 60_000);
+
+  it('shows its metrics to Prometheus, those of the conventions and its own', async () => {
+    const program = startProgram('examples/market/main.ts', [...anywhere, '--metrics', '127.0.0.1:0']);
+    let output = '';
+    let page: Promise<string> | undefined;
+    program.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
+      const url = /http:\S+\/metrics/.exec(output)?.[0];
+      if (page !== undefined || url === undefined || !output.includes('Ctrl-C')) return;
+      page = fetch(url).then((response) => response.text());
+      void page.finally(() => program.kill('SIGTERM'));
+    });
+    expect((await once(program, 'exit'))[0]).toBe(0);
+    const lines = (await page)?.split('\n') ?? [];
+    const method = 'rpc_method="market.v1.TradeHistory/GetLastSale"';
+    expect(lines.some((line) => line.startsWith('rpc_server_call_duration_bucket{') && line.includes(method))).toBe(
+      true,
+    );
+    expect(lines.some((line) => line.startsWith('hawser_client_attempts_total{') && line.includes(method))).toBe(true);
+  }, 60_000);
+
+  it('prints the trace of one call, its failed attempt and its retry as a tree', async () => {
+    const { code, stdout, stderr } = await runProgram('examples/market/main.ts', ['--trace']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const shape = stdout
+      .split('\n')
+      .filter((line) => line.includes('─') || line.startsWith('client market'))
+      .map((line) =>
+        line
+          .replace(/ to \S+/, '')
+          .replace(/ {2,}[\d. ]+$/, '')
+          .replace(/ {2,}(?=[A-Z])/, ' '),
+      );
+    const method = 'market.v1.TradeHistory/GetLastSale';
+    expect(shape).toEqual([
+      `client ${method} over grpc OK`,
+      '└─ attempt 1 (first) OK',
+      `   └─ server ${method} over grpc OK`,
+      `      └─ client ${method} over thrift OK`,
+      '         ├─ attempt 1 (first) UNAVAILABLE',
+      `         │  └─ server ${method} over thrift UNAVAILABLE`,
+      '         └─ attempt 2 (retry) OK',
+      `            └─ server ${method} over thrift OK`,
+    ]);
+  }, 60_000);
 });
