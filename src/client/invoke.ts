@@ -139,6 +139,10 @@ class Unary implements UnaryCall<unknown> {
   get attempts(): number {
     return this.#call.attempts;
   }
+
+  get fellBack(): CallInfo['fellBack'] {
+    return this.#call.fellBack;
+  }
 }
 
 class Stream implements StreamCall<unknown>, CallInfo {
@@ -208,6 +212,10 @@ class Stream implements StreamCall<unknown>, CallInfo {
 
   get attempts(): number {
     return this.#call.attempts;
+  }
+
+  get fellBack(): CallInfo['fellBack'] {
+    return this.#call.fellBack;
   }
 
   /** What is left once the call has ended: the error that ended it, once, then nothing. */

@@ -70,6 +70,17 @@ export interface ClientDiscardedEvent {
   readonly error: RpcError;
 }
 
+/** A call that was refused everywhere was given something in the place of an answer. */
+export interface FallbackEvent {
+  readonly method: MethodType;
+  readonly kind: 'value' | 'stale' | 'function';
+  /** ms since the answer that was given came, when it is an old one. */
+  readonly age?: number | undefined;
+  /** What the call would have failed with. */
+  readonly error: RpcError;
+  readonly correlationId: string;
+}
+
 /** The addresses of the client have changed. */
 export interface AddressesEvent {
   readonly addresses: readonly string[];
@@ -84,6 +95,7 @@ export interface ClientEvents {
   readonly hedge: HedgeEvent;
   readonly breaker: BreakerEvent;
   readonly discarded: ClientDiscardedEvent;
+  readonly fallback: FallbackEvent;
   readonly addresses: AddressesEvent;
 }
 
@@ -94,6 +106,7 @@ export const clientEventNames = [
   'hedge',
   'breaker',
   'discarded',
+  'fallback',
   'addresses',
 ] as const satisfies readonly (keyof ClientEvents)[];
 

@@ -94,7 +94,7 @@ export async function offer({ client }: Served, rate: number, seconds: number): 
 
 export const sum = (numbers: Record<Method, number>): number => Object.values(numbers).reduce((a, b) => a + b, 0);
 
-export const share = ({ ok, sent }: Outcomes, ...names: Method[]): number =>
+export const share = ({ ok, sent }: Pick<Outcomes, 'ok' | 'sent'>, ...names: Method[]): number =>
   names.reduce((all, name) => all + ok[name], 0) / names.reduce((all, name) => all + sent[name], 0);
 
 export function percentile(times: readonly number[], p: number): number {
