@@ -91,7 +91,7 @@ export interface Server<Tx = unknown> {
    * The topic that a method declares, to publish to; `request` are its parameters, the fields of the method's request but
    * for `keys`. Throws a TypeError for a method that declares none.
    */
-  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request?: NoInfer<Init>): ServerTopic<Update>;
+  topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: NoInfer<Init>): ServerTopic<Update>;
   /** How full the server is now; undefined with `admission: false`. */
   admission(): AdmissionStatus | undefined;
   /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
@@ -173,7 +173,7 @@ class HawserServer<Tx> implements Server<Tx> {
     this.#topics = new ServerTopics(options.topics, { ...context, authorize: options.authorize });
   }
 
-  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request?: Init): ServerTopic<Update> {
+  topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: Init): ServerTopic<Update> {
     return this.#topics.topic(method, request);
   }
 

@@ -1,5 +1,5 @@
 /** What a server says to a topic of its own: publish, delete, and where its head is. */
-import type { MethodType, TopicMethod } from '../contract/method.js';
+import type { MethodType } from '../contract/method.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Position } from '../subscription/position.js';
 import { appendOf, type PublishOptions } from '../subscription/publish-terms.js';
@@ -42,9 +42,9 @@ export class TopicHandle<Update> implements ServerTopic<Update> {
   readonly #method: MethodType;
   readonly #use: TopicUse;
 
-  constructor(name: string, method: TopicMethod<never, Update, never>, use: TopicUse) {
+  constructor(name: string, method: MethodType, use: TopicUse) {
     this.name = name;
-    this.#method = method as unknown as MethodType;
+    this.#method = method;
     this.#use = use;
   }
 

@@ -75,7 +75,7 @@ export class ServerTopics {
   }
 
   /** The handle of a topic; `request` are its parameters. Throws a TypeError for a method that declares none. */
-  topic<Update, Init>(method: TopicMethod<never, Update, Init>, request: Init | undefined): ServerTopic<Update> {
+  topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request: Init | undefined): ServerTopic<Update> {
     const type = method as unknown as MethodType;
     if (type?.policy?.topic === undefined) {
       throw new TypeError(
@@ -83,7 +83,7 @@ export class ServerTopics {
       );
     }
     const name = topicName(type, (request ?? {}) as object);
-    return new TopicHandle<Update>(name, method as TopicMethod<never, Update, never>, {
+    return new TopicHandle<Update>(name, type, {
       hub: () => this.#use(type),
       setMerge: (merge) => {
         if (this.#declared.has(type.path))
