@@ -58,8 +58,6 @@ describe('a call that every server refuses', () => {
       fallback: {
         say: () => {
           throw new TypeError('nor that');
-          const { client, clock } = server;
-          server.full = true;
         },
       },
     });
