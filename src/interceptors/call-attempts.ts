@@ -1,7 +1,7 @@
 /** What the attempts of one call have in common, unary or streaming: who may repeat it, the retry that is to come, giving up. */
 import type { Call } from '../call/call.js';
 import type { Handler } from '../call/interceptor.js';
-import type { RpcError } from '../call/rpc-error.js';
+import { type Disposition, isRpcError, type RpcError } from '../call/rpc-error.js';
 import type { Ownership } from './attempt.js';
 import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
 import type { GiveUpEvent } from './client-events.js';
@@ -20,6 +20,8 @@ export abstract class CallAttempts {
   protected done = false;
   /** Since the back-off last started anew. */
   protected retries = 0;
+  /** What the attempts that failed may have done, the most of it. */
+  #worst: Disposition = 'not-executed';
   /** Cancels the attempt that is to come. */
   #cancelRetry: (() => void) | undefined;
 
@@ -61,6 +63,18 @@ export abstract class CallAttempts {
     this.#cancelRetry();
     this.#cancelRetry = undefined;
     this.plan.budget.giveBack();
+  }
+
+  /** Notes an attempt that brought no answer. */
+  protected failed(error: unknown): void {
+    if (!isRpcError(error) || this.#worst === 'executed' || error.disposition === 'not-executed') return;
+    this.#worst = error.disposition;
+  }
+
+  /** An attempt's error as the call's: that the last one did not run proves nothing of those before it. */
+  protected ofAll(error: unknown): unknown {
+    if (this.#worst === 'not-executed' || !isRpcError(error) || error.disposition !== 'not-executed') return error;
+    return error.withDisposition(this.#worst);
   }
 
   protected tellRetry(delay: number, cause: RpcError | 'slow'): void {

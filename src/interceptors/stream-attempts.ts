@@ -135,12 +135,13 @@ export class StreamAttempts extends CallAttempts {
       return;
     }
     attempt.end(error);
+    this.failed(error);
     if (isRpcError(error) && this.#again(attempt, error)) return;
     this.done = true;
     this.plan.throttle?.failed(error);
     this.outer.adopt(attempt.call);
     this.#replay?.close();
-    this.reject(error);
+    this.reject(this.ofAll(error));
   }
 
   /** Whether another attempt is to come. */

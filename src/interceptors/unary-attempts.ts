@@ -84,6 +84,7 @@ export class UnaryAttempts extends CallAttempts {
     this.#remove(attempt);
     attempt.end(error);
     if (this.done) return;
+    this.failed(error);
     if (!isRpcError(error)) {
       this.#settle(attempt, error);
       return;
@@ -191,8 +192,11 @@ export class UnaryAttempts extends CallAttempts {
     this.plan.throttle?.failed(error);
     this.outer.adopt(attempt.call);
     this.#clear();
-    if (this.#running.length > 0) this.#cancelAll(superseded());
-    this.reject(error);
+    if (this.#running.length > 0) {
+      this.failed(superseded());
+      this.#cancelAll(superseded());
+    }
+    this.reject(this.ofAll(error));
   }
 
   #cancelAll(reason: RpcError): void {

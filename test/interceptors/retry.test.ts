@@ -277,6 +277,29 @@ describe('what may be repeated', () => {
     }
   });
 
+  it.each([
+    [['unknown', 'not-executed', 'not-executed'], 'unknown'],
+    [['not-executed', 'unknown', 'not-executed'], 'unknown'],
+    [['executed', 'unknown', 'not-executed'], 'executed'],
+    [['not-executed', 'not-executed', 'not-executed'], 'not-executed'],
+    [['unknown', 'not-executed', 'executed'], 'executed'],
+  ] as const)('attempts that end %j prove together no more than: %s', async (each, together) => {
+    const { client, clock } = await scripted({
+      client: {
+        ...idempotent,
+        interceptors: [
+          {
+            before: 'transport',
+            interceptor: () => async (call) => {
+              throw new RpcError('UNAVAILABLE', 'no', { disposition: each[call.attempts - 1] as Disposition });
+            },
+          },
+        ],
+      },
+    });
+    expect(await clock.runUntil(rejection(client.say(note('x'))))).toMatchObject({ disposition: together });
+  });
+
   it('a RetryInfo beyond the deadline is heeded by giving up at once', async () => {
     const later = {
       type: 'google.rpc.RetryInfo',
