@@ -10,8 +10,6 @@ import type { HedgePolicy, Idempotency } from '../contract/policy.js';
 import type { ServiceType } from '../contract/service.js';
 import { neverRepeated } from './retry-rules.js';
 
-export { duration };
-
 export interface RetryOptions {
   /** Attempts of one call, the first included: 1 to 5. Default 3. */
   readonly maxAttempts?: number;
