@@ -188,6 +188,10 @@ export class Call {
     return this.#correlationId;
   }
 
+  set correlationId(id: string) {
+    this.#correlationId = id;
+  }
+
   /** The caller's headers. */
   get headers(): HeaderMap {
     if (typeof this.#headers === 'function') this.#headers = this.#headers();

@@ -20,9 +20,11 @@ import {
 /** Client, stage `trace`, inside whoever traces: the id of a trace is the correlation id of its calls. */
 export const clientPropagation: Interceptor = (_method, next) => (call) => {
   const parent = currentCall();
-  const { headers } = call;
-  if (parent !== undefined && !headers.has(correlationHeader)) headers.set(correlationHeader, parent.correlationId);
-  else if (headers.get(correlationHeader) !== call.correlationId) headers.set(correlationHeader, call.correlationId);
+  if (parent !== undefined && !(call.hasHeaders && call.headers.has(correlationHeader))) {
+    call.correlationId = parent.correlationId;
+  }
+  // Also where the call has one: what is no id is not sent.
+  call.headers.set(correlationHeader, call.correlationId);
   if (parent !== undefined && call.trace === undefined) passTraceOn(parent, call);
   return next(call);
 };
