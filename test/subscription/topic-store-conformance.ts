@@ -1,0 +1,259 @@
+/**
+ * What every store of topics does. A store's own test file calls this with a way to make one; what only some do (surviving a
+ * restart) is for those files to say.
+ */
+import { expect, test } from 'vitest';
+import { isRpcError } from '../../src/call/rpc-error.js';
+import type { Append, LogUpdate, TopicSpec, TopicStore } from '../../src/subscription/topic-store.js';
+import { VirtualClock } from '../../src/testing/virtual-clock.js';
+
+export type MakeStore = (spec: TopicSpec, clock: VirtualClock) => TopicStore | Promise<TopicStore>;
+
+const all = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+const history = { count: 1000, age: Number.POSITIVE_INFINITY, bytes: 1e9 };
+const spec: TopicSpec = { name: 'test/Topic', keyed: true, history, tombstones: 1000, maxKeys: 1000 };
+
+/** `cod=1`, or `cod` alone to delete it. */
+function put(text: string, more: Partial<Append> = {}): Append {
+  const [key = '', ...rest] = text.split('=');
+  return { key, value: rest.length === 0 ? undefined : Buffer.from(text), ttl: 0, ...more };
+}
+
+function texts(updates: readonly LogUpdate[]): string[] {
+  return updates.map(({ key, value }) => (value === undefined ? key : Buffer.from(value).toString()));
+}
+
+export function topicStoreConformance(make: MakeStore): void {
+  async function open(more: Partial<TopicSpec> = {}) {
+    const clock = new VirtualClock();
+    const store = await make({ ...spec, ...more }, clock);
+    await store.open();
+    const add = async (...given: string[]) => {
+      for (const text of given) await store.append([put(text)]);
+    };
+    return { clock, store, add };
+  }
+
+  async function refused(what: Promise<unknown> | (() => unknown), reason: string): Promise<void> {
+    const attempt = (async () => (typeof what === 'function' ? what() : what))();
+    await expect(attempt).rejects.toSatisfy((error) => isRpcError(error) && error.reason === reason);
+  }
+
+  test('a new log is empty, and has an epoch', async () => {
+    const { store } = await open();
+    expect(store.state()).toMatchObject({ first: 1, head: 0, tombstoneHorizon: 0 });
+    expect(store.state().epoch).toMatch(/^[0-9a-f]{32}$/);
+    expect(await store.read(0, all)).toEqual({ updates: [], more: false });
+    expect((await store.scan(undefined, all)).updates).toEqual([]);
+  });
+
+  test('updates are numbered from 1, and read in order', async () => {
+    const { store, add } = await open();
+    const [first] = await store.append([put('cod=1')]);
+    expect(first).toEqual({ position: { epoch: store.state().epoch, seq: 1 }, duplicate: false });
+    await add('hake=2', 'cod=3', 'hake');
+    const page = await store.read(1, all);
+    expect(page?.updates.map(({ seq }) => seq)).toEqual([2, 3, 4]);
+    expect(texts(page?.updates ?? [])).toEqual(['hake=2', 'cod=3', 'hake']);
+  });
+
+  test('a page keeps to its limits, and holds one update at least', async () => {
+    const { store, add } = await open();
+    await add('a=1', 'b=2', 'c=3');
+    expect(await store.read(0, { count: 2, bytes: 1e9 })).toMatchObject({
+      updates: [{ seq: 1 }, { seq: 2 }],
+      more: true,
+    });
+    expect(await store.read(0, { count: 9, bytes: 1 })).toMatchObject({ updates: [{ seq: 1 }], more: true });
+    expect(await store.read(2, { count: 1, bytes: 1 })).toMatchObject({ updates: [{ seq: 3 }], more: false });
+  });
+
+  test('a group is appended whole, and never cut by a page', async () => {
+    const { store, add } = await open();
+    await store.append([put('a=1'), put('b=2'), put('c=3')]);
+    await add('d=4');
+    const page = await store.read(0, { count: 1, bytes: 1 });
+    expect(page?.updates.map(({ seq, more }) => [seq, more])).toEqual([
+      [1, true],
+      [2, true],
+      [3, false],
+    ]);
+    expect(page?.more).toBe(true);
+  });
+
+  test('a group of which one may not be appended is not appended at all', async () => {
+    const { store } = await open();
+    await refused(() => store.append([put('a=1'), put('b=2', { expect: { keySeq: 7 } })]), 'EXPECTATION_FAILED');
+    expect(store.state().head).toBe(0);
+  });
+
+  test('a log that was trimmed says so, and where it begins', async () => {
+    const { store, add } = await open({ history: { ...history, count: 2 } });
+    await add('a=1', 'b=2', 'c=3', 'd=4');
+    expect(store.state()).toMatchObject({ first: 3, head: 4 });
+    expect(await store.read(1, all)).toBeUndefined();
+    expect(texts((await store.read(2, all))?.updates ?? [])).toEqual(['c=3', 'd=4']);
+  });
+
+  test('what is older than the history goes, and keys stay', async () => {
+    const { clock, store, add } = await open({ history: { ...history, age: 1000 } });
+    await add('a=1');
+    await clock.advance(600);
+    await add('b=2');
+    await clock.advance(600);
+    await store.trim();
+    expect(store.state()).toMatchObject({ first: 2, head: 2 });
+    expect(texts((await store.scan(undefined, all)).updates).sort()).toEqual(['a=1', 'b=2']);
+  });
+
+  test('a scan has the newest update of each key, and none that is deleted', async () => {
+    const { store, add } = await open();
+    await add('a=1', 'b=2', 'a=3', 'b', 'c=5');
+    const page = await store.scan(undefined, all);
+    expect(texts(page.updates).sort()).toEqual(['a=3', 'c=5']);
+    expect(page).toMatchObject({ more: false, head: 5 });
+  });
+
+  test('a scan in pages finds every key that exists all the time, once, whatever is updated meanwhile', async () => {
+    const { store, add } = await open();
+    const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
+    await add(...keys.map((key) => `${key}=0`));
+    const found: string[] = [];
+    let cursor: string | undefined;
+    for (let more = true, turn = 0; more; turn++) {
+      const page = await store.scan(cursor, { count: 3, bytes: 1e9 });
+      found.push(...page.updates.map(({ key }) => key));
+      more = page.more;
+      cursor = page.cursor;
+      await add(`k${(turn * 7) % 20}=${turn}`, `new${turn}=1`, `k3`, `k3=9`);
+    }
+    expect(found.filter((key) => key.startsWith('k')).sort()).toEqual([...keys].sort());
+  });
+
+  test('changes since a position are the newest of each key, in order, with tombstones', async () => {
+    const { store, add } = await open({ history: { ...history, count: 1 } });
+    await add('a=1', 'b=2', 'c=3', 'b', 'a=5');
+    const page = await store.changesSince(2, all);
+    expect(page?.updates.map(({ seq }) => seq)).toEqual([3, 4, 5]);
+    expect(texts(page?.updates ?? [])).toEqual(['c=3', 'b', 'a=5']);
+    expect((await store.changesSince(5, all))?.updates).toEqual([]);
+  });
+
+  test('pages of changes go on where the last one ended', async () => {
+    const { store, add } = await open();
+    await add('a=1', 'b=2', 'c=3', 'a=4');
+    const first = await store.changesSince(0, { count: 2, bytes: 1e9 });
+    expect(first).toMatchObject({ updates: [{ seq: 2 }, { seq: 3 }], more: true });
+    expect(await store.changesSince(3, { count: 2, bytes: 1e9 })).toMatchObject({ updates: [{ seq: 4 }], more: false });
+  });
+
+  test('tombstones above the limit go, and below them nothing is said any more', async () => {
+    const { store, add } = await open({ tombstones: 1 });
+    await add('a=1', 'b=2', 'a', 'b');
+    expect(store.state().tombstoneHorizon).toBe(3);
+    expect(await store.changesSince(2, all)).toBeUndefined();
+    expect(texts((await store.changesSince(3, all))?.updates ?? [])).toEqual(['b']);
+  });
+
+  test('a key that lives again keeps no tombstone', async () => {
+    const { store, add } = await open({ tombstones: 1 });
+    await add('a=1', 'a', 'a=3', 'b=4', 'b');
+    expect(store.state().tombstoneHorizon).toBe(0);
+    expect(texts((await store.changesSince(0, all))?.updates ?? [])).toEqual(['a=3', 'b']);
+  });
+
+  test('keys are looked up, those that never were left out', async () => {
+    const { store, add } = await open();
+    await add('a=1', 'b=2', 'b');
+    expect(texts(await store.get(['b', 'nobody', 'a']))).toEqual(['b', 'a=1']);
+  });
+
+  test('a key expires into a tombstone, unless it was renewed', async () => {
+    const { clock, store } = await open();
+    await store.append([put('a=1', { ttl: 1000 })]);
+    await store.append([put('b=2', { ttl: 1000 })]);
+    await clock.advance(500);
+    await store.append([put('b=3', { ttl: 1000 })]);
+    await clock.advance(600);
+    await store.trim();
+    expect(texts((await store.scan(undefined, all)).updates)).toEqual(['b=3']);
+    expect(texts((await store.read(3, all))?.updates ?? [])).toEqual(['a']);
+  });
+
+  test('a publication that the log has is not appended again', async () => {
+    const { store } = await open();
+    const one = put('a=1', { producer: { id: 'p', seq: 5 } });
+    await store.append([one]);
+    await store.append([put('b=2', { producer: { id: 'q', seq: 5 } })]);
+    expect(await store.append([one])).toMatchObject([{ position: { seq: 1 }, duplicate: true }]);
+    expect(await store.append([put('c=3', { producer: { id: 'p', seq: 4 } })])).toMatchObject([{ duplicate: true }]);
+    expect(await store.append([put('c=3', { producer: { id: 'p', seq: 9 } })])).toMatchObject([{ duplicate: false }]);
+    expect(store.state().head).toBe(3);
+  });
+
+  test('a group of which only a part was published is refused', async () => {
+    const { store } = await open();
+    await store.append([put('a=1', { producer: { id: 'p', seq: 1 } })]);
+    const group = [put('a=1', { producer: { id: 'p', seq: 1 } }), put('b=2', { producer: { id: 'p', seq: 2 } })];
+    await refused(() => store.append(group), 'PRODUCER_SEQ_REUSED');
+  });
+
+  test.each([
+    ['another epoch', { epoch: '0'.repeat(32) }],
+    ['another head', { seq: 3 }],
+    ['another newest update of the key', { keySeq: 2 }],
+    ['no such key', { keySeq: 0 }],
+  ])('an update that expects %s is refused', async (_, expectation) => {
+    const { store, add } = await open();
+    await add('a=1', 'b=2');
+    await refused(() => store.append([put('a=3', { expect: expectation })]), 'EXPECTATION_FAILED');
+  });
+
+  test('an update whose expectations hold is appended; a deleted key is one that is not there', async () => {
+    const { store, add } = await open();
+    await add('a=1', 'a');
+    const { epoch } = store.state();
+    await store.append([put('a=3', { expect: { epoch, seq: 2, keySeq: 0 } })]);
+    expect(store.state().head).toBe(3);
+  });
+
+  test('there are no more keys than the topic may have', async () => {
+    const { store, add } = await open({ maxKeys: 2 });
+    await add('a=1', 'b=2');
+    await refused(() => store.append([put('c=3')]), 'TOPIC_FULL');
+    await add('a=3');
+    expect(store.state().head).toBe(3);
+  });
+
+  test('a position is found by its time', async () => {
+    const { clock, store, add } = await open();
+    const began = clock.wallTime();
+    await add('a=1');
+    await clock.advance(1000);
+    await add('b=2');
+    await clock.advance(1000);
+    await add('c=3');
+    expect(await store.before(began)).toBe(0);
+    expect(await store.before(began + 1000)).toBe(1);
+    expect(await store.before(began + 1001)).toBe(2);
+    expect(await store.before(began + 9999)).toBe(3);
+  });
+
+  test('listeners hear of what readers may see, until they are removed', async () => {
+    const { store, add } = await open();
+    const heads: number[] = [];
+    const remove = store.onVisible((head) => heads.push(head));
+    await add('a=1', 'b=2');
+    remove();
+    await add('c=3');
+    expect(heads.at(-1)).toBe(2);
+    expect(store.state().head).toBe(3);
+  });
+
+  test('a topic without keys has no snapshot', async () => {
+    const { store } = await open({ keyed: false });
+    await store.append([{ key: '', value: Buffer.from('1'), ttl: 0 }]);
+    expect((await store.scan(undefined, all)).updates).toEqual([]);
+    expect((await store.read(0, all))?.updates.length).toBe(1);
+  });
+}
