@@ -10,9 +10,18 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { AggregationTemporality, MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, NoopSpanProcessor } from '@opentelemetry/sdk-trace-base';
-import { type Client, createClient, createServer, MemoryNetwork } from 'hawser';
+import {
+  type Client,
+  createClient,
+  createServer,
+  type Handler,
+  MemoryNetwork,
+  silentLogger,
+  systemClock,
+} from 'hawser';
 import { Trade } from '../gen/market/v1/market.js';
 import { TradeHistory } from '../gen/market/v1/market.rpc.js';
+import { Call } from '../src/call/call.js';
 import { correlationIdOf } from '../src/call/correlation-id.js';
 import { EventHub } from '../src/call/events.js';
 import { HeaderMap } from '../src/call/headers.js';
