@@ -35,7 +35,8 @@ interface Cut {
 type Place = { readonly epoch: string; readonly seq: number };
 
 export type Note = { readonly t: number } & (
-  | { readonly type: 'asked' | 'credit'; readonly updates: number; readonly bytes: number }
+  | { readonly type: 'asked'; readonly updates: number; readonly bytes: number }
+  | { readonly type: 'credit'; readonly updates: number; readonly bytes: number }
   | {
       readonly type: 'began';
       readonly epoch: string;
