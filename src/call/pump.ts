@@ -4,6 +4,7 @@
  * it stops at once, even while the user's iterator is still thinking, and tells that iterator so.
  */
 import type { Call } from './call.js';
+import { isPushSource, type PushSource, pushes } from './push-source.js';
 
 export type Source<T> = AsyncIterable<T> | Iterable<T>;
 
@@ -12,6 +13,7 @@ export type Source<T> = AsyncIterable<T> | Iterable<T>;
  * abort's reason. `write` may return a promise to wait for.
  */
 export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promise<void> | undefined): Promise<void> {
+  if (isPushSource<T>(source)) return pumpPushed(call, source, write);
   return new Promise((resolve, reject) => {
     const iterator = open(source);
     let stopped = false;
@@ -49,6 +51,24 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
         reject(error);
       },
     );
+  });
+}
+
+function pumpPushed<T>(
+  call: Call,
+  source: PushSource<T>,
+  write: (item: T) => Promise<void> | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const removeListener = call.onAbort((reason) => {
+      tellReturned(source);
+      reject(reason);
+    });
+    call.onFinish(() => {
+      tellReturned(source);
+      resolve();
+    });
+    source[pushes](write).finally(removeListener).then(resolve, reject);
   });
 }
 

@@ -7,6 +7,7 @@ import { RequestInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
+import { isPushSource } from '../call/push-source.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf, declaredCode, isDownstream } from '../call/status.js';
 import type { Code } from '../contract/code.js';
@@ -20,7 +21,10 @@ export function failure(logger: Logger): Interceptor {
       if (many) guardItems(call, logger);
       try {
         const response = await next(call);
-        return many ? new GuardedStream(response as AsyncIterable<unknown>, call, logger) : response;
+        // One that pushes ends in an RpcError or not at all.
+        return many && !isPushSource(response)
+          ? new GuardedStream(response as AsyncIterable<unknown>, call, logger)
+          : response;
       } catch (error) {
         throw safe(call, error, logger);
       }

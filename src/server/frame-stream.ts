@@ -1,13 +1,14 @@
 /**
- * A hub's connection over one bidirectional call, whatever wire that is on. Frames leave as fast as the wire takes them: two
- * may wait here, which keeps a fast wire busy, and then the hub is told to wait.
+ * A hub's connection over one bidirectional call, whatever wire that is on. Frames are written as they come, without a
+ * promise for each, until the wire is full; then the hub is told to wait.
  */
 import type { Call } from '../call/call.js';
-import type { RpcError } from '../call/rpc-error.js';
+import { type PushSource, pushes } from '../call/push-source.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { Connection, Session } from '../subscription/connection.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 
-/** Frames that wait for the wire. */
+/** Frames that wait before the stream is pumped, or while it is read by hand. */
 const ahead = 2;
 
 type Result = IteratorResult<Uint8Array>;
@@ -18,7 +19,7 @@ export function serveFrames(
   call: Call,
   authorize: Authorize | undefined,
   connect: (connection: Connection) => Session,
-): AsyncIterableIterator<Uint8Array> {
+): PushSource<Uint8Array> {
   const stream = new FrameStream(call, authorize);
   const session = connect(stream);
   stream.onReturn = () => session.closed();
@@ -38,7 +39,7 @@ async function receiveAll(frames: AsyncIterable<Uint8Array>, session: Session, s
   stream.close();
 }
 
-class FrameStream implements Connection, AsyncIterableIterator<Uint8Array> {
+class FrameStream implements Connection, PushSource<Uint8Array> {
   readonly authorize: Authorize | undefined;
   readonly #call: Call;
   onReturn: () => void = () => {};
@@ -47,6 +48,7 @@ class FrameStream implements Connection, AsyncIterableIterator<Uint8Array> {
   #full = false;
   #ended = false;
   #error: RpcError | undefined;
+  #write: ((frame: Uint8Array) => Promise<void> | undefined) | undefined;
   #waiting: { resolve(result: Result): void; reject(error: unknown): void } | undefined;
 
   constructor(call: Call, authorize: Authorize | undefined) {
@@ -70,8 +72,47 @@ class FrameStream implements Connection, AsyncIterableIterator<Uint8Array> {
     this.#drained = fn;
   }
 
+  [pushes](write: (frame: Uint8Array) => Promise<void> | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve: () => resolve(), reject };
+      this.#write = write;
+      const waited = this.#full;
+      this.#full = false;
+      for (const frame of this.#frames.splice(0)) this.#push(write, frame);
+      if (this.#ended) this.#over();
+      else if (waited && !this.#full) this.#drained();
+    });
+  }
+
+  #push(write: (frame: Uint8Array) => Promise<void> | undefined, frame: Uint8Array): void {
+    let full: Promise<void> | undefined;
+    try {
+      full = write(frame);
+    } catch (error) {
+      // A frame that is too large for the wire.
+      this.close(
+        isRpcError(error) ? error : new RpcError('INTERNAL', 'a frame could not be written', { cause: error }),
+      );
+      this.onReturn();
+      return;
+    }
+    if (full === undefined) return;
+    this.#full = true;
+    full.then(
+      () => {
+        this.#full = false;
+        this.#drained();
+      },
+      () => this.onReturn(), // the call is over
+    );
+  }
+
   send(frame: Uint8Array): void {
     if (this.#ended) return;
+    if (this.#write !== undefined) {
+      this.#push(this.#write, frame);
+      return;
+    }
     const waiting = this.#waiting;
     if (waiting !== undefined) {
       this.#waiting = undefined;
@@ -87,11 +128,14 @@ class FrameStream implements Connection, AsyncIterableIterator<Uint8Array> {
     this.#ended = true;
     this.#error = reason;
     if (reason !== undefined) this.#frames.length = 0;
+    if (this.#waiting !== undefined) this.#over();
+  }
+
+  #over(): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting === undefined) return;
-    if (reason === undefined) waiting.resolve(done);
-    else waiting.reject(reason);
+    if (this.#error === undefined) waiting?.resolve(done);
+    else waiting?.reject(this.#error);
   }
 
   next(): Promise<Result> {
