@@ -51,9 +51,6 @@ function write(ledger: Ledger, [key, pounds, ...answers]: Purchase): void {
     if (answer === null) continue;
     const [number, total] = answer;
     if (typeof total === 'string') ledger.surprises.push(`Python: ${total}`);
-    else {
-      entry.answers.add(`sold ${number} ${total}`);
-      entry.acknowledged += 1;
-    }
+    else ledger.acknowledge(entry, `sold ${number} ${total}`);
   }
 }

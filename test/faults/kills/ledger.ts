@@ -28,6 +28,7 @@ export interface Verdict {
 
 export class Ledger {
   readonly entries = new Map<string, Entry>();
+  answers = 0;
   replays = 0;
   /** Failures that no crash explains. */
   readonly surprises: string[] = [];
@@ -38,27 +39,28 @@ export class Ledger {
     return entry;
   }
 
-  get acknowledged(): number {
-    let count = 0;
-    for (const { acknowledged } of this.entries.values()) if (acknowledged > 0) count += 1;
-    return count;
+  acknowledge(entry: Entry, answer: string): void {
+    entry.answers.add(answer);
+    entry.acknowledged += 1;
+    this.answers += 1;
   }
 
   /** `effects`: the numbers of the effects of each key. */
   check(effects: ReadonlyMap<string, readonly number[]>): Verdict {
-    let [duplicates, lost, unequal, falselyDenied, strangers] = [0, 0, 0, 0, 0];
+    let [acknowledged, duplicates, lost, unequal, falselyDenied, strangers] = [0, 0, 0, 0, 0, 0];
     for (const [key, numbers] of effects) {
       if (!this.entries.has(key)) strangers += 1;
       if (numbers.length > 1) duplicates += 1;
     }
-    for (const { key, answers, acknowledged, doubtful } of this.entries.values()) {
+    for (const { key, answers, acknowledged: answered, doubtful } of this.entries.values()) {
       const numbers = effects.get(key) ?? [];
-      if (acknowledged > 0 && numbers.length === 0) lost += 1;
+      if (answered > 0) acknowledged += 1;
+      if (answered > 0 && numbers.length === 0) lost += 1;
       const [answer = ''] = answers;
-      if (answers.size > 1 || (acknowledged > 0 && Number(answer.split(' ')[1]) !== numbers[0])) unequal += 1;
-      if (acknowledged === 0 && !doubtful && numbers.length > 0) falselyDenied += 1;
+      if (answers.size > 1 || (answered > 0 && Number(answer.split(' ')[1]) !== numbers[0])) unequal += 1;
+      if (answered === 0 && !doubtful && numbers.length > 0) falselyDenied += 1;
     }
-    const { acknowledged, replays } = this;
+    const { replays } = this;
     return { keys: this.entries.size, acknowledged, replays, duplicates, lost, unequal, falselyDenied, strangers };
   }
 }

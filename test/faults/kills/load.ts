@@ -2,6 +2,7 @@
  * Clients that buy fish as fast as they are served. They retry and hedge, send a key again while it runs, soon after and
  * long after, and at times from another client, as people and queues do.
  */
+import { setTimeout } from 'node:timers/promises';
 import { type Client, type ClientOptions, createClient, isRpcError, newIdempotencyKey, silentLogger } from 'hawser';
 import type { SeededRandom } from 'hawser/testing';
 import { BadFish, Orders } from '../../../gen/market/v1/market.rpc.js';
@@ -68,7 +69,11 @@ export class Load {
   }
 
   async #work(random: SeededRandom): Promise<void> {
-    while (!this.#stopped) await this.#send(this.#choose(random), random);
+    while (!this.#stopped) {
+      const answered = await this.#send(this.#choose(random), random);
+      // To call on and on while nobody serves would only keep the next server from its start.
+      if (!answered) await setTimeout(random.next() * 40);
+    }
   }
 
   #choose(random: SeededRandom): Entry {
@@ -83,7 +88,8 @@ export class Load {
     return entry;
   }
 
-  async #send(entry: Entry, random: SeededRandom): Promise<void> {
+  /** Whether there was an answer. */
+  async #send(entry: Entry, random: SeededRandom): Promise<boolean> {
     const { ledger } = this.#init;
     const { key, fish, pounds } = entry;
     const call = random
@@ -97,16 +103,18 @@ export class Load {
     );
     try {
       const { number, total } = await call;
-      entry.answers.add(`sold ${number} ${total}`);
-      entry.acknowledged += 1;
+      ledger.acknowledge(entry, `sold ${number} ${total}`);
+      return true;
     } catch (error) {
       if (error instanceof BadFish || error instanceof thrift.BadFish) {
-        entry.answers.add(`bad ${error.errorCode}`);
-        entry.acknowledged += 1;
-      } else if (isRpcError(error)) {
+        ledger.acknowledge(entry, `bad ${error.errorCode}`);
+        return true;
+      }
+      if (isRpcError(error)) {
         if (error.disposition !== 'not-executed') entry.doubtful = true;
         if (!expected.has(error.code)) ledger.surprises.push(`${error.code} ${error.reason}: ${error.message}`);
       } else ledger.surprises.push(String(error));
+      return false;
     }
   }
 }
@@ -116,7 +124,7 @@ function buyer({ wire, addresses, random }: LoadInit, n: number): Buyer {
     logger: silentLogger,
     random: random.fork(`client ${n}`),
     retry: { maxAttempts: 5, initialBackoff: 10, maxBackoff: 100 },
-    hedge: { delay: 15, maxCopies: 3 },
+    hedge: { delay: 25, maxCopies: 3 },
     budget: { capacity: 1_000, perSecond: 1_000 },
     // Every attempt is to meet the crash, not to be kept from it.
     breaker: false,

@@ -45,7 +45,7 @@ export async function killRun(run: KillRun): Promise<KillReport> {
     load = new Load({ wire, addresses, ledger, random: random.fork('load'), clients: 4, inFlight: 8 });
     const endGuest = run.guest?.(addresses, ledger);
     load.start();
-    const resets = losingAnswers(nodes, random.fork('resets'));
+    const resets = losingAnswers(nodes, ledger, random.fork('resets'));
     await killing(nodes, kills, ledger, random.fork('kills'));
     await resets.stop();
     await load.stop();
@@ -73,12 +73,7 @@ async function killing(
   for (let killed = 0; killed < kills; killed++) {
     const node = random.pick(nodes.filter((one) => one.serving));
     await node.prepare();
-    // A server that nobody calls would be killed in vain.
-    const before = ledger.acknowledged;
-    for (let left = 400; ledger.acknowledged < before + 3; left--) {
-      if (left === 0) throw new Error(`no call succeeded in 8 s after ${killed} kills: ${ledger.surprises[0] ?? ''}`);
-      await setTimeout(20);
-    }
+    await answers(ledger, 5, `after ${killed} kills`);
     await setTimeout(random.next() * longestLife);
     await node.kill();
     const served = node.serve();
@@ -90,11 +85,23 @@ async function killing(
   await Promise.all(restarts);
 }
 
-function losingAnswers(nodes: readonly ServerNode[], random: SeededRandom): { stop(): Promise<void> } {
+/** A server that nobody reached would be killed in vain; how soon it is reached is the machine's matter. */
+async function answers(ledger: Ledger, count: number, when: string): Promise<void> {
+  const enough = ledger.answers + count;
+  for (let left = 1_500; ledger.answers < enough; left--) {
+    if (left === 0)
+      throw new Error(`no call was answered for 15 s ${when}: ${ledger.surprises[0] ?? 'none failed oddly'}`);
+    await setTimeout(10);
+  }
+}
+
+function losingAnswers(nodes: readonly ServerNode[], ledger: Ledger, random: SeededRandom): { stop(): Promise<void> } {
   let stopped = false;
   const losing = (async () => {
     while (!stopped) {
-      await setTimeout(50 + random.next() * 300);
+      await setTimeout(random.next() * 100);
+      const enough = ledger.answers + 20 + random.int(100);
+      while (!stopped && ledger.answers < enough) await setTimeout(5);
       await random.pick(nodes).loseAnswers(2 + random.next() * 15);
     }
   })();
