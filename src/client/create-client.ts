@@ -44,7 +44,7 @@ import type { SubscribeOptions } from '../subscription/subscriber/options.js';
 import { ClientMetrics } from '../telemetry/client-metrics.js';
 import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
 import { correlated } from '../telemetry/log-fields.js';
-import { longStream, type TelemetryOptions } from '../telemetry/stream-span.js';
+import { longStream, type TelemetryOptions } from '../telemetry/options.js';
 import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/grpc/client.js';
 import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';

@@ -15,7 +15,7 @@ import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
 import { correlated } from '../telemetry/log-fields.js';
 import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
-import type { TelemetryOptions } from '../telemetry/stream-span.js';
+import type { TelemetryOptions } from '../telemetry/options.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { checkGrpcServerOptions, type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';

@@ -66,7 +66,7 @@ export function makeInstruments(meter: Meter): Instruments {
   };
 }
 
-let now: { readonly of: object; readonly instruments: Instruments | undefined } | undefined;
+let now: { readonly of: object; readonly instruments: Instruments } | undefined;
 
 /** Undefined while nobody has registered a meter provider. */
 export function instruments(): Instruments | undefined {
@@ -74,7 +74,8 @@ export function instruments(): Instruments | undefined {
   if (provider === undefined) return undefined;
   if (now?.of !== provider) {
     const made = meter();
-    now = { of: provider, instruments: made === undefined ? undefined : makeInstruments(made) };
+    if (made === undefined) return undefined;
+    now = { of: provider, instruments: makeInstruments(made) };
   }
-  return now?.instruments;
+  return now.instruments;
 }

@@ -5,6 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import type { Context, Meter, Tracer } from '@opentelemetry/api';
+import { givenApi } from './given-api.js';
 
 export type OpenTelemetryApi = typeof import('@opentelemetry/api');
 
@@ -28,30 +29,11 @@ export interface Tracing {
   active(): Context | undefined;
 }
 
-let given: OpenTelemetryApi | undefined;
 let loaded: OpenTelemetryApi | false | undefined;
-let tracingNow: { readonly of: object | undefined; readonly tracing: Tracing | undefined } | undefined;
+let tracingNow: { readonly of: object | undefined; readonly tracing: Tracing } | undefined;
 
 function registered(): Registered | undefined {
   return (globalThis as { [registry]?: Registered })[registry];
-}
-
-/**
- * Hands Hawser the program's own `@opentelemetry/api`, for programs that are bundled into one file: there it cannot be found
- * by its name. Elsewhere nobody needs this.
- *
- * @example
- * import * as api from '@opentelemetry/api';
- * useOpenTelemetry(api);
- */
-export function useOpenTelemetry(api: object): void {
-  if (typeof api !== 'object' || api === null || !('trace' in api && 'context' in api && 'metrics' in api)) {
-    throw new TypeError(
-      `useOpenTelemetry takes the module @opentelemetry/api: import * as api from '@opentelemetry/api'`,
-    );
-  }
-  given = api as OpenTelemetryApi;
-  tracingNow = undefined;
 }
 
 /** Undefined while nobody has registered a tracer provider or a propagator. */
@@ -60,7 +42,9 @@ export function tracing(): Tracing | undefined {
   if (now === undefined || (now.trace === undefined && now.propagation === undefined)) return undefined;
   if (tracingNow === undefined || tracingNow.of !== now.trace) {
     const api = load();
-    tracingNow = { of: now.trace, tracing: api === undefined ? undefined : new RegisteredTracing(api) };
+    // Not kept: it may still be handed over.
+    if (api === undefined) return undefined;
+    tracingNow = { of: now.trace, tracing: new RegisteredTracing(api) };
   }
   return tracingNow.tracing;
 }
@@ -93,7 +77,8 @@ export function meter(): Meter | undefined {
 }
 
 function load(): OpenTelemetryApi | undefined {
-  if (given !== undefined) return given;
+  const given = givenApi();
+  if (given !== undefined) return given as OpenTelemetryApi;
   if (loaded === undefined) {
     try {
       loaded = createRequire(import.meta.url)('@opentelemetry/api') as OpenTelemetryApi;

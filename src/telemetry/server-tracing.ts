@@ -13,10 +13,11 @@ import { ofMethod, server } from './client-metrics.js';
 import { attribute, hostAndPort, methodName } from './conventions.js';
 import type { Instruments } from './instruments.js';
 import { type Tracing, tracing } from './open-telemetry.js';
+import { longStream, type TelemetryOptions } from './options.js';
 import { outcomeAttributes, serverOutcome, showOutcome } from './outcome.js';
 import { ServerMetrics } from './server-metrics.js';
 import { receivedContext, SpanTrace } from './span-trace.js';
-import { longStream, StreamSpan, type TelemetryOptions } from './stream-span.js';
+import { StreamSpan } from './stream-span.js';
 import { type Watcher, watch } from './watch.js';
 
 export interface ServerTelemetry {

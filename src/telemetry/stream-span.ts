@@ -4,19 +4,8 @@
  */
 import type { Attributes, SpanKind } from '@opentelemetry/api';
 import type { Clock } from '../call/clock.js';
-import { duration } from '../contract/duration.js';
 import { attribute } from './conventions.js';
 import { SpanTrace } from './span-trace.js';
-
-export interface TelemetryOptions {
-  /** A stream that lasts longer gets its span now and another, linked, at its end; ms or `"30s"`. 10 s by default. */
-  readonly longStream?: number | string;
-}
-
-/** ms. Throws a TypeError or RangeError that names the option. */
-export function longStream(options: TelemetryOptions = {}): number {
-  return duration(options.longStream, 'telemetry.longStream') ?? 10_000;
-}
 
 export interface StreamSpanInit {
   readonly trace: SpanTrace;
