@@ -64,14 +64,15 @@ export class Feed {
 
   push(change: RawChange, after: number): void {
     this.#queue.push({ change, after });
-    this.onReadable?.();
   }
 
-  /** Everything up to the position is in what was pushed. */
+  /** Everything up to the position is in what was pushed: it may be taken now. */
   advance(epoch: Epoch, seq: number): void {
     const last = this.waiting > 0 ? this.#queue[this.#queue.length - 1] : undefined;
-    if (last !== undefined) last.after = seq;
-    else if (this.#snapshot === undefined) this.#cursor = { epoch, seq };
+    if (last !== undefined) {
+      last.after = seq;
+      this.onReadable?.();
+    } else if (this.#snapshot === undefined) this.#cursor = { epoch, seq };
   }
 
   /**

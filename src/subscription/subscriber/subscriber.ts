@@ -313,7 +313,6 @@ export class Subscriber {
     const replica = this.#stage?.replica ?? this.#replica;
     if (this.#keyed) replica.forget(to);
     if (this.#keyed && this.#tooLarge(replica)) return this.fail(tooLarge(this.#spec));
-    if (this.#stage === undefined) this.feed.advance(chain.epoch, to);
     this.#trace?.({
       type: 'applied',
       epoch: chain.epoch,
@@ -322,6 +321,7 @@ export class Subscriber {
       updates,
       staged: this.#stage !== undefined,
     });
+    if (this.#stage === undefined) this.feed.advance(chain.epoch, to);
     if (free > 0) this.#taken(free, freeBytes);
     return this.#settle();
   }
