@@ -9,7 +9,7 @@ import type { Clock } from '../call/clock.js';
 import { currentCall } from '../call/current.js';
 import { Deadline } from '../call/deadline.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { RpcError } from '../call/rpc-error.js';
+import { type Disposition, RpcError } from '../call/rpc-error.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ClientEventHub } from './client-events.js';
@@ -71,10 +71,7 @@ function leftForCallee(shortest: ShortestAnswer): number | undefined {
 /** Server, stage `deadline`. `maxTimeout` is the server's own, ms. */
 export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout?: number): Interceptor {
   return (method, next) => {
-    const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
-    const longest = streams
-      ? Number.POSITIVE_INFINITY
-      : (maxTimeout ?? method.policy.maxTimeout ?? method.service.policy.maxTimeout ?? defaultMaxTimeout);
+    const longest = longestTimeout(method, maxTimeout);
     return (call) => {
       const asked = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
       if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
@@ -88,6 +85,12 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
       });
     };
   };
+}
+
+/** ms that a server grants a call of a method; `maxTimeout` is the server's own. */
+export function longestTimeout({ kind, policy, service }: MethodType, maxTimeout: number | undefined): number {
+  if (streamsRequest(kind) || streamsResponse(kind)) return Number.POSITIVE_INFINITY;
+  return maxTimeout ?? policy.maxTimeout ?? service.policy.maxTimeout ?? defaultMaxTimeout;
 }
 
 /**
@@ -126,7 +129,7 @@ function arm(call: Call, ms: number, clock: Clock, error: () => RpcError): void 
   call.onFinish(clock.setTimer(() => call.abort(error()), ms));
 }
 
-function exceeded(method: MethodType, ms: number, disposition: 'not-executed' | 'executed' | 'unknown'): RpcError {
+export function exceeded(method: MethodType, ms: number, disposition: Disposition): RpcError {
   const had = ms > 0 ? `had ${Math.round(ms * 100) / 100} ms` : 'had no time left when it began';
   return new RpcError('DEADLINE_EXCEEDED', `${method.path} ${had}`, { disposition });
 }

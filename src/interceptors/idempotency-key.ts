@@ -3,7 +3,7 @@
  * still knows that it is too old to be new, and never runs it again; of any other key the promise ends when its record is
  * deleted. Rules: RFC 9562; IETF draft-ietf-httpapi-idempotency-key-header (the value may be a quoted SF-string).
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { type Clock, systemClock } from '../call/clock.js';
 import type { MethodType } from '../contract/method.js';
 
@@ -55,6 +55,8 @@ export function keyPropertyOf(method: MethodType): string | undefined {
 interface Sequence {
   ms: number;
   count: number;
+  /** The key up to its count. */
+  prefix: string;
 }
 
 const sequences = new WeakMap<Clock, Sequence>();
@@ -67,20 +69,39 @@ const mostBehind = 1_000;
  */
 export function newIdempotencyKey(clock: Clock = systemClock): string {
   const wall = Math.floor(clock.wallTime());
-  const random = randomUUID();
+  const random = randomHex();
   let last = sequences.get(clock);
-  if (last === undefined || wall > last.ms || wall < last.ms - mostBehind) {
-    last ??= { ms: 0, count: 0 };
+  if (last === undefined) {
+    last = { ms: 0, count: 0, prefix: '' };
     sequences.set(clock, last);
-    last.ms = wall;
-    last.count = Number.parseInt(random.slice(0, 3), 16) & 0x7ff;
-  } else if (last.count < 0xfff) last.count += 1;
-  else {
-    last.ms += 1;
-    last.count = 0;
   }
-  const time = last.ms.toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${last.count.toString(16).padStart(3, '0')}${random.slice(18)}`;
+  if (wall > last.ms || wall < last.ms - mostBehind) begin(last, wall, Number.parseInt(random.slice(0, 3), 16) & 0x7ff);
+  else if (last.count < 0xfff) last.count += 1;
+  else begin(last, last.ms + 1, 0);
+  const count = (0x1000 + last.count).toString(16).slice(1);
+  const variant = '89ab'[Number.parseInt(random[3] as string, 16) & 3];
+  return `${last.prefix}${count}-${variant}${random.slice(4, 7)}-${random.slice(7, 19)}`;
+}
+
+function begin(sequence: Sequence, ms: number, count: number): void {
+  const time = ms.toString(16).padStart(12, '0');
+  sequence.ms = ms;
+  sequence.count = count;
+  sequence.prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
+
+/** To ask the system for each key costs more than all the rest. */
+const pool = Buffer.alloc(4_000);
+let used = pool.length;
+
+/** 20 digits that nobody can guess. */
+function randomHex(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 10;
+  return pool.toString('hex', used - 10, used);
 }
 
 /** Names of steps that do not begin with a UUID are below this one. */

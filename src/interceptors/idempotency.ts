@@ -12,7 +12,8 @@ import { RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
-import { discard, serverDeadline, unwanted } from './deadline.js';
+import { discard, longestTimeout, unwanted } from './deadline.js';
+import { ExecutionDeadlines } from './execution-deadlines.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
 import { keyHeader, keyPropertyOf, keyTime, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
 import { type IdempotencyStore, recordName, type StoredRecord } from './idempotency-store.js';
@@ -41,7 +42,13 @@ export function serverIdempotency(context: IdempotencyContext): Interceptor {
   return (method, next) => {
     if (!isKeyed(method)) return next;
     const stage = new KeyedStage(method, next, context);
-    return (call) => stage.handle(call);
+    return (call) => {
+      try {
+        return stage.handle(call);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
   };
 }
 
@@ -59,7 +66,7 @@ class KeyedStage {
   readonly #storeName: string;
 
   constructor(method: MethodType, next: Handler, context: IdempotencyContext) {
-    const { store, clock, events, maxTimeout } = context;
+    const { store, clock, maxTimeout } = context;
     this.#method = method;
     this.#next = next;
     this.#context = context;
@@ -69,11 +76,13 @@ class KeyedStage {
     this.#execution = {
       ...context,
       known: knownKeysOf<KeyedExecution>(store),
-      run: serverDeadline(clock, events, maxTimeout)(method, next),
+      next,
+      deadlines: new ExecutionDeadlines(longestTimeout(method, maxTimeout), clock),
     };
   }
 
-  async handle(call: Call): Promise<unknown> {
+  /** No async function: each promise counts here. Throws what it refuses. */
+  handle(call: Call): Promise<unknown> {
     this.#context.onCall();
     this.#refuseNested(call);
     const key = this.#keyOf(call);
@@ -89,19 +98,18 @@ class KeyedStage {
     const name = recordName(id);
     const { known } = this.#execution;
     const kept = known.find(name, now);
-    if (kept !== undefined) return this.#replay(call, kept, fingerprint, 'replayed');
+    if (kept !== undefined) return Promise.resolve(this.#replay(call, kept, fingerprint, 'replayed'));
 
     const running = known.running(name);
     if (running !== undefined) {
       if (running.idl !== this.#method.service.idl) throw otherIdl(call, running.idl);
       if (!sameRequest(running.fingerprint, fingerprint)) throw this.#mismatch(call);
-      const { record } = await running.attach(call);
-      return this.#replay(call, record, fingerprint, 'attached');
+      return running.attach(call, ({ record }) => this.#replay(call, record, fingerprint, 'attached'));
     }
     const expiresAt = (made ?? now) + store.retention + skew;
     const record = { id, fingerprint, trace: traceOf(call), expiresAt };
-    const answer = await new KeyedExecution(this.#execution, record, name, call).begin();
-    return this.#answer(call, answer, fingerprint);
+    const execution = new KeyedExecution(this.#execution, record, name, call);
+    return execution.begin((answer) => this.#answer(call, answer, fingerprint));
   }
 
   /** The answer for the call that asked first: of its own execution, or one that is recorded. */

@@ -13,6 +13,7 @@ import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { discard, unwanted } from './deadline.js';
+import type { ExecutionDeadlines } from './execution-deadlines.js';
 import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import type { KnownKeys } from './known-keys.js';
 import type { ServerEventHub } from './server-events.js';
@@ -25,8 +26,10 @@ export interface ExecutionContext {
   readonly known: KnownKeys<KeyedExecution>;
   /** Executions whose handler runs. */
   readonly running: Set<Call>;
-  /** Through to the handler, bounded by the method's longest time. */
-  readonly run: Handler;
+  /** The time that each has: the method's longest. */
+  readonly deadlines: ExecutionDeadlines;
+  /** Through to the handler. */
+  readonly next: Handler;
 }
 
 /** The answer of a key. `ran` of the call whose handler made it just now, and nobody else. */
@@ -44,14 +47,19 @@ export interface Ran {
   readonly outcome: StoredOutcome;
 }
 
+interface Thrown {
+  readonly error: unknown;
+}
+
 interface Waiter {
   readonly call: Call;
   /** The call that began the execution, as long as it does. */
   readonly first: boolean;
-  readonly resolve: (answer: Answer) => void;
+  /** Makes its response out of the answer; may throw. */
+  readonly take: (answer: Answer) => unknown;
+  readonly resolve: (response: unknown) => void;
   readonly reject: (error: unknown) => void;
   cancelLimit: (() => void) | undefined;
-  stopListening: (() => void) | undefined;
 }
 
 /** ms that a call waits for the execution of another one. */
@@ -70,8 +78,7 @@ export class KeyedExecution {
   readonly #record: NewRecord;
   readonly #name: string;
   readonly #origin: Call;
-  readonly #waiters = new Set<Waiter>();
-  #cancelPoll: (() => void) | undefined;
+  #waiters: Waiter[] = [];
   #pause: number = polls.first;
   /** What the work, or the last look before the commit, failed with: then the store has rolled back. */
   #failure: { readonly error: unknown } | undefined;
@@ -88,56 +95,46 @@ export class KeyedExecution {
     this.idl = origin.method.service.idl;
   }
 
-  /** Begins, and resolves to the answer for the call that asked first. */
-  begin(): Promise<Answer> {
+  /** Begins, and resolves to what the call that asked first makes of the answer. */
+  begin(take: (answer: Answer) => unknown): Promise<unknown> {
     this.#context.known.begin(this.#name, this);
-    const answer = this.#wait(this.#origin, true);
+    const response = this.#wait(this.#origin, true, take);
     this.#ask();
-    return answer;
+    return response;
   }
 
-  /** The answer for another call with the same key; rejects with ABORTED when it does not come in time. */
-  attach(call: Call): Promise<Answer> {
-    return this.#wait(call, false);
+  /** The same for another call with the same key; rejects with ABORTED when there is no answer in time. */
+  attach(call: Call, take: (answer: Answer) => unknown): Promise<unknown> {
+    return this.#wait(call, false, take);
   }
 
-  #wait(call: Call, first: boolean): Promise<Answer> {
+  /** A call that nobody waits for any more has been answered further out: it is not listened for here. */
+  #wait(call: Call, first: boolean, take: (answer: Answer) => unknown): Promise<unknown> {
     // Its handler does not run for this call, and yet its effect may come.
     call.verdict = 'unknown';
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { call, first, resolve, reject, cancelLimit: undefined, stopListening: undefined };
-      this.#waiters.add(waiter);
+      const waiter: Waiter = { call, first, take, resolve, reject, cancelLimit: undefined };
+      this.#waiters.push(waiter);
       if (!first) this.#limit(waiter);
-      const stop = call.onAbort((reason) => this.#leave(waiter, reason));
-      waiter.stopListening = stop;
     });
+  }
+
+  get #awaited(): boolean {
+    return this.#waiters.some(({ call }) => call.aborted === undefined && !call.finished);
   }
 
   /** From now on the waiter's time is that of one who waits for somebody else. */
   #limit(waiter: Waiter): void {
     if (waiter.cancelLimit !== undefined) return;
-    const left = waiter.call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+    const { call } = waiter;
+    const left = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
     const ms = Math.max(0, Math.min(longestWait, left - Math.min(mostReserve, left / 10)));
     waiter.cancelLimit = this.#context.clock.setTimer(() => {
-      this.#tell(waiter.call, 'in-progress');
-      this.#leave(waiter, inProgress(waiter.call));
+      this.#waiters = this.#waiters.filter((one) => one !== waiter);
+      this.#tell(call, 'in-progress');
+      waiter.reject(inProgress(call));
     }, ms);
-  }
-
-  #leave(waiter: Waiter, reason: RpcError): void {
-    if (!this.#forget(waiter)) return;
-    waiter.reject(reason);
-    if (this.#waiters.size > 0 || this.#cancelPoll === undefined) return;
-    // Nobody waits for what another process does.
-    this.#cancelPoll();
-    this.#context.known.end(this.#name);
-  }
-
-  #forget(waiter: Waiter): boolean {
-    if (!this.#waiters.delete(waiter)) return false;
-    waiter.cancelLimit?.();
-    waiter.stopListening?.();
-    return true;
+    call.onFinish(waiter.cancelLimit);
   }
 
   #ask(): void {
@@ -160,48 +157,65 @@ export class KeyedExecution {
 
   /** Another process executes the key. It may be rolled back there, and then it is ours to execute. */
   #pollLater(): void {
-    const { clock, known } = this.#context;
     for (const waiter of this.#waiters) this.#limit(waiter);
-    if (this.#waiters.size === 0) {
-      known.end(this.#name);
-      return;
-    }
-    this.#cancelPoll = clock.setTimer(() => {
-      this.#cancelPoll = undefined;
-      this.#ask();
+    this.#context.clock.setTimer(() => {
+      // Nobody waits for what another process does.
+      if (this.#awaited) this.#ask();
+      else this.#context.known.end(this.#name);
     }, this.#pause);
     this.#pause = Math.min(this.#pause * 2, polls.longest);
   }
 
-  // The work, inside the store's transaction
+  // The work, inside the store's transaction. Few promises: with AsyncLocalStorage each costs a microsecond.
 
-  async #work(tx: unknown): Promise<StoredOutcome> {
-    const { events, running, run, store } = this.#context;
-    if (this.#waiters.size === 0) {
-      throw this.#failed(discard(this.#origin, 'queue', unwanted(this.#origin) ?? nobodyWaits(), events));
+  #work(tx: unknown): Promise<StoredOutcome> {
+    const { events, running, deadlines, next, store } = this.#context;
+    const origin = this.#origin;
+    if (!this.#awaited) {
+      return Promise.reject(this.#failed(discard(origin, 'queue', unwanted(origin) ?? nobodyWaits(), events)));
     }
-    const call = executionOf(this.#origin, tx, nameOf(store));
+    const call = executionOf(origin, tx, nameOf(store));
     this.#call = call;
     running.add(call);
-    const { method } = call;
-    try {
-      const response = await runInCall(call, () => run(call));
-      const bytes = method.response.encode(response, call.encoding);
-      return this.#done(call, response, undefined, { kind: 'response', type: '', encoding: call.encoding, bytes });
-    } catch (error) {
-      const declaration = declarationOf(method, error);
-      if (declaration === undefined) throw this.#failed(error);
+    deadlines.begin(call);
+    return new Promise((resolve, reject) => {
+      const end = (response: unknown, thrown: Thrown | undefined): void => {
+        if (call.finished) return; // it was given up before
+        let outcome: StoredOutcome;
+        try {
+          outcome = this.#outcome(call, response, thrown);
+        } catch (error) {
+          reject(this.#failed(error));
+          return;
+        } finally {
+          running.delete(call);
+          call.finish();
+          deadlines.ended();
+        }
+        resolve(outcome);
+      };
+      const fail = (error: unknown): void => end(undefined, { error });
+      call.onAbort(fail);
       try {
-        const { typeName, codec } = declaration.type;
-        const bytes = codec.encode(error as Error, call.encoding);
-        return this.#done(call, undefined, error, { kind: 'declared', type: typeName, encoding: call.encoding, bytes });
-      } catch (unfit) {
-        throw this.#failed(unfit);
+        runInCall(call, () => next(call)).then((response) => end(response, undefined), fail);
+      } catch (error) {
+        fail(error); // an interceptor of the user's that is no async function
       }
-    } finally {
-      running.delete(call);
-      call.finish();
+    });
+  }
+
+  /** What is to be recorded. Throws what the handler threw when the IDL does not declare it. */
+  #outcome(call: Call, response: unknown, thrown: Thrown | undefined): StoredOutcome {
+    const { method, encoding } = call;
+    if (thrown === undefined) {
+      const bytes = method.response.encode(response, encoding);
+      return this.#done(call, response, undefined, { kind: 'response', type: '', encoding, bytes });
     }
+    const { error } = thrown;
+    const type = declarationOf(method, error)?.type;
+    if (type === undefined) throw error;
+    const bytes = type.codec.encode(error as Error, encoding);
+    return this.#done(call, undefined, error, { kind: 'declared', type: type.typeName, encoding, bytes });
   }
 
   #done(call: Call, response: unknown, error: unknown, outcome: StoredOutcome): StoredOutcome {
@@ -240,31 +254,41 @@ export class KeyedExecution {
     known.end(this.#name);
     known.keep(this.#name, answer.record, this.#record.expiresAt);
     if (answer.ran !== undefined) this.#tell(this.#origin, 'new');
-    for (const waiter of this.#waiters) {
-      this.#forget(waiter);
-      waiter.call.verdict = 'executed';
-      waiter.resolve(waiter.first ? answer : { record: answer.record, ran: undefined });
+    for (const { call, first, take, cancelLimit, resolve, reject } of this.#waiters) {
+      cancelLimit?.();
+      call.verdict = 'executed';
+      try {
+        resolve(take(first ? answer : { record: answer.record, ran: undefined }));
+      } catch (error) {
+        reject(error);
+      }
     }
   }
 
   #fail(error: unknown): void {
+    if (this.#call === undefined && error === this.#failure?.error && this.#awaited) {
+      // Who came while the store rolled back what nobody waited for does not get the reason why nobody did.
+      this.#failure = undefined;
+      this.#ask();
+      return;
+    }
     const { known, logger } = this.#context;
     known.end(this.#name);
     // The store may have given up on a handler that still runs.
     this.#call?.abort(isRpcError(error) ? error : nobodyWaits());
     const verdict = this.#verdictOn(error);
     this.#tell(this.#origin, 'failed');
-    if (this.#waiters.size === 0 && error === this.#failure?.error && this.#call !== undefined) {
+    if (!this.#awaited && error === this.#failure?.error && this.#call !== undefined) {
       const { method, correlationId } = this.#origin;
       logger.error(
         { err: error, method: method.path, correlationId },
         'a handler failed when nobody waited for it any more',
       );
     }
-    for (const waiter of this.#waiters) {
-      this.#forget(waiter);
-      waiter.call.verdict = verdict;
-      waiter.reject(error);
+    for (const { call, cancelLimit, reject } of this.#waiters) {
+      cancelLimit?.();
+      call.verdict = verdict;
+      reject(error);
     }
   }
 
@@ -304,7 +328,7 @@ function executionOf(origin: Call, tx: unknown, store: string): Call {
     side: 'server',
     encoding: origin.encoding,
     request: origin.request,
-    headers: () => origin.headers,
+    headers: origin.headers,
     peer: () => origin.peer,
     local: () => origin.local ?? '',
     outer: origin,

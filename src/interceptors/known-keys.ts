@@ -15,10 +15,11 @@ interface Kept {
   readonly expiresAt: number;
 }
 
+/** Two generations: when the young is half of what may be kept, it becomes the old, and the old goes. Nothing is ever searched. */
 export class KnownKeys<Running> {
   readonly #running = new Map<string, Running>();
-  /** In the order of their last use. */
-  readonly #kept = new Map<string, Kept>();
+  #young = new Map<string, Kept>();
+  #old = new Map<string, Kept>();
   #bytes = 0;
 
   running(name: string): Running | undefined {
@@ -35,39 +36,20 @@ export class KnownKeys<Running> {
 
   /** The answer of a key, unless `now` (wall time) is past its record's end. */
   find(name: string, now: number): StoredRecord | undefined {
-    const kept = this.#kept.get(name);
-    if (kept === undefined) return undefined;
-    this.#drop(name, kept);
-    if (now >= kept.expiresAt) return undefined;
-    this.#add(name, kept);
-    return kept.record;
+    const kept = this.#young.get(name) ?? this.#old.get(name);
+    return kept === undefined || now >= kept.expiresAt ? undefined : kept.record;
   }
 
   keep(name: string, record: StoredRecord, expiresAt: number): void {
-    const known = this.#kept.get(name);
-    if (known !== undefined) this.#drop(name, known);
-    const kept = { record, expiresAt };
-    if (sizeOf(kept) > mostBytes / 16) return;
-    this.#add(name, kept);
-    for (const [oldest, one] of this.#kept) {
-      if (this.#kept.size <= mostKept && this.#bytes <= mostBytes) break;
-      this.#drop(oldest, one);
-    }
+    const size = record.outcome.bytes.byteLength + record.fingerprint.byteLength + overhead;
+    if (size > mostBytes / 16) return;
+    this.#young.set(name, { record, expiresAt });
+    this.#bytes += size;
+    if (this.#young.size < mostKept / 2 && this.#bytes < mostBytes / 2) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#bytes = 0;
   }
-
-  #add(name: string, kept: Kept): void {
-    this.#kept.set(name, kept);
-    this.#bytes += sizeOf(kept);
-  }
-
-  #drop(name: string, kept: Kept): void {
-    this.#kept.delete(name);
-    this.#bytes -= sizeOf(kept);
-  }
-}
-
-function sizeOf({ record }: Kept): number {
-  return record.outcome.bytes.byteLength + record.fingerprint.byteLength + overhead;
 }
 
 const ofStores = new WeakMap<IdempotencyStore, KnownKeys<unknown>>();
