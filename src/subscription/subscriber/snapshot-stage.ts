@@ -14,6 +14,8 @@ export class SnapshotStage {
   readonly at: number;
   /** From this position on what is held is a state of the topic; Infinity before the end has come. */
   consistentAt = Number.POSITIVE_INFINITY;
+  /** Nothing was lost since `at`. */
+  whole = true;
   readonly #checksum = new SeqChecksum();
   #chunks = 0;
   #count = 0;

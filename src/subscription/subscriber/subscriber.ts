@@ -349,7 +349,8 @@ export class Subscriber {
     }
     chain.seq = to;
     if (to > this.#head) this.#head = to;
-    this.#whole = false;
+    if (this.#stage === undefined) this.#whole = false;
+    else this.#stage.whole = false;
     this.accounting.gap(to - from);
     if (this.#stage === undefined) this.feed.advance(chain.epoch, to);
     this.#trace?.({ type: 'gap', from, to });
@@ -580,7 +581,7 @@ export class Subscriber {
     this.#position = chain;
     this.#trace?.({ type: 'published', position: { ...chain }, replica: stage.replica });
     this.#origin ??= { ...chain };
-    this.#whole = true;
+    this.#whole = stage.whole;
     this.#top = 0;
     for (const [, { seq }] of stage.replica.entries()) if (seq > this.#top) this.#top = seq;
     if (!this.#spec.changes) return;

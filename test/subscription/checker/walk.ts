@@ -24,6 +24,8 @@ export class SubscriberWalk {
   #base = 0;
   #announced = true;
   #bookmark = -1;
+  /** A gap came since the snapshot was staged. */
+  #lossy = false;
   #granted = 0;
   #received = 0;
   #represented = 0;
@@ -77,6 +79,7 @@ export class SubscriberWalk {
         return;
       case 'staged':
         this.#chain = { epoch: note.epoch, seq: note.at };
+        this.#lossy = false;
         return;
       case 'entries':
         this.#receive(note.count);
@@ -213,6 +216,7 @@ export class SubscriberWalk {
     this.#held = { epoch, seq };
     this.#expected = [];
     this.#joined ??= this.#log(epoch).head;
+    if (this.#lossy) return;
     // Nothing that the log holds up to here may be missing, unless what came later accounts for it.
     const shown = new Map(replica.map((entry) => [entry[0], entry]));
     for (const [key, entry] of this.#log(epoch).fold(0, seq, this.#wants)) {
@@ -232,6 +236,7 @@ export class SubscriberWalk {
     if (chain === undefined) return;
     if (to < from) this.#bad('INV1', `a gap goes from ${from} to ${to}`);
     this.#gapped += to - from;
+    this.#lossy = true;
     chain.seq = to;
     this.#held = { epoch: chain.epoch, seq: to };
   }

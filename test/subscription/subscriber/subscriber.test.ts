@@ -322,3 +322,13 @@ describe('a replica that grows beyond its bounds', () => {
     expect(subscriber.error?.message).toMatch(/larger than this subscription holds: 3 keys/);
   });
 });
+
+it('a gap between a snapshot and what makes it consistent is not forgotten when it is shown', () => {
+  const server = new ScriptedServer();
+  const { subscriber, told } = server.subscribe({ accept: ['REPLAY', 'GAP'] });
+  server.welcome();
+  server.accept(Outcome.FRESH, 5);
+  server.snapshot(5, 8, [update(3, 'a')], checksumOf(3));
+  server.say({ $case: 'gap', value: { sub: server.sub, ref: 101, from: 5, to: 9, reason: 2 } });
+  expect([subscriber.state, told, subscriber.consistent]).toEqual(['Live', ['gap', 'ready'], false]);
+});
