@@ -45,7 +45,7 @@ export function provesRollback(error: unknown): boolean {
 /** UNAVAILABLE, reason STORE_UNAVAILABLE or STORE_CONFLICT. An RpcError stays as it is. */
 export function unavailable(error: unknown, disposition: Disposition): RpcError {
   if (isRpcError(error)) return error;
-  const what = error instanceof Error && error.message !== '' ? error.message : nameOf(error);
+  const what = described(error);
   const outcome =
     disposition === 'not-executed'
       ? 'nothing of this call was committed, so it may be repeated'
@@ -57,9 +57,13 @@ export function unavailable(error: unknown, disposition: Disposition): RpcError 
   });
 }
 
-/** Node's error of a connection that failed on every address has an empty message, and a code. */
-function nameOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code ?? error);
+/** Without what is nobody else's matter: Node's errors tell the address of the database, and a refused login its user. */
+function described(error: unknown): string {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  const ofServer = sqlStateOf(error);
+  if (ofServer?.startsWith('28')) return `the login was refused, ${ofServer}`;
+  if (ofServer === undefined && typeof code === 'string') return code;
+  return typeof message === 'string' && message !== '' ? message : String(error);
 }
 
 /** UNAVAILABLE: nothing was tried, for a reason that has a name and a way out. */

@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from '../../call/clock.js';
 import { milliseconds } from '../../contract/duration.js';
+import { knownOptions } from '../../contract/option-names.js';
 import {
   type Execution,
   type IdempotencyStore,
@@ -50,6 +51,16 @@ export interface PostgresStoreOptions {
   readonly clock?: Clock;
 }
 
+const checkNames = knownOptions<PostgresStoreOptions>({
+  retention: true,
+  schema: true,
+  isolation: true,
+  acquireTimeout: true,
+  statementTimeout: true,
+  idleTimeout: true,
+  clock: true,
+});
+
 /**
  * The pool stays the user's: `close` waits for what runs and leaves it open. Throws a TypeError or RangeError for an option
  * that cannot be meant.
@@ -88,6 +99,7 @@ class PostgresStore<Client extends PgClient> implements IdempotencyStore<Client>
         'postgresStore takes a pool of the package pg: new Pool({ connectionString }); npm install pg',
       );
     }
+    checkNames(options, 'postgresStore');
     const { isolation = 'read committed', clock = systemClock } = options;
     if (!isolationLevels.includes(isolation)) {
       throw new TypeError(`isolation is ${JSON.stringify(isolation)}; it is ${isolationLevels.join(', ')}`);

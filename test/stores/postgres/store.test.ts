@@ -244,6 +244,7 @@ describe('postgresStore', () => {
     [{ schema: 'My Schema' }, 'schema is "My Schema"; it is 1 to 48 lower-case letters'],
     [{ schema: 'pg_x' }, 'does not begin with a digit or pg_'],
     [{ isolation: 'chaos' }, 'isolation is "chaos"; it is read committed, repeatable read, serializable'],
+    [{ retentoin: '1h' }, 'retentoin'],
     [{ acquireTimeout: 0 }, 'acquireTimeout is 0 ms; it is 1 to 60000 ms'],
     [{ statementTimeout: '2h' }, 'statementTimeout is 7200000 ms; it is 1 to 3600000 ms'],
     [{ idleTimeout: 'soon' }, 'idleTimeout is "soon"; write a number of milliseconds'],
