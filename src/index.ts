@@ -37,13 +37,17 @@ export type {
   BreakerEvent,
   ClientDiscardedEvent,
   ClientEvents,
+  DeprecatedEvent,
   FallbackEvent,
   GiveUpEvent,
   HedgeEvent,
   RetryEvent,
 } from './interceptors/client-events.js';
+export type { Negotiated } from './interceptors/client-negotiation.js';
+export type { VersionOptions } from './interceptors/contract-range.js';
 export type { HedgeOptions, MethodOptions, RetryOptions } from './interceptors/effective-policy.js';
 export type { Fallback, FallbackKind, Fallbacks, StaleOptions } from './interceptors/fallback.js';
+export type { FeatureOptions, ServerFeatureOptions } from './interceptors/features.js';
 export { childKey, newIdempotencyKey } from './interceptors/idempotency-key.js';
 export type {
   Execution,
@@ -68,6 +72,7 @@ export type {
 } from './interceptors/server-events.js';
 export type { ThrottleOptions } from './interceptors/throttle.js';
 export {
+  type CloseOptions,
   createServer,
   type ListenAddress,
   type ListenOptions,
@@ -82,8 +87,8 @@ export { type MemoryStore, type MemoryStoreOptions, type MemoryTransaction, memo
 export type { Epoch, Position } from './subscription/position.js';
 export type { PublishExpectation, PublishOptions } from './subscription/publish-terms.js';
 export type { TopicStore, TopicStores } from './subscription/topic-store.js';
-export { correlation, type LogFields, logFields } from './telemetry/log-fields.js';
 export { useOpenTelemetry } from './telemetry/given-api.js';
+export { correlation, type LogFields, logFields } from './telemetry/log-fields.js';
 export type { TelemetryOptions } from './telemetry/options.js';
 export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
 export type { ClientTls, ServerTls } from './transports/tls.js';

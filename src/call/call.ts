@@ -73,6 +73,27 @@ export interface Permit {
   release(call: Call): void;
 }
 
+/** What a caller has said of the contract that it was built with (server). */
+export interface CallerContract {
+  /** `1.4.0` */
+  readonly version: string;
+  /** What both ends understand and use. */
+  readonly features: readonly string[];
+}
+
+/** Received headers, as the wire has them or as a map: for a look at one without a map being made of all. */
+export type RawHeaders = HeaderMap | { get(name: string): readonly unknown[] };
+
+export function rawValues(headers: RawHeaders, name: string): readonly unknown[] {
+  return headers instanceof HeaderMap ? headers.getAll(name) : headers.get(name);
+}
+
+/** Looks at the headers of every response; one object for many calls (client). */
+export interface ResponseWatch {
+  /** `ended`: these are the trailers of an answer that had no headers. */
+  received(headers: RawHeaders, call: Call, ended: boolean): void;
+}
+
 /** Why an attempt was begun. */
 export type AttemptKind = 'first' | 'retry' | 'hedge';
 
@@ -109,6 +130,10 @@ export class Call {
   trace: CallTrace | undefined;
   /** ms that the call waited to be let in, if it did (server). */
   queued: number | undefined;
+  /** What is known of the caller's contract; undefined for one without Hawser (server). */
+  caller: CallerContract | undefined;
+  /** Who looks at what comes back (client). */
+  watch: ResponseWatch | undefined;
   /** Whether the handler was started (server). */
   handlerStarted = false;
   /** What is known better than by `handlerStarted`: work was rolled back, or goes on elsewhere (server, KEYED methods). */
@@ -160,6 +185,8 @@ export class Call {
     this.attemptKind = undefined;
     this.trace = undefined;
     this.queued = undefined;
+    this.caller = undefined;
+    this.watch = undefined;
     this.idempotencyKey = undefined;
     this.#headers = init.headers;
     this.#local = init.local;
@@ -232,6 +259,19 @@ export class Call {
     this.#principal = principal;
   }
 
+  /** The version of the contract that the caller was built with, `1.4.0`; undefined when it does not say (server). */
+  get peerVersion(): string | undefined {
+    return this.caller?.version;
+  }
+
+  /**
+   * Whether a feature of the IDL may be used towards the caller: both ends understand it, and it is active at both. Of a
+   * caller without Hawser, and of a name that the IDL does not have: no (server).
+   */
+  has(feature: string): boolean {
+    return this.caller?.features.includes(feature) === true;
+  }
+
   /** Sent before the first message of the response (server); received (client). */
   get responseHeaders(): HeaderMap {
     if (typeof this.#responseHeaders === 'function') this.#responseHeaders = this.#responseHeaders();
@@ -273,10 +313,11 @@ export class Call {
   }
 
   /** For transports (client): the response's headers have come; as a function, read when someone looks. */
-  receiveHeaders(headers: HeaderMap | (() => HeaderMap)): void {
+  receiveHeaders(headers: HeaderMap | (() => HeaderMap), raw?: RawHeaders): void {
     if (this.#headersReceived) return;
     this.#headersReceived = true;
     this.#responseHeaders = headers;
+    this.watch?.received(raw ?? this.responseHeaders, this, false);
     const listeners = this.#onResponseHeaders;
     this.#onResponseHeaders = undefined;
     if (listeners !== undefined) tell(listeners, this.responseHeaders);
@@ -284,8 +325,9 @@ export class Call {
   }
 
   /** For transports (client): the call's trailers have come; as a function, read when someone looks. */
-  receiveTrailers(trailers: HeaderMap | (() => HeaderMap)): void {
+  receiveTrailers(trailers: HeaderMap | (() => HeaderMap), raw?: RawHeaders): void {
     this.#responseTrailers = trailers;
+    if (!this.#headersReceived) this.watch?.received(raw ?? this.responseTrailers, this, true);
     this.#heir?.receiveTrailers(trailers);
   }
 

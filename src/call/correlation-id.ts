@@ -29,16 +29,21 @@ function single(headers: HeaderMap, name: string): string | undefined {
   return values.length === 1 && typeof value === 'string' && legal.test(value) ? value : undefined;
 }
 
+/** Headers of every answer that the runtime writes by itself, each of them for one call. */
+export const answerHeaders = [correlationHeader, 'hawser-hello', 'deprecation', 'sunset'] as const;
+
 /**
  * For transports, before they answer with a failure: whether headers go first. A failure without headers may be tried again
- * by any gRPC client (gRFC A6), so the correlation id alone is no reason for them, and goes with the trailers.
+ * by any gRPC client (gRFC A6), so what the runtime says with every answer is no reason for them, and goes with the trailers.
  */
 export function headersComeFirst(call: Call): boolean {
   if (!call.hasResponseHeaders) return false;
-  const { responseHeaders } = call;
-  const id = responseHeaders.get(correlationHeader);
-  if (id === undefined || responseHeaders.size > 1) return true;
-  responseHeaders.delete(correlationHeader);
-  call.responseTrailers.set(correlationHeader, id);
+  const { responseHeaders, responseTrailers } = call;
+  const own = answerHeaders.filter((name) => responseHeaders.has(name));
+  if (responseHeaders.size > own.length) return true;
+  for (const name of own) {
+    responseTrailers.set(name, responseHeaders.get(name) as string);
+    responseHeaders.delete(name);
+  }
   return false;
 }

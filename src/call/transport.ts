@@ -39,9 +39,13 @@ export interface Refusal {
   readonly pushback: string;
 }
 
-/** What can be read of a request before there is a call. */
-export interface RequestHeaders {
+/** What can be read of a request before there is a call; nothing is looked up that is not asked for. */
+export interface IncomingRequest {
+  /** The values of a header. */
   getAll(name: string): readonly unknown[];
+  readonly peer: Peer;
+  /** ms; undefined where the caller sets no deadline that can be read. */
+  readonly timeout: number | undefined;
 }
 
 /** A method as a server offers it. */
@@ -56,7 +60,7 @@ export interface Route {
    * Asked before anything is made of a unary request: why there is no room for it now. Saves nothing but time: `handle` would
    * refuse the call too.
    */
-  readonly refuse?: (headers: RequestHeaders | undefined, peer: () => Peer) => Refusal | undefined;
+  readonly refuse?: (request: IncomingRequest) => Refusal | undefined;
 }
 
 /** What a listener serves from. */

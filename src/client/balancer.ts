@@ -28,6 +28,8 @@ export interface BalancerInit {
   readonly events: ClientEventHub;
   /** Undefined: no breakers. */
   readonly breaker: BreakerTerms | undefined;
+  /** Stands around the transport of each address. */
+  readonly around?: (transport: ClientTransport, address: string) => ClientTransport;
 }
 
 /** ms; calls on their way to an address that is no longer one may end within this. */
@@ -218,7 +220,7 @@ export class Balancer implements ClientTransport {
               events.emit('breaker', { address, from: from.kind, to: to.kind, reason, ...openFor });
             },
           });
-    return new Endpoint(transport, address, breaker, clock);
+    return new Endpoint(this.#init.around?.(transport, address) ?? transport, address, breaker, clock);
   }
 
   /** When most addresses fail, leaving them out would only move their load to the rest: breakers then stay closed. */

@@ -24,9 +24,12 @@ import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
 import { type BudgetOptions, RetryBudget } from '../interceptors/budget.js';
 import { type ClientEvents, clientEventNames } from '../interceptors/client-events.js';
 import { clientKey } from '../interceptors/client-key.js';
+import { ClientNegotiation } from '../interceptors/client-negotiation.js';
 import { clientCodec } from '../interceptors/codec.js';
+import { checkVersionOptions, type VersionOptions } from '../interceptors/contract-range.js';
 import { clientCriticality } from '../interceptors/criticality.js';
 import { clientDeadline } from '../interceptors/deadline.js';
+import { DeprecationNotices } from '../interceptors/deprecation.js';
 import {
   checkPolicyOptions,
   type HedgeOptions,
@@ -34,6 +37,7 @@ import {
   type RetryOptions,
 } from '../interceptors/effective-policy.js';
 import { checkFallbacks, clientFallback, type Fallbacks } from '../interceptors/fallback.js';
+import { checkActive, checkFeatureNames, checkFeatureOptions, type FeatureOptions } from '../interceptors/features.js';
 import { HedgeShare } from '../interceptors/hedge.js';
 import { keyHeader } from '../interceptors/idempotency-key.js';
 import { ShortestAnswer } from '../interceptors/latency.js';
@@ -76,6 +80,10 @@ export interface ClientOptions {
   readonly fallback?: Fallbacks;
   /** For one method, by its name in TypeScript; goes before what is said for all. */
   readonly methods?: Readonly<Record<string, MethodOptions>>;
+  /** Which versions of a server's contract are accepted. */
+  readonly versions?: VersionOptions;
+  /** Which features of the IDL are used where the server has them. */
+  readonly features?: FeatureOptions;
   /** Sent with every call; a call's own header of the same name takes its place. */
   readonly headers?: HeadersInit;
   /** For `grpcs://` and `thrifts://`. */
@@ -106,6 +114,8 @@ const checkNames = knownOptions<ClientOptions>({
   throttle: true,
   fallback: true,
   methods: true,
+  versions: true,
+  features: true,
   headers: true,
   tls: true,
   interceptors: true,
@@ -127,6 +137,11 @@ function checkOptions(service: ServiceType, options: ClientOptions): void {
   if (options.thrift !== undefined) checkThriftClientOptions(options.thrift);
   if (options.interceptors !== undefined && !Array.isArray(options.interceptors)) {
     throw new TypeError(`interceptors is ${shown(options.interceptors)}; it is a list of interceptors`);
+  }
+  if (options.versions !== undefined) checkVersionOptions(options.versions, [service]);
+  if (options.features !== undefined) {
+    checkFeatureOptions(options.features, 'features');
+    checkFeatureNames(checkActive(options.features.active ?? 'all'), [service]);
   }
   checkPolicyOptions(service, options);
   if (options.fallback !== undefined) checkFallbacks(service, options.fallback, options);
@@ -155,7 +170,15 @@ export function createClient<S extends ServiceType>(
   const breaker = options.breaker === false ? undefined : breakerTerms(options.breaker);
   const throttle =
     options.throttle === false ? undefined : new Throttle(throttleTerms(options.throttle), clock, random);
-  const transport = transportOf(service, address, { ...options, logger }, { events, random, breaker });
+  const negotiation = new ClientNegotiation({
+    service,
+    versions: options.versions,
+    active: options.features?.active ?? 'all',
+    notices: new DeprecationNotices(events, logger, clock),
+    events,
+  });
+  const around = negotiation.around.bind(negotiation);
+  const transport = transportOf(service, address, { ...options, logger }, { events, random, breaker, around });
   const balancer = transport instanceof Balancer ? transport : undefined;
   const shared: ClientShared = {
     clock,
@@ -239,6 +262,8 @@ export function createClient<S extends ServiceType>(
   client.$close = close;
   client.$on = events.on.bind(events);
   client.$addresses = addresses;
+  client.$negotiated = () => negotiation.status();
+  client.$has = (feature: string) => negotiation.has(feature);
   client.$exportCursors = () => subscriptions.export();
   client.$importCursors = subscriptions.import.bind(subscriptions);
   client[Symbol.asyncDispose] = () => close();

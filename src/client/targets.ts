@@ -50,6 +50,8 @@ export interface Balancing {
   readonly events: ClientEventHub;
   readonly random: Random;
   readonly breaker: BreakerTerms | undefined;
+  /** Stands around the transport of each address. */
+  readonly around: (transport: ClientTransport, address?: string) => ClientTransport;
 }
 
 /** A Balancer where endpoints are chosen for each attempt, else the one transport. Throws a TypeError for what is no address. */
@@ -85,7 +87,7 @@ export function transportOf(
     ),
   );
   const [only] = targets.values();
-  if (only !== undefined && targets.size === 1 && !mayEject(balancing.breaker, 1)) return only();
+  if (only !== undefined && targets.size === 1 && !mayEject(balancing.breaker, 1)) return balancing.around(only());
   const encoding = only?.().encoding ?? 'proto';
   return balance(text, encoding, fixedAddresses(sameEncoding(targets, encoding)));
 }

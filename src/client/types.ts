@@ -4,6 +4,7 @@ import type { HeaderMap } from '../call/headers.js';
 import type { MethodType, TopicMethod } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { ClientEvents } from '../interceptors/client-events.js';
+import type { Negotiated } from '../interceptors/client-negotiation.js';
 import type { FallbackKind } from '../interceptors/fallback.js';
 import type { Cursors } from '../subscription/subscriber/cursors.js';
 import type { SubscribeOptions } from '../subscription/subscriber/options.js';
@@ -98,6 +99,16 @@ export interface ClientControls {
   $on<K extends keyof ClientEvents>(name: K, fn: (event: ClientEvents[K]) => void): () => void;
   /** The addresses that calls go to now; empty before a resolver or DNS was asked. */
   $addresses(): readonly AddressStatus[];
+  /**
+   * What was agreed with each server that answered lately, by address; empty before the first answer, for a service that
+   * declares no version, and of servers without Hawser.
+   */
+  $negotiated(): readonly Negotiated[];
+  /**
+   * Whether a feature of the IDL may be used, wherever the next call goes: the servers at all addresses understand it, and it is
+   * active at both ends. Not before each address has answered once.
+   */
+  $has(feature: string): boolean;
   /** Where this client's subscriptions are, as JSON; for `$importCursors` in the next process. */
   $exportCursors(): Cursors;
   /**

@@ -4,6 +4,7 @@ import type { EventHub } from '../call/events.js';
 import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
 import type { MethodType } from '../contract/method.js';
+import type { Negotiated } from './client-negotiation.js';
 
 export type { AttemptKind };
 
@@ -88,6 +89,17 @@ export interface AddressesEvent {
   readonly removed: readonly string[];
 }
 
+/** A server called a method deprecated; once a day for each method. */
+export interface DeprecatedEvent {
+  readonly method: MethodType;
+  /** Undefined when the server gives no date. */
+  readonly since: Date | undefined;
+  /** When the method may be gone. */
+  readonly sunset: Date | undefined;
+  /** What this client's IDL says to use in its place. */
+  readonly replacement: string | undefined;
+}
+
 export interface ClientEvents {
   readonly attempt: AttemptEvent;
   readonly retry: RetryEvent;
@@ -97,6 +109,8 @@ export interface ClientEvents {
   readonly discarded: ClientDiscardedEvent;
   readonly fallback: FallbackEvent;
   readonly addresses: AddressesEvent;
+  readonly negotiated: Negotiated;
+  readonly deprecated: DeprecatedEvent;
 }
 
 export const clientEventNames = [
@@ -108,6 +122,8 @@ export const clientEventNames = [
   'discarded',
   'fallback',
   'addresses',
+  'negotiated',
+  'deprecated',
 ] as const satisfies readonly (keyof ClientEvents)[];
 
 export type ClientEventHub = EventHub<ClientEvents>;

@@ -6,6 +6,7 @@
  */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { answerHeaders } from '../call/correlation-id.js';
 import type { Handler, Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
@@ -310,7 +311,11 @@ function untilAborted(call: Call, handle: Handler): Promise<unknown> {
 }
 
 function copyAnswerHeaders(from: Call, to: Call): void {
-  if (from.hasResponseHeaders) for (const [name, value] of from.responseHeaders) to.responseHeaders.append(name, value);
+  // What the runtime says with every answer it has said to this call already.
+  const own: readonly string[] = answerHeaders;
+  if (from.hasResponseHeaders) {
+    for (const [name, value] of from.responseHeaders) if (!own.includes(name)) to.responseHeaders.append(name, value);
+  }
   if (from.hasResponseTrailers) {
     for (const [name, value] of from.responseTrailers) to.responseTrailers.append(name, value);
   }

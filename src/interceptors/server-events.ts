@@ -17,7 +17,7 @@ export interface ServerDiscardedEvent {
 }
 
 /** Why a call was not let in: `limit` where there is no queue, `codel` where it waited for too long in one. */
-export type RejectReason = 'quota' | 'limit' | 'queue-full' | 'codel' | 'unauthenticated' | 'denied';
+export type RejectReason = 'quota' | 'limit' | 'queue-full' | 'codel' | 'unauthenticated' | 'denied' | 'version';
 
 /** A call was refused before its handler ran. */
 export interface RejectedEvent {

@@ -11,11 +11,14 @@ import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
 import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
+import { checkVersionOptions, type VersionOptions } from '../interceptors/contract-range.js';
+import { checkFeatureNames, type ServerFeatureOptions, serverFeatureTerms } from '../interceptors/features.js';
 import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
+import { ServerNegotiation } from '../interceptors/negotiation.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
 import { correlated } from '../telemetry/log-fields.js';
-import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
 import type { TelemetryOptions } from '../telemetry/options.js';
+import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
 import { checkGrpcServerOptions, type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
 import type { MemoryNode } from '../transports/memory/network.js';
@@ -41,6 +44,10 @@ export interface ServerOptions<Tx = unknown> extends GateOptions {
   readonly topics?: TopicOptions;
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
   readonly maxTimeout?: number | string;
+  /** Which versions of a client's contract are accepted. */
+  readonly versions?: VersionOptions;
+  /** Which features of the IDLs are used towards clients that have them, and from when on. */
+  readonly features?: ServerFeatureOptions;
   /** Spans and metrics, as soon as an OpenTelemetry SDK is registered. `false`: none. */
   readonly telemetry?: TelemetryOptions | false;
   readonly logger?: Logger;
@@ -60,6 +67,13 @@ export interface ListenOptions {
   readonly grpc?: ListenAddress;
   readonly thrift?: ListenAddress;
   readonly memory?: MemoryNode;
+}
+
+export interface CloseOptions {
+  /** How long calls in flight may go on. */
+  readonly grace?: number | string;
+  /** How long the server serves on while it says already that it will not. */
+  readonly delay?: number | string;
 }
 
 /** The bound addresses, ports filled in; each can be handed to `createClient`. */
@@ -94,8 +108,12 @@ export interface Server<Tx = unknown> {
   topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: NoInfer<Init>): ServerTopic<Update>;
   /** How full the server is now; undefined with `admission: false`. */
   admission(): AdmissionStatus | undefined;
-  /** Stops accepting, lets calls in flight end within `grace` (ms or `"10s"`; default 10 s), then aborts them. */
-  close(options?: { readonly grace?: number | string }): Promise<void>;
+  /**
+   * Says NOT_SERVING in health and serves on for `delay` (ms or `"5s"`; default 0), so that load balancers notice first. Then
+   * tells clients to open no more calls here, and lets those in flight end within `grace` (default 10 s). What is left,
+   * streams that go on for ever above all, ends with UNAVAILABLE, SHUTDOWN: the caller opens it again elsewhere.
+   */
+  close(options?: CloseOptions): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -117,6 +135,8 @@ const checkNames = knownOptions<ServerOptions>({
   authorize: true,
   quota: true,
   admission: true,
+  versions: true,
+  features: true,
   telemetry: true,
   logger: true,
   clock: true,
@@ -152,6 +172,7 @@ class HawserServer<Tx> implements Server<Tx> {
   readonly #limiter: Limiter | undefined;
   readonly #gates: Gates;
 
+  readonly #negotiation: ServerNegotiation;
   readonly #keyed: KeyedCalls;
   readonly #topics: ServerTopics;
 
@@ -166,6 +187,11 @@ class HawserServer<Tx> implements Server<Tx> {
     this.#limiter = admissionLimiter(options.admission, this.#clock, this.#events);
     const context = { clock: this.#clock, logger: this.#logger, events: this.#events };
     this.#gates = gates(options, this.#limiter, context);
+    this.#negotiation = new ServerNegotiation({
+      versions: options.versions,
+      features: serverFeatureTerms(options.features),
+      ...context,
+    });
     this.#keyed = new KeyedCalls(options.store as IdempotencyStore | undefined, {
       ...context,
       maxTimeout: this.#maxTimeout,
@@ -255,14 +281,23 @@ class HawserServer<Tx> implements Server<Tx> {
     return bound as Listening<O>;
   }
 
-  close({ grace = 10_000 }: { readonly grace?: number | string } = {}): Promise<void> {
+  close({ grace = 10_000, delay = 0 }: CloseOptions = {}): Promise<void> {
     const ms = milliseconds(grace, 'grace');
+    const wait = milliseconds(delay, 'delay');
     this.#health.shutdown();
-    const until = this.#clock.now() + ms;
-    this.#closing ??= Promise.all([this.#topics.sendAway(ms), ...this.#listeners.map((listener) => listener.close(ms))])
-      .then(() => this.#keyed.close(Math.max(0, until - this.#clock.now())))
-      .then(() => this.#topics.close());
+    this.#closing ??= wait === 0 ? this.#drain(ms) : this.#after(wait).then(() => this.#drain(ms));
     return this.#closing;
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const until = this.#clock.now() + graceMs;
+    await Promise.all([this.#topics.sendAway(graceMs), ...this.#listeners.map((listener) => listener.close(graceMs))]);
+    await this.#keyed.close(Math.max(0, until - this.#clock.now()));
+    await this.#topics.close();
+  }
+
+  #after(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(resolve, ms));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -295,6 +330,7 @@ class HawserServer<Tx> implements Server<Tx> {
       maxTimeout: this.#maxTimeout,
       telemetry: this.#telemetry,
       gates: this.#gates,
+      negotiation: this.#negotiation,
       keyed: this.#keyed.staged(this.#interceptors),
       ...(idl === 'thrift' ? { asCalled: withoutStreams } : {}),
     });
@@ -303,6 +339,8 @@ class HawserServer<Tx> implements Server<Tx> {
   /** From here on the services are what they are. */
   #fix(): void {
     if (this.#fixed) return;
+    if (this.#options.versions !== undefined) checkVersionOptions(this.#options.versions, this.#services.keys());
+    checkFeatureNames(this.#options.features?.active ?? 'all', this.#services.keys());
     const subscriptions = this.#topics.service(this.#services.keys());
     if (subscriptions !== undefined) this.#services.set(...subscriptions);
     this.#fixed = true;

@@ -26,6 +26,8 @@ type CallView = Pick<
   | 'responseTrailers'
   | 'correlationId'
   | 'idempotencyKey'
+  | 'peerVersion'
+  | 'has'
 >;
 
 type Many<T> = AsyncIterable<T> | Iterable<T>;

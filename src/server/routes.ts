@@ -21,7 +21,9 @@ import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
 import { discardLate, serverDeadline } from '../interceptors/deadline.js';
+import { serverDeprecation } from '../interceptors/deprecation.js';
 import { failure } from '../interceptors/failure.js';
+import type { ServerNegotiation } from '../interceptors/negotiation.js';
 import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
 import { type ServerTelemetry, serverTracing } from '../telemetry/server-tracing.js';
@@ -41,6 +43,8 @@ export interface RoutesInit {
   readonly telemetry?: ServerTelemetry | undefined;
   /** Who may call, and how much; see gates.ts. */
   readonly gates?: Gates;
+  /** Versions and features; none without it. */
+  readonly negotiation?: ServerNegotiation;
   /** What KEYED methods pass; see keyed-calls.ts. */
   readonly keyed?: readonly Staged[];
   /** The method as callers of these routes know it, where that is another than the IDL's. */
@@ -64,6 +68,10 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     { stage: 'transport', side: 0, interceptor: failure(logger) },
     ...(telemetry === undefined ? [] : [{ stage: 'trace', side: 0, interceptor: serverTracing(telemetry) } as const]),
     { stage: 'trace', side: 0, interceptor: serverPropagation },
+    ...(init.negotiation === undefined
+      ? []
+      : [{ stage: 'negotiate', side: 0, interceptor: init.negotiation.interceptor } as const]),
+    { stage: 'negotiate', side: 1, interceptor: serverDeprecation },
     { stage: 'deadline', side: 0, interceptor: serverDeadline(clock, events, maxTimeout) },
     { stage: 'decode', side: 0, interceptor: serverCodec },
     { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },

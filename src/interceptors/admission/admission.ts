@@ -117,7 +117,7 @@ export function refusing(limiter: Limiter | undefined): (method: MethodType) => 
     if (limiter === undefined || isHealth(method) || streamsRequest(method.kind) || streamsResponse(method.kind)) {
       return undefined;
     }
-    return (headers, peer) => limiter.refuse(method, headers, peer);
+    return (request) => limiter.refuse(method, request);
   };
 }
 

@@ -13,10 +13,13 @@ export const shares = [0.4, 0.3, 0.2, 0.1] as const;
 /** Calls by which a band may have got less than its share, or more, before that is forgotten. */
 const mostCredit = 10;
 
+/** ms; a long queue is not looked through for each call that leaves it. */
+const sweepEvery = 1;
+
 export interface QueueTerms {
   /** Places. */
   readonly max: number;
-  /** ms; twice this may a call wait in a standing queue. */
+  /** ms; twice this may any call wait in a standing queue. */
   readonly target: number;
   /** ms without having been emptied that make a queue a standing one. */
   readonly interval: number;
@@ -27,6 +30,8 @@ export interface Waiting {
   readonly band: number;
   /** On the clock's scale, ms. */
   readonly since: number;
+  /** ms that it may wait, as far as its caller is concerned. */
+  readonly patience: number;
   older: Waiting | undefined;
   newer: Waiting | undefined;
   queued: boolean;
@@ -40,6 +45,7 @@ class Band {
   /** When nobody waited in it for long: it was empty because all had been served, or its oldest had just come. */
   goodAt = 0;
   pushedAt = Number.NEGATIVE_INFINITY;
+  sweptAt = Number.NEGATIVE_INFINITY;
   /** Calls served in the interval before this one, and in this one so far. */
   servedBefore = 0;
   served = 0;
@@ -106,16 +112,17 @@ export class BandQueue<W extends Waiting> {
    * Why a call of a band need not be put in: all places are taken by calls that come before it, or as many wait already as
    * the band, whose queue is a standing one, is served in the time that one may wait.
    */
-  refuses(at: number, places: number, now: number): 'queue-full' | 'codel' | undefined {
+  refuses(at: number, patience: number, places: number, now: number): 'queue-full' | 'codel' | undefined {
     const band = this.#bands[at] as Band;
-    if (this.#standing(band, now) && band.size >= this.#servedInTime(band, now)) return 'codel';
+    if (this.#standing(band, now) && band.size >= this.#servedWithin(band, this.#bound(patience) / 2, now))
+      return 'codel';
     const most = Math.min(this.#terms.max, places);
     return this.#size >= most && this.#victim(at, most) === undefined ? 'queue-full' : undefined;
   }
 
-  #servedInTime(band: Band, now: number): number {
+  #servedWithin(band: Band, ms: number, now: number): number {
     this.#count(band, now);
-    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * this.patience) / 2 / this.#terms.interval);
+    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * ms) / this.#terms.interval);
   }
 
   #count(band: Band, now: number): void {
@@ -145,21 +152,28 @@ export class BandQueue<W extends Waiting> {
     return one;
   }
 
-  /** ms that a call may wait in a standing queue. */
-  get patience(): number {
-    return 2 * Math.max(this.#terms.target, this.turn);
+  /** ms that a call may wait in a standing queue: some turns at least, however little time its caller has. */
+  #bound(patience: number): number {
+    return Math.max(2 * this.#terms.target, 2 * this.turn, patience);
   }
 
   /** Takes out the calls that have waited in a standing queue for longer than they may. */
   stale(now: number): W[] {
     const gone: W[] = [];
-    const { patience } = this;
     for (const band of this.#bands) {
-      if (band.oldest !== undefined && now - band.oldest.since <= patience / 2) band.goodAt = now;
-      if (band.size === 0 || !this.#standing(band, now)) continue;
-      for (let one = band.oldest; one !== undefined && now - one.since > patience; one = band.oldest) {
-        this.remove(one as W);
-        gone.push(one as W);
+      const { oldest } = band;
+      if (oldest === undefined) continue;
+      if (now - oldest.since <= this.#bound(oldest.patience) / 2) band.goodAt = now;
+      if (!this.#standing(band, now) || now < band.sweptAt + sweepEvery) continue;
+      band.sweptAt = now;
+      const least = this.#bound(0);
+      for (let one: Waiting | undefined = oldest; one !== undefined && now - one.since > least; ) {
+        const { newer }: Waiting = one;
+        if (now - one.since > this.#bound(one.patience)) {
+          this.remove(one as W);
+          gone.push(one as W);
+        }
+        one = newer;
       }
     }
     return gone;

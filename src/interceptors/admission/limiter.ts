@@ -7,12 +7,12 @@
  * While there is room and nobody waits, a call costs two readings of the clock and some additions.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { anonymous, type Call, type Peer, type Permit } from '../../call/call.js';
+import { anonymous, type Call, type Permit } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
-import type { Refusal, RequestHeaders } from '../../call/transport.js';
+import type { IncomingRequest, Refusal } from '../../call/transport.js';
 import type { MethodType } from '../../contract/method.js';
 import type { Criticality } from '../../contract/policy.js';
 import { bandOf, criticalityHeader, criticalityOf, declaredCriticality, heard } from '../criticality.js';
@@ -53,6 +53,14 @@ const calm = 1_000;
 const hopeless = 10_000;
 /** ms of computing after which the end of the turn is waited for. */
 const worthMarking = 1;
+
+/** What a call may wait in a standing queue: a part of the time that its caller gives it, but no longer than so many ms. */
+const share = 0.1;
+const longestWait = 1_000;
+
+function patienceOf(remaining = Number.POSITIVE_INFINITY): number {
+  return Math.min(longestWait, share * remaining);
+}
 
 interface Queued extends Waiting {
   readonly call: Call;
@@ -117,22 +125,22 @@ export class Limiter implements Permit {
     this.#loop?.touch();
     if (!this.#crowded(now)) return this.#run(call, next, streams, now);
     const criticality = criticalityOf(call);
-    const reason = this.#hopeless(criticality, now);
-    if (reason === undefined) return this.#enqueue(call, next, streams, bandOf(criticality), now);
+    const patience = patienceOf(call.deadline?.remaining());
+    const reason = this.#hopeless(criticality, patience, now);
+    if (reason === undefined) return this.#enqueue(call, next, streams, bandOf(criticality), patience, now);
     return Promise.reject(this.#shed(call, reason, now));
   }
 
   /** Why a call would be refused that comes now, asked before it is made. */
-  refuse(method: MethodType, headers: RequestHeaders | undefined, peer: () => Peer): Refusal | undefined {
+  refuse(method: MethodType, request: IncomingRequest): Refusal | undefined {
     if (!this.#busy) return undefined;
     const now = this.#clock.now();
     if (!this.#crowded(now)) return undefined;
-    const declared = declaredCriticality(method);
-    const criticality = headers === undefined ? declared : heard(declared, headers.getAll(criticalityHeader), false);
-    const reason = this.#hopeless(criticality, now);
+    const criticality = heard(declaredCriticality(method), request.getAll(criticalityHeader), false);
+    const reason = this.#hopeless(criticality, patienceOf(request.timeout), now);
     if (reason === undefined) return undefined;
     if (this.#events.wants('rejected')) {
-      const principal = peer().certificate?.subject ?? anonymous;
+      const principal = request.peer.certificate?.subject ?? anonymous;
       this.#events.emit('rejected', { method, reason, criticality, principal });
     }
     return this.#refusal(reason, now);
@@ -149,9 +157,9 @@ export class Limiter implements Permit {
   }
 
   /** Why it makes no sense that a call waits, if it makes none. */
-  #hopeless(criticality: Criticality, now: number): ShedReason | undefined {
+  #hopeless(criticality: Criticality, patience: number, now: number): ShedReason | undefined {
     if (this.#terms.queue.max === 0) return 'limit';
-    return this.#queue.refuses(bandOf(criticality), this.#gradient.limit, now);
+    return this.#queue.refuses(bandOf(criticality), patience, this.#gradient.limit, now);
   }
 
   /** For calls: one that was let in is over. */
@@ -202,7 +210,7 @@ export class Limiter implements Permit {
     if (excess > 0) this.#gradient.cut(Math.max(0.5, Math.min(0.9, loopDelay / excess)));
   }
 
-  #enqueue(call: Call, next: Handler, streams: boolean, band: number, now: number): Promise<unknown> {
+  #enqueue(call: Call, next: Handler, streams: boolean, band: number, patience: number, now: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const one: Queued = {
         call,
@@ -210,6 +218,7 @@ export class Limiter implements Permit {
         streams,
         band,
         since: now,
+        patience,
         older: undefined,
         newer: undefined,
         queued: false,
@@ -308,10 +317,8 @@ export class Limiter implements Permit {
     return this.#refusals.of(reason, pushback, now, () => {
       const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
       if (reason === 'limit') return flight;
-      const { max } = this.#terms.queue;
-      if (reason === 'codel')
-        return `${flight}, and calls have waited for more than ${Math.ceil(this.#queue.patience)} ms`;
-      return `${flight}, and ${this.#queue.size} wait (of ${Math.min(max, this.#gradient.limit)} places)`;
+      if (reason === 'codel') return `${flight}, and calls wait for longer than they may`;
+      return `${flight}, and ${this.#queue.size} wait (of ${Math.min(this.#terms.queue.max, this.#gradient.limit)} places)`;
     });
   }
 

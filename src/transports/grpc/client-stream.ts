@@ -97,7 +97,7 @@ export class StreamAttempt implements InterceptingListener {
     this.#answered = true;
     holdStatus(this.#rpc);
     this.#call.peer = { address: this.#rpc.getPeer() };
-    this.#call.receiveHeaders(() => headersOf(metadata));
+    this.#call.receiveHeaders(() => headersOf(metadata), metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -114,7 +114,7 @@ export class StreamAttempt implements InterceptingListener {
       const peer = this.#rpc.getPeer();
       if (peer !== 'unknown') call.peer = { address: peer };
     }
-    call.receiveTrailers(() => headersOf(status.metadata));
+    call.receiveTrailers(() => headersOf(status.metadata), status.metadata);
     if (status.code === statusCodes.OK) this.#sink.end();
     else this.#sink.fail(errorOf(status, this.#attempts.address, this.#answered));
     call.finish();

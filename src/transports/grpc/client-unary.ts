@@ -59,7 +59,7 @@ export class UnaryAttempt implements InterceptingListener {
     if (this.#settled) return;
     this.#answered = true;
     this.#call.peer = { address: this.#rpc.getPeer() };
-    this.#call.receiveHeaders(() => headersOf(metadata));
+    this.#call.receiveHeaders(() => headersOf(metadata), metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -82,7 +82,7 @@ export class UnaryAttempt implements InterceptingListener {
       const peer = this.#rpc.getPeer();
       if (peer !== 'unknown') call.peer = { address: peer };
     }
-    call.receiveTrailers(() => headersOf(status.metadata));
+    call.receiveTrailers(() => headersOf(status.metadata), status.metadata);
     if (status.code !== statusCodes.OK) {
       this.#reject(errorOf(status, this.#attempts.address, this.#answered));
     } else if (this.#response === undefined) {

@@ -13,15 +13,16 @@ import {
   type ServerInterceptor,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { Call } from '../../call/call.js';
+import type { Call, Peer } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { dispositionHeader } from '../../call/status.js';
-import type { RequestHeaders, Route } from '../../call/transport.js';
+import type { IncomingRequest, Route } from '../../call/transport.js';
 import { accept, cancelled, peerOf, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
 import { failedStatus, refusedStatus, trailersOf } from './failed-status.js';
 import { asBuffer } from './metadata.js';
+import { noteOf } from './request-headers.js';
 
 /** How an answer leaves. */
 interface Reply {
@@ -131,7 +132,7 @@ export function unaryInterceptor(serving: Serving): ServerInterceptor {
   };
 }
 
-class TakenOver implements Reply, RequestHeaders {
+class TakenOver implements Reply, IncomingRequest {
   readonly #exchange: UnaryExchange;
   readonly #serving: Serving;
   readonly #route: Route;
@@ -153,7 +154,7 @@ class TakenOver implements Reply, RequestHeaders {
 
   onReceiveMetadata(metadata: Metadata): void {
     this.#metadata = metadata;
-    const refusal = this.#route.refuse?.(this, () => peerOf(this.#serving, this));
+    const refusal = this.#route.refuse?.(this);
     if (refusal === undefined) this.#next.startRead();
     // The message is not even read; grpc-js throws away what comes of it.
     else this.#next.sendStatus(refusedStatus(refusal));
@@ -161,6 +162,14 @@ class TakenOver implements Reply, RequestHeaders {
 
   getAll(name: string): MetadataValue[] {
     return this.metadata.get(name);
+  }
+
+  get peer(): Peer {
+    return peerOf(this.#serving, this);
+  }
+
+  get timeout(): number | undefined {
+    return this.#serving.notes ? noteOf(this.metadata).timeout : undefined;
   }
 
   onReceiveMessage(message: Buffer): void {

@@ -40,7 +40,9 @@ async function drained(calls: Set<Call>, { clock }: Dispatcher, graceMs: number)
   if (calls.size === 0) return;
   await new Promise<void>((resolve) => {
     const cancel = clock.setTimer(() => {
-      for (const call of calls) call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down'));
+      for (const call of calls) {
+        call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+      }
       resolve();
     }, graceMs);
     for (const call of calls) {

@@ -182,12 +182,19 @@ function takeException(attempt: Attempt, sequenceId: number, message: Incoming):
   if (message.name !== name && message.name !== wireName) {
     return new WireError(`the server answered ${JSON.stringify(message.name)} to a call of ${JSON.stringify(name)}`);
   }
+  // Answers come in order: a server that takes nothing more ran none of what was asked after this.
+  if (isShutdown(received.error)) return received.error;
   const { type } = received;
   const confused =
     type === ApplicationFault.INVALID_MESSAGE_TYPE ||
     type === ApplicationFault.WRONG_METHOD_NAME ||
     type === ApplicationFault.BAD_SEQUENCE_ID;
   return confused ? new WireError(`the server lost track of the connection: ${received.error.message}`) : undefined;
+}
+
+/** Whether a server of ours has said that it takes no more calls on this connection. */
+export function isShutdown(error: RpcError): boolean {
+  return error.code === 'UNAVAILABLE' && error.disposition === 'not-executed' && error.reason === 'SHUTDOWN';
 }
 
 /** The answer is not this call's, so neither are those behind it. */

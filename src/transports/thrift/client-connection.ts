@@ -9,7 +9,7 @@ import type { Peer } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
-import { type Attempt, takeReply } from './attempt.js';
+import { type Attempt, isShutdown, takeReply } from './attempt.js';
 import type { Endpoint } from './endpoint.js';
 import type { Envelope } from './envelope.js';
 import { FrameReader } from './frame-reader.js';
@@ -257,7 +257,7 @@ export class ClientConnection {
   }
 
   #lost(error: Error | undefined, disposition: Disposition): RpcError {
-    if (error instanceof RpcError) return error.withDisposition(disposition);
+    if (error instanceof RpcError) return isShutdown(error) ? error : error.withDisposition(disposition);
     const { address } = this.#options;
     if (error instanceof WireError) {
       return new RpcError(error.code, `the connection to ${address} was given up: ${error.message}`, {

@@ -23,6 +23,7 @@ import {
   encodeResult,
   makeCall,
   run,
+  Unopened,
 } from './server-exchange.js';
 import { FrameRefused, WireError } from './wire-error.js';
 
@@ -31,6 +32,12 @@ export interface ServerConnectionOptions extends ExchangeContext {
   readonly unframed: boolean;
   readonly zlib: boolean;
 }
+
+/**
+ * ms that a connection which is to close stays open after its last message: Thrift cannot tell a client to send no more, so what is
+ * on its way is read and refused, which is proof that it did not run, rather than cut off.
+ */
+const lingerMs = 100;
 
 export class ServerConnection {
   readonly #socket: Socket;
@@ -49,6 +56,8 @@ export class ServerConnection {
   #draining = false;
   #ended = false;
   #cancelHalfClose: (() => void) | undefined;
+  #lastMessageAt = Number.NEGATIVE_INFINITY;
+  #cancelLinger: (() => void) | undefined;
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
@@ -137,6 +146,7 @@ export class ServerConnection {
   }
 
   #take(frame: Buffer): void {
+    this.#lastMessageAt = this.#options.dispatcher.clock.now();
     const { kind, framed } = this.#reader;
     if (kind === undefined || framed === undefined) return;
     let message: Incoming;
@@ -168,7 +178,7 @@ export class ServerConnection {
     let call: Call;
     try {
       ({ route, name } = this.#options.routes.find(message.name));
-      const refusal = route.refuse?.(message.headers, this.#options.peer);
+      const refusal = route.refuse?.(new Unopened(message, this.#options));
       if (refusal !== undefined) {
         this.#turnAway(message, name, refusal);
         return;
@@ -282,13 +292,26 @@ export class ServerConnection {
   #endWhenDone(): void {
     if (this.#ended || !(this.#draining || this.#inputEnded)) return;
     if (this.#calls.size > 0 || this.#replies.size > 0 || this.#blocked) return;
+    if (!this.#inputEnded && this.#lingers()) return;
     this.#ended = true;
     this.#inputEnded = true;
     this.#frameTimer.watch(false);
     this.#outbox.end();
   }
 
+  #lingers(): boolean {
+    const { clock } = this.#options.dispatcher;
+    const left = this.#lastMessageAt + lingerMs - clock.now();
+    if (left <= 0) return false;
+    this.#cancelLinger ??= clock.setTimer(() => {
+      this.#cancelLinger = undefined;
+      this.#endWhenDone();
+    }, left);
+    return true;
+  }
+
   #onClose(): void {
+    this.#cancelLinger?.();
     this.#inputEnded = true;
     this.#frameTimer.watch(false);
     this.#cancelHalfClose?.();

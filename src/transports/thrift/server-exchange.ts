@@ -9,7 +9,7 @@ import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
-import type { Dispatcher, Refusal, Route } from '../../call/transport.js';
+import type { Dispatcher, IncomingRequest, Refusal, Route } from '../../call/transport.js';
 import type { MethodError } from '../../contract/declared-error.js';
 import { streamsResponse } from '../../contract/method.js';
 import type { ApplicationFault } from '../../contract/thrift/application-exception.js';
@@ -28,6 +28,32 @@ export interface ExchangeContext {
   /** Where the connection came to. */
   readonly local?: () => string;
 }
+
+/** A message before there is a call. */
+export class Unopened implements IncomingRequest {
+  readonly #message: Incoming;
+  readonly #context: ExchangeContext;
+
+  constructor(message: Incoming, context: ExchangeContext) {
+    this.#message = message;
+    this.#context = context;
+  }
+
+  getAll(name: string): readonly unknown[] {
+    return this.#message.headers?.getAll(name) ?? none;
+  }
+
+  get peer(): Peer {
+    return this.#context.peer();
+  }
+
+  get timeout(): number | undefined {
+    const header = this.#message.headers?.get(timeoutHeader);
+    return header === undefined ? undefined : parseTimeout(header);
+  }
+}
+
+const none: readonly unknown[] = [];
 
 /** Throws an RpcError for headers that the call cannot begin with. */
 export function makeCall(route: Route, message: Incoming, context: ExchangeContext): Call {

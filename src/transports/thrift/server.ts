@@ -93,7 +93,7 @@ async function shutDown(
   // Nothing is in flight there: the grace is not for them, nor for those whose peer has gone unnoticed.
   for (const socket of handshakes.values()) socket.destroy();
   const cancel = clock.setTimer(() => {
-    connections.abort(new RpcError('UNAVAILABLE', 'the server is shutting down'));
+    connections.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
     setImmediate(() => {
       for (const socket of raw) socket.destroy();
     });

@@ -112,7 +112,7 @@ export class Simulation {
     const method = Work.methods[name];
     const route = this.#dispatcher.find(method.path);
     if (route === undefined) throw new Error('the server has every method');
-    if (route.refuse?.(undefined, () => ({ address: 'sim' })) !== undefined) {
+    if (route.refuse?.({ getAll: () => [], peer: { address: 'sim' }, timeout: patience }) !== undefined) {
       thread.compute(costs.refused);
       return;
     }

@@ -1,0 +1,282 @@
+/**
+ * The client's half of versions. It stands at each address, inside the choice of one: what was agreed holds for the server
+ * that said it, and a proxy, a rolling upgrade or a rollback puts another one behind the same address at any time. So every
+ * answer says who it is from, by a hash that is compared and not read; only when it is another is anything done. Nothing is
+ * asked in advance: the first calls carry the hello in full, and count as those of minor 0 at the client until an answer came.
+ */
+import { type Call, type RawHeaders, type ResponseWatch, rawValues } from '../call/call.js';
+import type { Handler } from '../call/interceptor.js';
+import type { ClientTransport } from '../call/transport.js';
+import type { MethodType } from '../contract/method.js';
+import type { ServiceType } from '../contract/service.js';
+import type { ClientEventHub } from './client-events.js';
+import { rangeOf, type VersionOptions } from './contract-range.js';
+import type { DeprecationNotices } from './deprecation.js';
+import { activeOf, featuresOf } from './features.js';
+import {
+  agreedVersion,
+  askSuffix,
+  formatConfirmation,
+  formatHello,
+  formatShort,
+  frameworkVersion,
+  type Hello,
+  hashOf,
+  helloHeader,
+  parseConfirmation,
+  parseHello,
+} from './hello.js';
+
+/** What a client and one server agreed on. */
+export interface Negotiated {
+  readonly address: string;
+  /** This run of the server. */
+  readonly instance: string;
+  /** The version that both speak; undefined when their ranges do not meet. */
+  readonly version: string | undefined;
+  /** The server's own. */
+  readonly peerVersion: string;
+  /** What both ends understand and use. */
+  readonly features: readonly string[];
+  /** Version of Hawser at the server. */
+  readonly framework: string;
+  /** Whether both were generated from the same schema. */
+  readonly sameSchema: boolean;
+}
+
+/** Servers behind one address that are remembered. */
+const mostInstances = 32;
+/** A server that gave none of so many answers is not behind the address any more. */
+const silentAnswers = 64;
+
+export interface ClientNegotiationInit {
+  readonly service: ServiceType;
+  readonly versions: VersionOptions | undefined;
+  readonly active: 'all' | readonly string[];
+  readonly notices: DeprecationNotices;
+  readonly events: ClientEventHub;
+}
+
+export class ClientNegotiation {
+  readonly #init: ClientNegotiationInit;
+  readonly #own: Introduction | undefined;
+  readonly #views = new Set<AddressView>();
+
+  constructor(init: ClientNegotiationInit) {
+    this.#init = init;
+    const { service, active } = init;
+    const range = rangeOf(service, init.versions);
+    const features = featuresOf(service);
+    if (range !== undefined) {
+      this.#own = introduction({
+        contract: service.name,
+        framework: frameworkVersion,
+        fingerprint: service.fingerprint.slice(0, 16),
+        ...range,
+        features,
+        active: activeOf(features, active),
+      });
+    }
+  }
+
+  /** The transport of one address, with the hello on what is sent there. */
+  around(transport: ClientTransport, address = transport.address): ClientTransport {
+    // Where no headers are carried there is nobody to talk to.
+    if (transport.carriesHeaders === false) return transport;
+    const { service, notices, events } = this.#init;
+    const view = this.#own === undefined ? undefined : new AddressView(address, this.#own, events);
+    if (view !== undefined) this.#views.add(view);
+    return {
+      encoding: transport.encoding,
+      address: transport.address,
+      bind: (method) => {
+        const next = transport.bind(method);
+        const own = method.service === service ? view : undefined;
+        return own === undefined
+          ? watched(new Watch(method, notices, undefined), next)
+          : greeting(method, notices, own, next);
+      },
+      close: (graceMs) => {
+        if (view !== undefined) this.#views.delete(view);
+        return transport.close(graceMs);
+      },
+    };
+  }
+
+  /** Of each server that answered lately, by address. */
+  status(): readonly Negotiated[] {
+    return [...this.#views].flatMap((view) => view.status());
+  }
+
+  /** Whether a feature may be used wherever the next call goes: every address has said so. */
+  has(feature: string): boolean {
+    return this.#views.size > 0 && [...this.#views].every((view) => view.has(feature));
+  }
+}
+
+interface Introduction {
+  readonly hello: Hello;
+  readonly text: string;
+  readonly hash: string;
+}
+
+function introduction(hello: Hello): Introduction {
+  const text = formatHello(hello);
+  return { hello, text, hash: hashOf(text) };
+}
+
+function watched(watch: ResponseWatch, next: Handler): Handler {
+  return (call) => {
+    call.watch = watch;
+    return next(call);
+  };
+}
+
+function greeting(method: MethodType, notices: DeprecationNotices, view: AddressView, next: Handler): Handler {
+  const watch = new Watch(method, notices, view);
+  return (call) => {
+    call.headers.set(helloHeader, view.line);
+    call.watch = watch;
+    return next(call);
+  };
+}
+
+class Watch implements ResponseWatch {
+  readonly #method: MethodType;
+  readonly #notices: DeprecationNotices;
+  readonly #view: AddressView | undefined;
+
+  constructor(method: MethodType, notices: DeprecationNotices, view: AddressView | undefined) {
+    this.#method = method;
+    this.#notices = notices;
+    this.#view = view;
+  }
+
+  received(headers: RawHeaders, _call: Call, ended: boolean): void {
+    this.#view?.received(headers, ended);
+    this.#notices.received(headers, this.#method);
+  }
+}
+
+/** A server, as it said it is. */
+interface Instance {
+  readonly hello: Hello;
+  readonly hash: string;
+  readonly agreed: Negotiated;
+  /** The number of the last answer that it gave. */
+  answered: number;
+}
+
+/** What is known of the servers behind one address. */
+class AddressView {
+  readonly #address: string;
+  readonly #own: Introduction;
+  readonly #events: ClientEventHub;
+  /** By instance; the one that answered longest ago first. */
+  readonly #instances = new Map<string, Instance>();
+  #last: Instance | undefined;
+  /** What the server of the last answer says when nothing has changed. */
+  #expected = '';
+  #answers = 0;
+  /** The header of the next call. */
+  line: string;
+
+  constructor(address: string, own: Introduction, events: ClientEventHub) {
+    this.#address = address;
+    this.#own = own;
+    this.#events = events;
+    this.line = own.text;
+  }
+
+  status(): readonly Negotiated[] {
+    return this.#live().map(({ agreed }) => agreed);
+  }
+
+  has(feature: string): boolean {
+    const live = this.#live();
+    return live.length > 0 && live.every(({ agreed }) => agreed.features.includes(feature));
+  }
+
+  received(headers: RawHeaders, ended: boolean): void {
+    const [said, ...others] = rawValues(headers, helloHeader);
+    const text = others.length === 0 && typeof said === 'string' ? said : undefined;
+    this.#answers += 1;
+    if (text === this.#expected && this.#last !== undefined) this.#last.answered = this.#answers;
+    else if (text === undefined) this.#silence(ended);
+    else this.#hear(text, ended);
+  }
+
+  /**
+   * Not a word: the server has no Hawser, or none any more. What failed on the way there (a proxy that answers for it, a
+   * server with too much to do) says nothing of who is there, and the next call introduces itself again.
+   */
+  #silence(ended: boolean): void {
+    this.line = this.#own.text;
+    this.#expected = '';
+    this.#last = undefined;
+    if (!ended) this.#instances.clear();
+  }
+
+  #hear(text: string, ended: boolean): void {
+    const confirmed = parseConfirmation(text);
+    if (confirmed !== undefined) {
+      const known = [...this.#instances.values()].find(({ hash }) => hash === confirmed);
+      if (known === undefined) this.line = this.#own.text;
+      else this.#hold(known, false);
+      return;
+    }
+    const asked = text.endsWith(askSuffix);
+    const said = asked ? text.slice(0, -askSuffix.length) : text;
+    const hello = parseHello(said);
+    if (hello?.instance === undefined || hello.contract !== this.#own.hello.contract) {
+      this.#silence(ended);
+      return;
+    }
+    const hash = hashOf(said);
+    const known = this.#instances.get(hello.instance);
+    if (known?.hash === hash) {
+      this.#hold(known, asked);
+      return;
+    }
+    const instance = this.#meet(hello, hash);
+    this.#hold(instance, asked);
+    if (this.#events.wants('negotiated')) this.#events.emit('negotiated', instance.agreed);
+  }
+
+  #meet(hello: Hello, hash: string): Instance {
+    const own = this.#own.hello;
+    const instance: Instance = {
+      hello,
+      hash,
+      agreed: Object.freeze({
+        address: this.#address,
+        instance: hello.instance as string,
+        version: agreedVersion(own, hello)?.text,
+        peerVersion: hello.max.text,
+        features: Object.freeze(own.active.filter((one) => hello.active.includes(one))),
+        framework: hello.framework,
+        sameSchema: hello.fingerprint !== '' && hello.fingerprint === own.fingerprint,
+      }),
+      answered: this.#answers,
+    };
+    return instance;
+  }
+
+  #hold(instance: Instance, asked: boolean): void {
+    const id = instance.agreed.instance;
+    instance.answered = this.#answers;
+    this.#instances.delete(id);
+    this.#instances.set(id, instance);
+    this.#last = instance;
+    this.#expected = formatConfirmation(instance.hash);
+    this.line = asked ? this.#own.text : formatShort(this.#own.hash, instance.hash);
+    for (const [oldest, { answered }] of this.#instances) {
+      if (this.#instances.size <= mostInstances && this.#answers - answered < silentAnswers) break;
+      this.#instances.delete(oldest);
+    }
+  }
+
+  #live(): Instance[] {
+    return [...this.#instances.values()].filter(({ answered }) => this.#answers - answered < silentAnswers);
+  }
+}
