@@ -1,0 +1,7 @@
+/** All benches, in the order in which they run. */
+import type { Bench } from '../harness/bench.js';
+import { bidi, stream } from './streams.js';
+import { thrift } from './thrift.js';
+import { unary } from './unary.js';
+
+export const benches: readonly Bench[] = [unary, stream, bidi, thrift];
