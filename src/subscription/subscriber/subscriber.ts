@@ -84,7 +84,7 @@ export class Subscriber {
   /** What the replica is a state of; the chain itself once nothing is staged. */
   #position: Place | undefined;
   #stage: SnapshotStage | undefined;
-  /** The highest seq in what is held. */
+  /** The highest seq in what is held; of a snapshot its position, since a key that it lacks may have been deleted just there. */
   #top = 0;
   /** What is held is all there is: no gap since the snapshot, or since the start. */
   #whole = true;
@@ -122,7 +122,7 @@ export class Subscriber {
       this.#position = { ...held.position };
       this.#keyed = held.replica.size > 0;
       this.#complete = true;
-      for (const [, { seq }] of held.replica.entries()) this.#top = Math.max(this.#top, seq);
+      this.#top = highest(held.replica, held.position.seq);
       if (spec.changes) this.feed.replace([], [...held.replica.entries()], held.position);
     }
   }
@@ -582,8 +582,7 @@ export class Subscriber {
     this.#trace?.({ type: 'published', position: { ...chain }, replica: stage.replica });
     this.#origin ??= { ...chain };
     this.#whole = stage.whole;
-    this.#top = 0;
-    for (const [, { seq }] of stage.replica.entries()) if (seq > this.#top) this.#top = seq;
+    this.#top = highest(stage.replica, chain.seq);
     if (!this.#spec.changes) return;
     const dropped = this.feed.replace(had.keys(), [...stage.replica.entries()], { ...chain });
     this.#taken(
@@ -675,4 +674,10 @@ export class Subscriber {
       for (const tell of news) tell();
     }
   }
+}
+
+function highest(replica: Replica, least: number): number {
+  let top = least;
+  for (const [, { seq }] of replica.entries()) if (seq > top) top = seq;
+  return top;
 }

@@ -33,7 +33,7 @@ export class SubscriberWalk {
   #expected: AppliedUpdate[] = [];
   #seen = new Map<string, number>();
   #seenEpoch = '';
-  /** The highest position in this epoch so far: a commit may be of before a rollback. */
+  /** The highest position in this epoch so far, of a snapshot too: a commit may be of before it. */
   #furthest = 0;
   /** For INV12: the updates that have not come, oldest first. */
   #joined: number | undefined;
@@ -131,7 +131,7 @@ export class SubscriberWalk {
         this.#bad('INV2', `${outcome} goes on from ${from}, and the state is at ${held.seq}`);
       }
     }
-    if (fresh && held !== undefined && !this.#announced && !snapshot) {
+    if (fresh && held !== undefined && !this.#announced && !(snapshot && keyed)) {
       this.#bad('INV3', `${outcome} began anew at ${from} with a state at ${held.seq}, and no reset said so`);
     }
     if (!fresh && !this.#accepts(outcome) && held !== undefined && this.#log(epoch).head > from) {
@@ -183,9 +183,13 @@ export class SubscriberWalk {
     this.#checkDelay(log, chain.seq, to);
     chain.seq = to;
     if (staged) return;
-    this.#furthest = this.#held?.epoch === epoch ? Math.max(this.#furthest, to) : to;
-    this.#held = { epoch, seq: to };
+    this.#reach(epoch, to);
     if (every && this.#subscriber.takes) this.#expected.push(...updates);
+  }
+
+  #reach(epoch: string, seq: number): void {
+    this.#furthest = this.#held?.epoch === epoch ? Math.max(this.#furthest, seq) : seq;
+    this.#held = { epoch, seq };
   }
 
   #compareWithLog(log: LogIndex, from: number, to: number, updates: readonly AppliedUpdate[]): void {
@@ -213,9 +217,15 @@ export class SubscriberWalk {
       this.#bad('INV2', `a snapshot was shown at ${seq}, off its chain`);
     this.#announced = false;
     this.#base = 0;
-    this.#held = { epoch, seq };
+    this.#reach(epoch, seq);
     this.#expected = [];
     this.#joined ??= this.#log(epoch).head;
+    if (!this.#keyed) {
+      // There is no newest value of a key, so the snapshot is empty, and what came before it is nobody's to miss.
+      if (replica.length > 0)
+        this.#bad('INV5', `a topic without keys came with a snapshot of ${replica.length} entries`);
+      return;
+    }
     if (this.#lossy) return;
     // Nothing that the log holds up to here may be missing, unless what came later accounts for it.
     const shown = new Map(replica.map((entry) => [entry[0], entry]));

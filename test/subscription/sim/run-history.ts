@@ -27,8 +27,10 @@ const slackMs = 1500;
 const answerTimeout = 2000;
 const largestGroup = 3;
 const trouble = 6000;
-/** Virtual ms in which everybody must have come to rest: a few times what one reconnect takes at worst. */
+/** Virtual ms in which everybody must have come to rest: a few times what one reconnect takes at worst... */
 const peace = 40_000;
+/** ... and for each update of the log the longest interval that one with a credit of one may have asked for, and the way. */
+const peacePerUpdate = 400;
 const name = 'sim.Topic/Watch';
 
 export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<History> {
@@ -78,7 +80,7 @@ export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<Hi
   await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts') });
   server.start();
   for (const client of clients) client.hurry();
-  const end = clock.now() + peace;
+  const end = clock.now() + peace + peacePerUpdate * server.position.seq;
   const atRest = (): boolean => clients.every((client) => client.resting(server.position));
   while (clock.now() < end && !atRest()) await clock.runTo(clock.now() + 200, () => false);
   for (const client of clients) client.noteRest();

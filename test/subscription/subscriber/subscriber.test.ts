@@ -332,3 +332,25 @@ it('a gap between a snapshot and what makes it consistent is not forgotten when 
   server.say({ $case: 'gap', value: { sub: server.sub, ref: 101, from: 5, to: 9, reason: 2 } });
   expect([subscriber.state, told, subscriber.consistent]).toEqual(['Live', ['gap', 'ready'], false]);
 });
+
+it('a replay from a commit before the snapshot is a state of the topic again where the snapshot was', async () => {
+  const server = new ScriptedServer();
+  const accept = ['REPLAY', 'RESET'] as const;
+  const { subscriber } = server.subscribe({ accept }, { key: 'k', mode: 'LATEST', recovery: 'REPEATING' });
+  server.welcome();
+  server.accept(Outcome.FRESH, 5);
+  server.snapshot(5, 5, [update(3, 'a'), update(5, 'b')], checksumOf(3, 5));
+  subscriber.commit({ epoch: epoch.toString('hex'), seq: 5 });
+  server.say({ $case: 'commitOk', value: { sub: server.sub, position: { epoch, seq: 5 } } });
+  server.say({ $case: 'reset', value: { sub: server.sub, reason: 4, epoch } });
+  server.accept(Outcome.RESET, 8);
+  server.snapshot(8, 8, [update(7, 'b')], checksumOf(7)); // `a` was deleted at 8, and no entry says so
+  server.hangUp();
+  await server.clock.runTo(2000);
+  server.welcome();
+  server.accept(Outcome.REPLAY, 5, 8);
+  server.batch(5, 7, [update(7, 'b')]);
+  expect([held(subscriber), subscriber.consistent]).toEqual([['b=v7'], false]);
+  server.batch(7, 8, [update(8, 'a', null)]);
+  expect([held(subscriber), subscriber.consistent]).toEqual([['b=v7'], true]);
+});
