@@ -76,7 +76,7 @@ module.exports = {
       name: 'databases-are-strangers',
       severity: 'error',
       from: { path: '^src/stores/(sqlite|postgres)/' },
-      to: { path: '^src/stores/', pathNot: '^src/stores/$1/' },
+      to: { path: '^src/stores/', pathNot: '^src/stores/($1|memory)/' },
     },
     {
       name: 'nothing-that-runs-imports-the-generator',

@@ -16,6 +16,7 @@ import { checkFeatureNames, type ServerFeatureOptions, serverFeatureTerms } from
 import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
 import { ServerNegotiation } from '../interceptors/negotiation.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
+import type { TopicStores } from '../subscription/topic-store.js';
 import { correlated } from '../telemetry/log-fields.js';
 import type { TelemetryOptions } from '../telemetry/options.js';
 import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
@@ -36,10 +37,10 @@ import { ServerTopics, type TopicOptions, withoutStreams } from './topics.js';
 export interface ServerOptions<Tx = unknown> extends GateOptions {
   /**
    * Where the answers of KEYED calls are kept, in the transaction of what their handlers write: `sqliteStore(path)`,
-   * `postgresStore(pool)`, `memoryStore()` for tests. Needed to serve a KEYED method. Whoever made it closes it, after
-   * the server.
+   * `postgresStore(pool)`, `memoryStore()` for tests. Needed to serve a KEYED method. One that has `topics`, as
+   * `sqliteStore` has, keeps the logs of topics too. Whoever made it closes it, after the server.
    */
-  readonly store?: IdempotencyStore<Tx>;
+  readonly store?: IdempotencyStore<Tx> & { readonly topics?: TopicStores };
   /** Of services that declare topics: where their logs are kept, who publishes, and what bounds them. */
   readonly topics?: TopicOptions;
   /** The longest deadline that a unary call is granted, ms or `"1m"`. Goes before what the IDL says; 1 h by default. */
@@ -196,7 +197,11 @@ class HawserServer<Tx> implements Server<Tx> {
       ...context,
       maxTimeout: this.#maxTimeout,
     });
-    this.#topics = new ServerTopics(options.topics, { ...context, authorize: options.authorize });
+    this.#topics = new ServerTopics(options.topics, {
+      ...context,
+      authorize: options.authorize,
+      store: options.store?.topics,
+    });
   }
 
   topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: Init): ServerTopic<Update> {

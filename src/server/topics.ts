@@ -25,7 +25,10 @@ import { plainSnapshot, plainStream } from './plain-topic.js';
 import { type ServerTopic, TopicHandle } from './topic-handle.js';
 
 export interface TopicOptions {
-  /** Where the logs of topics are kept; by default in this process, so that each start begins new ones. */
+  /**
+   * Where the logs of topics are kept; by default in the server's `store` if that is `sqliteStore(path)`, else in this
+   * process, so that each start begins new ones. A topic of durability NONE is always kept in this process.
+   */
   readonly store?: TopicStores;
   /** Whether clients may publish, where `authorize` allows it; false by default. */
   readonly clientsPublish?: boolean;
@@ -37,6 +40,8 @@ export interface TopicsContext {
   readonly logger: Logger;
   readonly events: ServerEventHub;
   readonly authorize: AuthorizeCall | undefined;
+  /** Of the server's own store. */
+  readonly store: TopicStores | undefined;
 }
 
 /** Frames stay bytes: the hub reads and writes them itself. */
@@ -155,7 +160,7 @@ export class ServerTopics {
     const { clock, logger } = this.#context;
     const { store, limits } = this.#options;
     this.#hub ??= new Hub({
-      stores: store ?? memoryTopics(clock),
+      stores: store ?? this.#context.store ?? memoryTopics(clock),
       clock,
       logger,
       ...(limits === undefined ? {} : { limits }),

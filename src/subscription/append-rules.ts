@@ -1,7 +1,7 @@
 /** Which group of updates may be appended: the same rules for every store, which tells what it knows. */
 import { RpcError } from '../call/rpc-error.js';
 import type { Epoch, Position } from './position.js';
-import type { Append, Appended } from './topic-store.js';
+import type { Append, Appended, TopicSpec } from './topic-store.js';
 
 /** What the log says before the group is appended. */
 export interface LogView {
@@ -20,6 +20,31 @@ export function checkAppend(group: readonly Append[], log: LogView): readonly Ap
   if (duplicates !== undefined) return duplicates;
   for (const append of group) checkExpectation(append, log);
   return undefined;
+}
+
+/** How much is in the log before the group is appended. */
+export interface Room {
+  readonly head: number;
+  /** Keys and tombstones. */
+  readonly keys: number;
+  /** There is the key, or its tombstone. */
+  has(key: string): boolean;
+}
+
+/** Throws an RpcError RESOURCE_EXHAUSTED, `TOPIC_FULL`. */
+export function checkRoom(group: readonly Append[], { name, keyed, maxKeys }: TopicSpec, room: Room): void {
+  if (room.head + group.length > Number.MAX_SAFE_INTEGER) {
+    throw full(`the topic ${name} has numbered as many updates as there are numbers`);
+  }
+  if (!keyed || room.keys + group.length <= maxKeys) return;
+  const added = new Set(group.map(({ key }) => key).filter((key) => !room.has(key))).size;
+  if (room.keys + added > maxKeys) {
+    throw full(`the topic ${name} has ${room.keys} keys of ${maxKeys}; delete keys, or raise maxKeys`);
+  }
+}
+
+function full(message: string): RpcError {
+  return new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'TOPIC_FULL', disposition: 'not-executed' });
 }
 
 function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended[] | undefined {

@@ -141,6 +141,8 @@ export interface History {
 export interface TopicSpec {
   readonly name: string;
   readonly keyed: boolean;
+  /** What the topic is declared with: a store may keep one that asks for less more cheaply. Its own when left out. */
+  readonly durability?: Durability;
   readonly history: History;
   /** How many tombstones are kept for those who come back. */
   readonly tombstones: number;

@@ -3,8 +3,7 @@
  * never seen again under the same name. Every answer comes at once.
  */
 import { type Clock, systemClock } from '../../call/clock.js';
-import { RpcError } from '../../call/rpc-error.js';
-import { checkAppend, type LogView } from '../../subscription/append-rules.js';
+import { checkAppend, checkRoom, type LogView } from '../../subscription/append-rules.js';
 import { type Epoch, newEpoch } from '../../subscription/position.js';
 import type {
   Append,
@@ -19,10 +18,10 @@ import type {
   TopicStore,
   TopicStores,
 } from '../../subscription/topic-store.js';
+import { UpdateLog } from '../../subscription/update-log.js';
 import { ExpiryHeap } from './expiry-heap.js';
 import { KeyTable } from './key-table.js';
 import { Producers } from './producers.js';
-import { UpdateLog } from './update-log.js';
 
 /** Logs in memory. `epoch` is for tests that want the same one each time. */
 export function memoryTopics(clock: Clock = systemClock, epoch: () => Epoch = newEpoch): TopicStores {
@@ -79,7 +78,11 @@ export class MemoryTopicStore implements TopicStore {
   append(group: readonly Append[]): readonly Appended[] {
     const known = checkAppend(group, this.#view);
     if (known !== undefined) return known;
-    this.#checkRoom(group);
+    checkRoom(group, this.#spec, {
+      head: this.#log.head,
+      keys: this.#keys.size,
+      has: (key) => this.#keys.newest(key) !== undefined,
+    });
     const time = this.#now();
     const appended = group.map((append, index): Appended => {
       const seq = this.#put(append, time, index < group.length - 1);
@@ -158,21 +161,6 @@ export class MemoryTopicStore implements TopicStore {
     for (let at = seq + 1; ; at++) {
       const update = this.#log.at(at);
       if (update === undefined || this.#keys.newest(update.key) === update) return update;
-    }
-  }
-
-  #checkRoom(group: readonly Append[]): void {
-    const { name, keyed, maxKeys } = this.#spec;
-    const refuse = (message: string): never => {
-      throw new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'TOPIC_FULL', disposition: 'not-executed' });
-    };
-    if (this.#log.head + group.length > Number.MAX_SAFE_INTEGER) {
-      refuse(`the topic ${name} has numbered as many updates as there are numbers`);
-    }
-    if (!keyed || this.#keys.size + group.length <= maxKeys) return;
-    const added = new Set(group.map(({ key }) => key).filter((key) => this.#keys.newest(key) === undefined)).size;
-    if (this.#keys.size + added > maxKeys) {
-      refuse(`the topic ${name} has ${this.#keys.size} keys of ${maxKeys}; delete keys, or raise maxKeys`);
     }
   }
 

@@ -5,4 +5,4 @@
 export type { PgClient, PgPool, PgResult } from './driver.js';
 export { type Migration, migratePostgres } from './schema.js';
 export { type StoreStatus, storeStatus, type TableStatus } from './status.js';
-export { type PostgresStoreOptions, postgresStore } from './store.js';
+export { type PostgresStore, type PostgresStoreOptions, postgresStore } from './store.js';

@@ -4,6 +4,7 @@
  */
 import type { PgClient, PgPool } from './driver.js';
 import { refusedByStore, sqlState, sqlStateOf } from './failure.js';
+import { consumersTable } from './offsets.js';
 import { dayMs, dayTable, otherTable } from './records.js';
 
 export const defaultSchema = 'hawser';
@@ -39,6 +40,15 @@ const migrations: readonly ((schema: string) => string)[] = [
     );
     CREATE INDEX ON ${schema}.${otherTable} (expires_at);
     COMMENT ON TABLE ${schema}.${otherTable} IS 'outcomes of idempotency keys that are no UUIDv7';`,
+  (schema) => `
+    CREATE TABLE ${schema}.${consumersTable} (
+      name text NOT NULL,
+      topic text NOT NULL,
+      epoch text NOT NULL,
+      seq bigint NOT NULL,
+      PRIMARY KEY (name, topic)
+    );
+    COMMENT ON TABLE ${schema}.${consumersTable} IS 'how far consumers of topics are';`,
 ];
 
 export const schemaVersion = migrations.length;

@@ -16,6 +16,7 @@ import {
   type StoredRecord,
   type Work,
 } from '../../interceptors/idempotency-store.js';
+import type { OffsetStore } from '../../subscription/offset-store.js';
 import type { PgClient, PgPool, PgResult } from './driver.js';
 import { Expiry } from './expiry.js';
 import {
@@ -27,6 +28,7 @@ import {
   sqlStateOf,
   unavailable,
 } from './failure.js';
+import { offsetsIn } from './offsets.js';
 import { dayMs, findSql, insertSql, insertValues, type Place, placeOf, recordOf } from './records.js';
 import { checkVersion, createDay, defaultSchema, schemaName } from './schema.js';
 import type { Session } from './session.js';
@@ -34,6 +36,9 @@ import { Sessions } from './sessions.js';
 import { guard } from './tx.js';
 
 const isolationLevels = ['read committed', 'repeatable read', 'serializable'] as const;
+
+/** `Client` is what handlers get as their transaction. */
+export interface PostgresStore<Client extends PgClient> extends IdempotencyStore<Client>, OffsetStore<Client> {}
 
 export interface PostgresStoreOptions {
   /** How long a record is kept, ms or `"24h"`: 1 minute to 30 days. Default 24 h. */
@@ -72,17 +77,18 @@ const checkNames = knownOptions<PostgresStoreOptions>({
 export function postgresStore<Client extends PgClient>(
   pool: PgPool<Client>,
   options: PostgresStoreOptions = {},
-): IdempotencyStore<Client> {
-  return new PostgresStore(pool, options);
+): PostgresStore<Client> {
+  return new PoolStore(pool, options);
 }
 
 /** What a run of the handler came to, inside its transaction. */
 type Found = { readonly record: StoredRecord } | { readonly won: boolean };
 
-class PostgresStore<Client extends PgClient> implements IdempotencyStore<Client> {
+class PoolStore<Client extends PgClient> implements PostgresStore<Client> {
   readonly name = 'postgres';
   readonly transactional = true;
   readonly retention: number;
+  readonly offsets: OffsetStore<Client>['offsets'];
   readonly #clock: Clock;
   readonly #schema: string;
   readonly #begin: string;
@@ -110,6 +116,7 @@ class PostgresStore<Client extends PgClient> implements IdempotencyStore<Client>
     this.retention = retentionOf(options.retention);
     this.#clock = clock;
     this.#schema = schemaName(options.schema ?? defaultSchema);
+    this.offsets = offsetsIn(this.#schema);
     const size = pool.options?.max ?? 10;
     this.#sessions = new Sessions({ pool, clock, size, acquireTimeout, statementTimeout });
     this.#expiry = new Expiry(this.#schema, this.retention);

@@ -12,8 +12,10 @@ import type { Turn } from './turn.js';
 /** The writer's hold on its file. */
 export interface WriterFile {
   open(): Connection;
-  /** After each end of a group, however it ended. */
-  groupEnded(): void;
+  /** After each end of a group, before its turns are answered. `committed`: on which connection; undefined: it failed. */
+  groupEnded(committed: Connection | undefined): void;
+  /** Before the connection is closed for good, outside of a transaction. */
+  closing(connection: Connection): void;
 }
 
 export class Group {
@@ -92,7 +94,7 @@ export class Group {
       this.#failCommit(error);
       return;
     }
-    const turns = this.#end();
+    const turns = this.#end(true);
     if (turns.length > 0) this.#last = turns.length;
     for (const turn of turns) turn.succeed();
   }
@@ -101,7 +103,7 @@ export class Group {
   fail(error: unknown, doubt: CommitDoubt = 'not-executed', suspect = needsReopening(error)): void {
     this.#suspect ||= suspect;
     const wasOpen = this.#open;
-    const turns = this.#end();
+    const turns = this.#end(false);
     if (wasOpen) {
       try {
         if (inTransaction(this.#connection.db)) this.#connection.db.exec('ROLLBACK');
@@ -117,6 +119,7 @@ export class Group {
 
   close(): void {
     this.commit();
+    this.#file.closing(this.#connection);
     this.#connection.close();
   }
 
@@ -133,11 +136,11 @@ export class Group {
     this.fail(error, doubtOfCommit(error));
   }
 
-  #end(): Turn[] {
+  #end(committed: boolean): Turn[] {
     const turns = this.#turns;
     this.#turns = [];
     this.#open = false;
-    this.#file.groupEnded();
+    this.#file.groupEnded(committed ? this.#connection : undefined);
     return turns;
   }
 }

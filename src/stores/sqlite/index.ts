@@ -1,4 +1,4 @@
-/** `hawser/sqlite`: exactly-once effects in an SQLite file. */
+/** `hawser/sqlite`: exactly-once effects, and the logs of topics, in an SQLite file. */
 export type { Synchronous } from './connection.js';
 export type {
   DatabaseSync,

@@ -23,6 +23,56 @@ const steps: readonly string[] = [
     PRIMARY KEY (principal, service, method, key)
   ) WITHOUT ROWID;
   CREATE INDEX hawser_records_expiry ON hawser_records (expires_at)`,
+  // Keys and producers are blobs: a text may not come back whole when it has a NUL in it.
+  `CREATE TABLE hawser_topics (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    epoch TEXT NOT NULL,
+    keyed INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    horizon INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    keys INTEGER NOT NULL,
+    tombstones INTEGER NOT NULL,
+    time INTEGER NOT NULL
+  );
+  CREATE TABLE hawser_updates (
+    topic INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB,
+    time INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    PRIMARY KEY (topic, seq)
+  ) WITHOUT ROWID;
+  CREATE TABLE hawser_keys (
+    topic INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (topic, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX hawser_keys_seq ON hawser_keys (topic, seq);
+  CREATE INDEX hawser_keys_deleted ON hawser_keys (topic, seq) WHERE deleted = 1;
+  CREATE INDEX hawser_keys_expiry ON hawser_keys (topic, expires) WHERE expires > 0;
+  CREATE TABLE hawser_publications (
+    topic INTEGER NOT NULL,
+    producer BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (topic, producer, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE hawser_consumers (
+    name TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (name, topic)
+  ) WITHOUT ROWID;
+  CREATE TABLE hawser_run (boot TEXT NOT NULL, clean INTEGER NOT NULL)`,
 ];
 
 /**

@@ -13,20 +13,28 @@ import type {
   StoredOutcome,
   Work,
 } from '../../interceptors/idempotency-store.js';
+import type { OffsetStore } from '../../subscription/offset-store.js';
+import type { TopicStores } from '../../subscription/topic-store.js';
 import { type Connection, openWriter } from './connection.js';
+import type { WriterFile } from './group.js';
 import type { Member, Peeked } from './member.js';
+import { offsets } from './offsets.js';
 import { type CheckedOptions, check, type SqliteStoreOptions } from './options.js';
 import { type Ownership, own } from './owner.js';
 import { Reader } from './reader.js';
 import { Records } from './records.js';
 import { committedElsewhere, nestedWrite, storeClosed } from './refusals.js';
+import { noteEnd, noteStart } from './restart.js';
 import { prepareSchema } from './schema.js';
+import { SqliteTopics, type TopicsHost } from './topics.js';
 import type { SqliteTransaction } from './tx.js';
 import { Writer } from './writer.js';
 
-export interface SqliteStore extends IdempotencyStore<SqliteTransaction> {
+export interface SqliteStore extends IdempotencyStore<SqliteTransaction>, OffsetStore<SqliteTransaction> {
   /** The database file, links resolved. */
   readonly path: string;
+  /** The logs of topics, in the same file: what `createServer({ store })` keeps its topics in. */
+  readonly topics: TopicStores;
   /**
    * Runs `fn` in a transaction of this store, in turn with the handlers of KEYED calls, and resolves to what it returns
    * once that has committed. What `fn` throws rolls it back. `name` is for the warning about writes that take long.
@@ -75,6 +83,8 @@ class FileStore implements SqliteStore {
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
   readonly #reader: Reader;
+  readonly topics: SqliteTopics;
+  readonly offsets = offsets;
   #closed: Promise<void> | undefined;
 
   constructor(ownership: Ownership, options: CheckedOptions) {
@@ -83,7 +93,16 @@ class FileStore implements SqliteStore {
     this.path = ownership.path;
     this.retention = options.retention;
     this.#reader = new Reader(this.path, options.driver);
-    this.#writer = new Writer({ open: () => this.#open(), groupEnded: () => this.#uncommitted.clear() }, options);
+    this.topics = new SqliteTopics(this.#topicsHost());
+    const file: WriterFile = {
+      open: () => this.#open(),
+      groupEnded: (connection) => {
+        this.#uncommitted.clear();
+        this.topics.groupEnded(connection);
+      },
+      closing: ({ db }) => noteEnd(db, options.synchronous),
+    };
+    this.#writer = new Writer(file, options);
   }
 
   async execute(
@@ -152,6 +171,25 @@ class FileStore implements SqliteStore {
     }
   }
 
+  #topicsHost(): TopicsHost {
+    const store = this;
+    const { synchronous, clock, logger } = this.#options;
+    return {
+      synchronous,
+      clock,
+      logger,
+      get closed() {
+        return store.#closed !== undefined;
+      },
+      write: (name, fn) => this.#writer.submit({ name, work: fn, seal: (value) => value }),
+      read: (fn) => this.read(fn),
+      handlerTransaction: () => {
+        const tx = currentCall()?.tx;
+        return this.#writer.holderOf(tx) === undefined ? undefined : (tx as SqliteTransaction);
+      },
+    };
+  }
+
   #submit<V, R>(member: Member<V, R>): Promise<R> {
     const holder = this.#writer.holderOf(currentCall()?.tx);
     if (holder !== undefined) return Promise.reject(nestedWrite(holder));
@@ -182,6 +220,7 @@ class FileStore implements SqliteStore {
     const connection = openWriter(path, this.#options.driver, this.#options);
     try {
       const id = prepareSchema(connection.db);
+      if (!again) noteStart(connection.db, this.#options.synchronous);
       this.#id ??= id;
       if (id !== this.#id) throw new Error(`${path} is another store's file now; put the one back that was there`);
       return connection;

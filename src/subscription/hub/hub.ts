@@ -123,8 +123,8 @@ export class Hub implements HubContext {
         disposition: 'not-executed',
       });
     }
-    const { history, tombstones, maxKeys, keyOf } = declaration;
-    const store = this.#stores.topic({ name, keyed: keyOf !== undefined, history, tombstones, maxKeys });
+    const { durability, history, tombstones, maxKeys, keyOf } = declaration;
+    const store = this.#stores.topic({ name, keyed: keyOf !== undefined, durability, history, tombstones, maxKeys });
     const topic = new Topic(name, this.#nextAlias++, declaration, store, this.limits.frameBytes, (grown) => {
       this.#grown.add(grown);
       this.flush.schedule();

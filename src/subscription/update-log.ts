@@ -1,14 +1,20 @@
 /** The log of a topic in memory: an array that drops from its front, so that an update is found by its seq at once. */
-import type { History, Limits, LogUpdate, Page } from '../../subscription/topic-store.js';
+import type { History, Limits, LogUpdate, Page } from './topic-store.js';
 
 export class UpdateLog {
   #updates: LogUpdate[] = [];
   /** Index of the oldest update; what is before it is dropped. */
   #start = 0;
-  #head = 0;
+  #head: number;
   #bytes = 0;
 
-  constructor(readonly history: History) {}
+  /** `head`: what is there already, and not held. */
+  constructor(
+    readonly history: History,
+    head = 0,
+  ) {
+    this.#head = head;
+  }
 
   /** The newest seq; 0 before the first update. */
   get head(): number {

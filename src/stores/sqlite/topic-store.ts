@@ -1,0 +1,276 @@
+/**
+ * A topic's log in the file of a store. An append is a turn of the store's one writer and commits with whatever else is in
+ * its group; readers see it after that commit and not before. Readers that keep up are served from a tail in memory, the
+ * others from the file.
+ */
+import { checkAppend, checkRoom } from '../../subscription/append-rules.js';
+import { newEpoch } from '../../subscription/position.js';
+import type {
+  Append,
+  Appended,
+  Awaitable,
+  Durability,
+  Limits,
+  LogUpdate,
+  Page,
+  ScanPage,
+  TopicSpec,
+  TopicState,
+  TopicStore,
+} from '../../subscription/topic-store.js';
+import { UpdateLog } from '../../subscription/update-log.js';
+import * as reads from './topic-reads.js';
+import { type TopicRow, TopicTable } from './topic-table.js';
+import type { SqliteTransaction } from './tx.js';
+
+/** The store that a topic is in. */
+export interface TopicHome {
+  readonly durability: Durability;
+  /** ms since the Unix epoch. */
+  wallTime(): number;
+  /** Runs `fn` in a turn of the writer; resolves when it has committed. */
+  write<T>(name: string, fn: (tx: SqliteTransaction) => T): Promise<T>;
+  /** Runs `fn` on one state of what has committed. */
+  read<T>(fn: (tx: SqliteTransaction) => T): T;
+  /** The transaction of the handler that runs now, where that is of this store. */
+  handlerTransaction(): SqliteTransaction | undefined;
+  /** The topic is written to by the group that is open. */
+  wrote(topic: SqliteTopicStore): void;
+  closed(topic: SqliteTopicStore): void;
+}
+
+/** What is kept in memory of the end of the log. */
+const tail = { count: 2_048, bytes: 1 << 20, age: Number.POSITIVE_INFINITY };
+/** Updates after which producers are looked through. */
+const producersEvery = 10_000;
+
+export class SqliteTopicStore implements TopicStore {
+  readonly spec: TopicSpec;
+  readonly #home: TopicHome;
+  readonly #listeners = new Set<(head: number) => void>();
+  #id: number | undefined;
+  #state: TopicState;
+  #tail: UpdateLog;
+  /** Written and not committed; those that a rollback took are found out by the next ones' numbers. */
+  #pending: LogUpdate[] = [];
+  /** From when on `trim` may find something to do, ms since the Unix epoch. */
+  #due = 0;
+  #trimming: Promise<void> | undefined;
+  #producersAt = 0;
+
+  constructor(spec: TopicSpec, home: TopicHome) {
+    this.spec = spec;
+    this.#home = home;
+    this.#state = { epoch: newEpoch(), first: 1, head: 0, tombstoneHorizon: 0 };
+    this.#tail = new UpdateLog(tail);
+  }
+
+  get durability(): Durability {
+    return this.#home.durability;
+  }
+
+  /** Throws an Error for a topic that was kept with keys and has none now, or the other way round. */
+  open(): TopicState {
+    const { name, keyed } = this.spec;
+    const row = this.#home.read((tx) => reads.readTopic(tx, name));
+    if (row === undefined) {
+      // So that it has this epoch after a restart too. An append makes up for it, should this fail.
+      this.#home.write(name, (tx) => this.#table(tx)).catch(() => {});
+    } else {
+      if ((row.keyed === 1) !== keyed) {
+        throw new Error(
+          `the log of ${name} is kept ${keyed ? 'without' : 'with'} keys and is declared ${keyed ? 'with' : 'without'} now; give the topic another name, or declare it as it was`,
+        );
+      }
+      this.committed(row);
+    }
+    return this.#state;
+  }
+
+  state(): TopicState {
+    return this.#state;
+  }
+
+  /**
+   * Inside a KEYED handler whose transaction this store holds, the updates are a part of that transaction: they are answered at
+   * once, and readers see them when, and only if, it commits.
+   */
+  append(group: readonly Append[]): Awaitable<readonly Appended[]> {
+    const tx = this.#home.handlerTransaction();
+    if (tx !== undefined) return this.#append(tx, group);
+    return this.#home.write(this.spec.name, (own) => this.#append(own, group));
+  }
+
+  read(after: number, limits: Limits): Awaitable<Page | undefined> {
+    if (after < this.#state.first - 1) return undefined;
+    const page = this.#tail.read(after, limits);
+    if (page !== undefined) return page;
+    return this.#read((tx, { id, first, head }) =>
+      after < first - 1 ? undefined : reads.readLog(tx, id, after, Math.min(head, this.#state.head), limits),
+    );
+  }
+
+  scan(cursor: string | undefined, limits: Limits): Awaitable<ScanPage> {
+    if (!this.spec.keyed || this.#id === undefined) {
+      return { updates: [], more: false, cursor: '', head: this.#state.head };
+    }
+    return this.#read((tx, row) => reads.scanKeys(tx, row, cursor ?? '', limits));
+  }
+
+  changesSince(seq: number, limits: Limits): Awaitable<Page | undefined> {
+    if (seq < this.#state.tombstoneHorizon) return undefined;
+    if (seq >= this.#state.head) return { updates: [], more: false };
+    if (seq >= this.#tail.first - 1) return newestOf(this.#tail, seq, limits);
+    return this.#read((tx, { id, horizon }) => (seq < horizon ? undefined : reads.readChanges(tx, id, seq, limits)));
+  }
+
+  get(keys: readonly string[]): Awaitable<readonly LogUpdate[]> {
+    if (this.#id === undefined) return [];
+    return this.#read((tx, { id }) => reads.readKeys(tx, id, keys));
+  }
+
+  before(time: number): Awaitable<number> {
+    if (this.#id === undefined) return 0;
+    return this.#read((tx, { id, first, head }) => {
+      let low = first;
+      let high = Math.min(head, this.#state.head) + 1;
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        if (reads.timeOf(tx, id, middle) < time) low = middle + 1;
+        else high = middle;
+      }
+      return low - 1;
+    });
+  }
+
+  trim(): Awaitable<void> {
+    if (this.#home.wallTime() < this.#due) return;
+    this.#trimming ??= this.#home
+      .write(`${this.spec.name} (trim)`, (tx) => this.#trim(tx))
+      .finally(() => {
+        this.#trimming = undefined;
+      });
+    return this.#trimming;
+  }
+
+  onVisible(fn: (head: number) => void): () => void {
+    this.#listeners.add(fn);
+    return () => this.#listeners.delete(fn);
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#home.closed(this);
+  }
+
+  /** A group that wrote to this topic has committed, and this is what the topic is now. */
+  committed(row: TopicRow): void {
+    const { id, epoch, first, head, horizon } = row;
+    this.#id = id;
+    const grown = head > this.#state.head;
+    const pending = this.#pending.filter(({ seq }) => seq > this.#tail.head && seq <= head);
+    this.#pending = [];
+    if (pending[0]?.seq === this.#tail.head + 1 && pending.at(-1)?.seq === head) {
+      for (const update of pending) {
+        this.#tail.push(update);
+        this.#expect(update);
+      }
+      this.#tail.trim(0);
+    } else if (head > this.#tail.head) {
+      this.#tail = new UpdateLog(tail, head);
+      this.#due = 0;
+    }
+    this.#state = { epoch, first, head, tombstoneHorizon: horizon };
+    if (grown) for (const fn of this.#listeners) fn(head);
+  }
+
+  #append(tx: SqliteTransaction, group: readonly Append[]): readonly Appended[] {
+    const table = this.#table(tx);
+    const known = checkAppend(group, table);
+    if (known !== undefined) return known;
+    const { row } = table;
+    checkRoom(group, this.spec, { head: row.head, keys: row.keys, has: (key) => table.hasKey(key) });
+    const time = this.#now(row);
+    const last = group.length - 1;
+    const written = group.map((append, index) => table.put(append, time, index < last));
+    if (!table.drop(time)) this.#due = 0;
+    this.#wrote(table, written);
+    return written.map(({ seq }) => ({ position: { epoch: row.epoch, seq }, duplicate: false }));
+  }
+
+  #trim(tx: SqliteTransaction): void {
+    const table = this.#table(tx);
+    const { row, head } = table;
+    const now = this.#now(row);
+    const written = table.expired(now).map((key) => table.put({ key, value: undefined, ttl: 0 }, now, false));
+    const done = table.drop(now);
+    if (head - this.#producersAt >= producersEvery) {
+      table.forgetProducers();
+      this.#producersAt = head;
+    }
+    this.#due = done ? this.#next(tx, row) : 0;
+    this.#wrote(table, written);
+  }
+
+  /** When the next key expires, or the oldest update is too old. */
+  #next(tx: SqliteTransaction, { id, first, head }: TopicRow): number {
+    const { age } = this.spec.history;
+    const expiry = reads.firstExpiry(tx, id);
+    if (age === Number.POSITIVE_INFINITY || first > head) return expiry;
+    return Math.min(expiry, reads.timeOf(tx, id, first) + age + 1);
+  }
+
+  #expect({ time, expires }: LogUpdate): void {
+    const { age } = this.spec.history;
+    this.#due = Math.min(this.#due, expires === 0 ? Number.POSITIVE_INFINITY : expires, time + age + 1);
+  }
+
+  #wrote(table: TopicTable, written: readonly LogUpdate[]): void {
+    table.save();
+    const first = written[0]?.seq ?? Number.POSITIVE_INFINITY;
+    while ((this.#pending.at(-1)?.seq ?? 0) >= first) this.#pending.pop();
+    this.#pending.push(...written);
+    this.#home.wrote(this);
+  }
+
+  #table(tx: SqliteTransaction): TopicTable {
+    return new TopicTable(tx, this.spec, this.#state.epoch);
+  }
+
+  /** Times in a log never fall, even when the clock is set back. */
+  #now(row: TopicRow): number {
+    return Math.max(row.time, Math.floor(this.#home.wallTime()));
+  }
+
+  /** A failure of the database is a rejection, as that of a store that waits would be. */
+  #read<T>(fn: (tx: SqliteTransaction, row: TopicRow) => T): Awaitable<T> {
+    try {
+      return this.#home.read((tx) => {
+        const row = reads.readTopic(tx, this.spec.name);
+        if (row === undefined) throw new Error(`the log of ${this.spec.name} is gone from the database`);
+        return fn(tx, row);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+/** The newest update of each key after `seq`, of a log that has them all. */
+function newestOf(log: UpdateLog, seq: number, limits: Limits): Page {
+  const seen = new Set<string>();
+  const newest: LogUpdate[] = [];
+  for (let at = log.head; at > seq; at--) {
+    const update = log.at(at) as LogUpdate;
+    if (seen.has(update.key)) continue;
+    seen.add(update.key);
+    newest.push(update);
+  }
+  newest.reverse();
+  let end = 0;
+  for (let bytes = 0; end < newest.length; end++) {
+    bytes += newest[end]?.value?.byteLength ?? 0;
+    if (end > 0 && (end >= limits.count || bytes > limits.bytes)) break;
+  }
+  return { updates: newest.slice(0, end), more: end < newest.length };
+}
