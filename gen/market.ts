@@ -10,6 +10,8 @@ import {
   defineStruct,
   describeError,
   resultCodec,
+  topicCodec,
+  topicStream,
   unary,
   unionCount,
   unionUnset,
@@ -724,6 +726,189 @@ export const Orders = defineService({
         keyField: "order_id",
       },
       keyProperty: "orderId",
+    }),
+  },
+});
+
+/** A price as it is now. */
+export interface Price {
+  fish: string;
+  /** A pound. */
+  price: USD;
+  market: Market;
+  /** Counts the changes of all prices, from 1. */
+  seq: bigint;
+}
+
+export const Price: StructCodec<Price> = defineStruct<Price>({
+  name: "market.v1.Price",
+  form: "struct",
+  fields: () => [
+    { id: 1, name: "fish", localName: "fish", type: { kind: "string" }, requiredness: "default" },
+    { id: 2, name: "price", localName: "price", type: { kind: "double" }, requiredness: "default" },
+    {
+      id: 3,
+      name: "market",
+      localName: "market",
+      type: { kind: "enum", name: "market.v1.Market", values: Market },
+      requiredness: "default",
+      default: () => Market.Unknown,
+    },
+    { id: 4, name: "seq", localName: "seq", type: { kind: "i64" }, requiredness: "default" },
+  ],
+  write(w, v) {
+    w.structBegin();
+    w.field(11, 1);
+    w.string(v.fish ?? "");
+    w.field(4, 2);
+    w.double(v.price ?? 0);
+    w.field(8, 3);
+    w.i32(v.market ?? Market.Unknown);
+    w.field(10, 4);
+    w.i64(v.seq ?? 0n);
+    w.structEnd();
+  },
+  read(r) {
+    let fish: string = "";
+    let price: USD = 0;
+    let market$: Market = Market.Unknown;
+    let seq: bigint = 0n;
+    r.structBegin();
+    for (let f = r.field(); f !== 0; f = r.field()) {
+      switch (f) {
+        case 267:
+          fish = r.string();
+          break;
+        case 516:
+          price = r.double();
+          break;
+        case 776:
+          market$ = r.i32();
+          break;
+        case 1034:
+          seq = r.i64();
+          break;
+        default:
+          r.skip(f & 0xff);
+      }
+    }
+    r.structEnd();
+    return { fish, price, market: market$, seq };
+  },
+  create: (init) => ({
+    fish: init?.fish ?? "",
+    price: init?.price ?? 0,
+    market: init?.market ?? Market.Unknown,
+    seq: init?.seq ?? 0n,
+  }),
+});
+
+/** The arguments of market.v1.Quotes.Prices. */
+export interface QuotesPricesArgs {
+  keys: string[];
+}
+
+export const QuotesPricesArgs: StructCodec<QuotesPricesArgs> = defineStruct<QuotesPricesArgs>({
+  name: "market.v1.Quotes.Prices_args",
+  form: "struct",
+  fields: () => [
+    {
+      id: 1,
+      name: "keys",
+      localName: "keys",
+      type: { kind: "list", element: { kind: "string" } },
+      requiredness: "default",
+    },
+  ],
+  write(w, v) {
+    w.structBegin();
+    const keys: string[] = v.keys ?? [];
+    w.field(15, 1);
+    w.list(11, keys.length);
+    for (const item of keys) {
+      w.string(item);
+    }
+    w.structEnd();
+  },
+  read(r) {
+    let keys: string[] | undefined;
+    r.structBegin();
+    for (let f = r.field(); f !== 0; f = r.field()) {
+      switch (f) {
+        case 271: {
+          const size = r.list(11);
+          if (size >= 0) {
+            const list: string[] = [];
+            for (let i = 0; i < size; i++) {
+              list.push(r.string());
+            }
+            keys = list;
+          }
+          break;
+        }
+        default:
+          r.skip(f & 0xff);
+      }
+    }
+    r.structEnd();
+    return { keys: keys ?? [] };
+  },
+  create: (init) => ({ keys: init?.keys ?? [] }),
+});
+
+/** The result of market.v1.Quotes.Prices: what it returns, or throws. */
+export const QuotesPricesResult: Codec<Price> & { readonly snapshot: Codec<Price[]> } = topicCodec(
+  resultCodec<Price>({
+    type: { kind: "struct", codec: () => Price },
+    write: (w, v) => Price.write(w, v),
+    read: (r) => Price.read(r),
+    errors: [],
+  }),
+  resultCodec<Price[]>({
+    type: { kind: "list", element: { kind: "struct", codec: () => Price } },
+    write(w, v) {
+      w.list(12, v.length);
+      for (const item of v) {
+        Price.write(w, item);
+      }
+    },
+    read(r) {
+      const size = r.list(12);
+      if (size >= 0) {
+        const list: Price[] = [];
+        for (let i = 0; i < size; i++) {
+          list.push(Price.read(r));
+        }
+        return list;
+      }
+      return undefined;
+    },
+    errors: [],
+  }),
+);
+
+/** Prices for those who must not miss one. */
+export const Quotes = defineService({
+  name: "market.v1.Quotes",
+  version: "1.0.0",
+  idl: "thrift",
+  fingerprint: "927e9834e799c19deba07032aefedcf1de2a68da8946f852bae9423dc825773e",
+  methods: {
+    /** The newest price of each fish, then every change: a topic, to subscribe to. */
+    prices: topicStream<QuotesPricesArgs, Price>({
+      name: "Prices",
+      request: QuotesPricesArgs,
+      response: QuotesPricesResult,
+      policy: {
+        topic: {
+          key: "fish",
+          mode: "LATEST",
+          recovery: "CONVERGENT",
+          historyCount: 10000,
+          historyAge: 3600000,
+        },
+      },
+      topicKey: "fish",
     }),
   },
 });

@@ -80,3 +80,21 @@ service Orders {
   Receipt PlaceOrder(1: string order_id, 2: string fish, 3: i32 pounds) throws (1: BadFish bad_fish)
       (hawser.timeout = "2s", hawser.max_timeout = "10s", hawser.idempotency = "KEYED", hawser.key_field = "order_id"),
 } (hawser.version = "1.0.0")
+
+/** A price as it is now. */
+struct Price {
+  1: string fish,
+  /** A pound. */
+  2: USD price,
+  3: Market market = Market.Unknown,
+  /** Counts the changes of all prices, from 1. */
+  4: i64 seq,
+}
+
+/** Prices for those who must not miss one. */
+service Quotes {
+  /** The newest price of each fish, then every change: a topic, to subscribe to. */
+  list<Price> Prices(1: list<string> keys)
+      (hawser.topic.key = "fish", hawser.topic.mode = "LATEST", hawser.topic.recovery = "CONVERGENT",
+       hawser.topic.history.count = "10000", hawser.topic.history.age = "1h"),
+} (hawser.version = "1.0.0")

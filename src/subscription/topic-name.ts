@@ -12,9 +12,12 @@ export const keysField = 'keys';
 export function topicName(method: MethodType, request: object = {}): string {
   const base = `${method.service.name}/${method.name}`;
   const encoding: Encoding = method.service.idl === 'proto' ? 'proto' : 'binary';
-  // There and back, so that a field that is left out and one that has its default are one.
   const { request: codec } = method;
-  const json = codec.toJSON(codec.decode(codec.encode(request, encoding), encoding));
+  // protobuf's codec wants every field: what is left out has its default, which is what no bytes decode to.
+  const given = Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+  const whole = encoding === 'proto' ? { ...(codec.decode(new Uint8Array(), encoding) as object), ...given } : given;
+  // There and back, so that a field that is left out and one that has its default are one.
+  const json = codec.toJSON(codec.decode(codec.encode(whole, encoding), encoding));
   const parameters = canonical(json, true);
   return parameters === '{}' ? base : `${base}?${parameters}`;
 }

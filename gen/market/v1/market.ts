@@ -172,6 +172,12 @@ export interface Receipt {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+export interface QuotesRequest {
+  /** Which fish; all when empty. */
+  keys: string[];
+  _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
+}
+
 function createBaseTimeStamp(): TimeStamp {
   return { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0, micros: 0, _unknownFields: {} };
 }
@@ -1735,6 +1741,89 @@ export const Receipt: MessageFns<Receipt> = {
     message.orderId = object.orderId ?? "";
     message.number = object.number ?? 0;
     message.total = object.total ?? 0;
+    return message;
+  },
+};
+
+function createBaseQuotesRequest(): QuotesRequest {
+  return { keys: [], _unknownFields: {} };
+}
+
+export const QuotesRequest: MessageFns<QuotesRequest> = {
+  encode(message: QuotesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      writer.uint32(10).string(v!);
+    }
+    if (message._unknownFields !== undefined) {
+      for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
+        const tag = parseInt(key, 10);
+        for (const value of values) {
+          writer.uint32(tag).raw(value);
+        }
+      }
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QuotesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuotesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        const buf = reader.skip(tag & 7);
+
+        const list = message._unknownFields![tag];
+
+        if (list === undefined) {
+          message._unknownFields![tag] = [buf];
+        } else {
+          list.push(buf);
+        }
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): QuotesRequest {
+    return { keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [] };
+  },
+
+  toJSON(message: QuotesRequest): unknown {
+    const obj: any = {};
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<QuotesRequest>): QuotesRequest {
+    return QuotesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<QuotesRequest>): QuotesRequest {
+    const message = createBaseQuotesRequest();
+    message.keys = object.keys?.map((e) => e) || [];
     return message;
   },
 };
