@@ -71,6 +71,7 @@ export type {
   ServerEvents,
 } from './interceptors/server-events.js';
 export type { ThrottleOptions } from './interceptors/throttle.js';
+export { adapt, type Mapping, type Mappings } from './server/adapt.js';
 export {
   type CloseOptions,
   createServer,

@@ -29,8 +29,11 @@ function single(headers: HeaderMap, name: string): string | undefined {
   return values.length === 1 && typeof value === 'string' && legal.test(value) ? value : undefined;
 }
 
+/** See interceptors/hello.ts; a Thrift connection hands it on that was said once. */
+export const helloHeader = 'hawser-hello';
+
 /** Headers of every answer that the runtime writes by itself, each of them for one call. */
-export const answerHeaders = [correlationHeader, 'hawser-hello', 'deprecation', 'sunset'] as const;
+export const answerHeaders = [correlationHeader, helloHeader, 'deprecation', 'sunset'] as const;
 
 /**
  * For transports, before they answer with a failure: whether headers go first. A failure without headers may be tried again

@@ -28,6 +28,11 @@ export interface ClientTransport {
   readonly address: string;
   /** The innermost handler of a method: sends one attempt, resolves to its response's bytes or stream. */
   bind(method: MethodType): Handler;
+  /**
+   * There where headers are not carried and each new connection can be told a hello all the same. `heard` gets the answer of a
+   * server that understands it, and returns what is to be done when that connection is closed. For use before the first call.
+   */
+  introduce?(hello: string, heard: (answer: string) => () => void): void;
   /** Lets calls in flight end within `graceMs`, then aborts them. */
   close(graceMs: number): Promise<void>;
 }
@@ -68,6 +73,8 @@ export interface Dispatcher {
   readonly services: readonly ServiceType[];
   /** By path, `/market.v1.TradeHistory/GetLastSale`; of one IDL where the server has that service in both. */
   find(path: string, idl?: 'proto' | 'thrift'): Route | undefined;
+  /** What a hello is answered that did not come in a header; undefined for what is none, or of no contract that is served. */
+  readonly introduce?: (hello: string) => string | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
 }

@@ -81,16 +81,22 @@ export class ClientNegotiation {
 
   /** The transport of one address, with the hello on what is sent there. */
   around(transport: ClientTransport, address = transport.address): ClientTransport {
-    // Where no headers are carried there is nobody to talk to.
-    if (transport.carriesHeaders === false) return transport;
+    const { carriesHeaders = true } = transport;
+    // Where nothing is carried there is nobody to talk to.
+    if (!carriesHeaders && transport.introduce === undefined) return transport;
     const { service, notices, events } = this.#init;
     const view = this.#own === undefined ? undefined : new AddressView(address, this.#own, events);
     if (view !== undefined) this.#views.add(view);
+    if (!carriesHeaders && view !== undefined) {
+      transport.introduce?.(view.line, (answer) => view.connected(answer));
+    }
     return {
       encoding: transport.encoding,
+      carriesHeaders,
       address: transport.address,
       bind: (method) => {
         const next = transport.bind(method);
+        if (!carriesHeaders) return next;
         const own = method.service === service ? view : undefined;
         return own === undefined
           ? watched(new Watch(method, notices, undefined), next)
@@ -160,11 +166,19 @@ class Watch implements ResponseWatch {
 
 /** A server, as it said it is. */
 interface Instance {
-  readonly hello: Hello;
+  readonly id: string;
+  /** Its hello. */
+  readonly text: string;
   readonly hash: string;
+  /** What this client says to it once it knows this client. */
+  readonly line: string;
   readonly agreed: Negotiated;
+  /** It knows this client by hash only, and wants its hello in full. */
+  asks: boolean;
   /** The number of the last answer that it gave. */
   answered: number;
+  /** Those on which it said so, where each is told once. */
+  connections: number;
 }
 
 /** What is known of the servers behind one address. */
@@ -172,7 +186,7 @@ class AddressView {
   readonly #address: string;
   readonly #own: Introduction;
   readonly #events: ClientEventHub;
-  /** By instance; the one that answered longest ago first. */
+  /** By their ids; the one that answered longest ago first. */
   readonly #instances = new Map<string, Instance>();
   #last: Instance | undefined;
   /** What the server of the last answer says when nothing has changed. */
@@ -202,8 +216,21 @@ class AddressView {
     const text = others.length === 0 && typeof said === 'string' ? said : undefined;
     this.#answers += 1;
     if (text === this.#expected && this.#last !== undefined) this.#last.answered = this.#answers;
-    else if (text === undefined) this.#silence(ended);
-    else this.#hear(text, ended);
+    else if (text === undefined || !this.#hear(text)) this.#silence(ended);
+  }
+
+  /** A server has answered on a connection, for as long as that is open. Returns what is to be done at its end. */
+  connected(text: string): () => void {
+    this.#answers += 1;
+    const instance = this.#hear(text) ? this.#last : undefined;
+    if (instance === undefined) return () => {};
+    instance.connections += 1;
+    return () => {
+      instance.connections -= 1;
+      if (instance.connections === 0 && this.#instances.get(instance.id) === instance) {
+        this.#instances.delete(instance.id);
+      }
+    };
   }
 
   /**
@@ -217,66 +244,69 @@ class AddressView {
     if (!ended) this.#instances.clear();
   }
 
-  #hear(text: string, ended: boolean): void {
+  /** Whether it was a word of a server that can be understood. */
+  #hear(text: string): boolean {
     const confirmed = parseConfirmation(text);
     if (confirmed !== undefined) {
-      const known = [...this.#instances.values()].find(({ hash }) => hash === confirmed);
+      const known = this.#find(({ hash }) => hash === confirmed);
       if (known === undefined) this.line = this.#own.text;
       else this.#hold(known, false);
-      return;
+      return true;
     }
-    const asked = text.endsWith(askSuffix);
-    const said = asked ? text.slice(0, -askSuffix.length) : text;
-    const hello = parseHello(said);
-    if (hello?.instance === undefined || hello.contract !== this.#own.hello.contract) {
-      this.#silence(ended);
-      return;
-    }
-    const hash = hashOf(said);
-    const known = this.#instances.get(hello.instance);
-    if (known?.hash === hash) {
-      this.#hold(known, asked);
-      return;
-    }
-    const instance = this.#meet(hello, hash);
-    this.#hold(instance, asked);
-    if (this.#events.wants('negotiated')) this.#events.emit('negotiated', instance.agreed);
+    const asks = text.endsWith(askSuffix);
+    const said = asks ? text.slice(0, -askSuffix.length) : text;
+    const known = this.#find((one) => one.text === said);
+    const instance = known ?? this.#meet(said);
+    if (instance === undefined) return false;
+    this.#hold(instance, asks);
+    if (known === undefined && this.#events.wants('negotiated')) this.#events.emit('negotiated', instance.agreed);
+    return true;
   }
 
-  #meet(hello: Hello, hash: string): Instance {
+  #find(matches: (instance: Instance) => boolean): Instance | undefined {
+    for (const instance of this.#instances.values()) if (matches(instance)) return instance;
+    return undefined;
+  }
+
+  #meet(text: string): Instance | undefined {
     const own = this.#own.hello;
-    const instance: Instance = {
-      hello,
-      hash,
-      agreed: Object.freeze({
-        address: this.#address,
-        instance: hello.instance as string,
-        version: agreedVersion(own, hello)?.text,
-        peerVersion: hello.max.text,
-        features: Object.freeze(own.active.filter((one) => hello.active.includes(one))),
-        framework: hello.framework,
-        sameSchema: hello.fingerprint !== '' && hello.fingerprint === own.fingerprint,
-      }),
-      answered: this.#answers,
-    };
-    return instance;
+    const hello = parseHello(text);
+    if (hello?.instance === undefined || hello.contract !== own.contract) return undefined;
+    const agreed: Negotiated = Object.freeze({
+      address: this.#address,
+      instance: hello.instance,
+      version: agreedVersion(own, hello)?.text,
+      peerVersion: hello.max.text,
+      features: Object.freeze(own.active.filter((one) => hello.active.includes(one))),
+      framework: hello.framework,
+      sameSchema: hello.fingerprint !== '' && hello.fingerprint === own.fingerprint,
+    });
+    const hash = hashOf(text);
+    const line = formatShort({ client: this.#own.hash, server: hash, min: own.min, max: own.max });
+    return { id: hello.instance, text, hash, line, agreed, asks: false, answered: this.#answers, connections: 0 };
   }
 
-  #hold(instance: Instance, asked: boolean): void {
-    const id = instance.agreed.instance;
+  #hold(instance: Instance, asks: boolean): void {
     instance.answered = this.#answers;
-    this.#instances.delete(id);
-    this.#instances.set(id, instance);
+    instance.asks = asks;
+    this.#instances.delete(instance.id);
+    this.#instances.set(instance.id, instance);
     this.#last = instance;
     this.#expected = formatConfirmation(instance.hash);
-    this.line = asked ? this.#own.text : formatShort(this.#own.hash, instance.hash);
-    for (const [oldest, { answered }] of this.#instances) {
-      if (this.#instances.size <= mostInstances && this.#answers - answered < silentAnswers) break;
-      this.#instances.delete(oldest);
+    for (const [id, oldest] of this.#instances) {
+      if (this.#instances.size <= mostInstances && this.#isLive(oldest)) break;
+      this.#instances.delete(id);
     }
+    // Which of the servers takes the next call is not known: as long as one asks, all are told.
+    const asked = this.#find((one) => one.asks) !== undefined;
+    this.line = asked ? this.#own.text : instance.line;
   }
 
   #live(): Instance[] {
-    return [...this.#instances.values()].filter(({ answered }) => this.#answers - answered < silentAnswers);
+    return [...this.#instances.values()].filter((one) => this.#isLive(one));
+  }
+
+  #isLive({ answered, connections }: Instance): boolean {
+    return connections > 0 || this.#answers - answered < silentAnswers;
   }
 }

@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 
-export const helloHeader = 'hawser-hello';
+export { helloHeader } from '../call/correlation-id.js';
 
 /** What a hello says of who sent it; the same as the version of the package. */
 export const frameworkVersion = '0.1.0';
@@ -112,7 +112,7 @@ export function parseHello(text: string): Hello | undefined {
   const max = parseVersion(fields.get('max') ?? '');
   const features = names(fields.get('feat') ?? '');
   if (contract === undefined || min === undefined || max === undefined || features === undefined) return undefined;
-  if (min.major !== max.major || compareVersions(min, max) > 0) return undefined;
+  if (!isRange(min, max)) return undefined;
   const said = fields.get('act');
   const active = said === undefined ? features : names(said);
   if (active?.every((one) => features.includes(one)) !== true) return undefined;
@@ -129,6 +129,10 @@ export function parseHello(text: string): Hello | undefined {
   };
 }
 
+function isRange(min: Version, max: Version): boolean {
+  return min.major === max.major && compareVersions(min, max) <= 0;
+}
+
 const featureName = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 function names(list: string): readonly string[] | undefined {
@@ -143,19 +147,26 @@ export function hashOf(hello: string): string {
   return createHash('sha256').update(hello).digest('base64url').slice(0, 16);
 }
 
-/** A client's hello by its hash, and the server's that it answers to by that one's. */
-export interface ShortHello {
+/**
+ * A client's hello by its hash, and the server's that it answers to by that one's. The versions are said again: a server that
+ * has just begun knows no hash, and what it does not speak it refuses all the same.
+ */
+export interface ShortHello extends Pick<Hello, 'min' | 'max'> {
   readonly client: string;
-  readonly server: string | undefined;
+  readonly server: string;
 }
 
-export function formatShort(client: string, server: string): string {
-  return `h=${client};s=${server}`;
+export function formatShort({ client, server, min, max }: ShortHello): string {
+  return `h=${client};s=${server};min=${min.text};max=${max.text}`;
 }
 
 export function parseShort(text: string): ShortHello | undefined {
-  const match = /^h=([\w-]{16})(?:;s=([\w-]{16}))?$/.exec(text);
-  return match === null ? undefined : { client: match[1] as string, server: match[2] };
+  const match = /^h=([\w-]{16});s=([\w-]{16});min=([^;]{1,60});max=([^;]{1,60})$/.exec(text);
+  if (match === null) return undefined;
+  const [, client, server, oldest, newest] = match as unknown as readonly [string, string, string, string, string];
+  const min = parseVersion(oldest);
+  const max = parseVersion(newest);
+  return min === undefined || max === undefined || !isRange(min, max) ? undefined : { client, server, min, max };
 }
 
 /** A server's word that its hello is the one that the client has. */

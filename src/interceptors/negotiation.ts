@@ -15,6 +15,7 @@ import { activeOf, featuresOf, PeerAgreement, type ServerFeatureTerms } from './
 import {
   agreedVersion,
   askSuffix,
+  compareVersions,
   formatConfirmation,
   formatHello,
   frameworkVersion,
@@ -41,7 +42,11 @@ export interface NegotiationTerms {
 
 /** A client, as it said it is. */
 interface Client extends CallerContract {
-  readonly hello: Hello;
+  readonly range: Pick<Hello, 'min' | 'max'>;
+  /** What it uses of its own. */
+  readonly active: readonly string[];
+  /** Undefined where only its hash came, and is not known. */
+  readonly understood: readonly string[] | undefined;
   /** Why it is refused. */
   readonly refusal: string | undefined;
   features: readonly string[];
@@ -77,6 +82,16 @@ export class ServerNegotiation {
       }
       return Promise.reject(contract.unsupported(client, client.refusal));
     };
+  };
+
+  /** For wires without headers, on which Thrift alone is spoken: what a hello is answered. */
+  readonly introduce = (text: string): string | undefined => {
+    if (text.length > longestHello) return undefined;
+    const name = parseHello(text)?.contract;
+    for (const [service, contract] of this.#contracts) {
+      if (service.idl === 'thrift' && service.name === name) return contract.answer(text);
+    }
+    return undefined;
   };
 
   /** The same for all transports: what one of them has heard of a client holds for all. */
@@ -127,21 +142,26 @@ class ServedContract {
     const text = values.length === 1 ? values[0] : undefined;
     const heard = typeof text === 'string' ? this.#listen(text) : undefined;
     const client = heard?.client;
-    if (this.#peers?.called(client?.hello.features ?? []) === true) this.#change(this.#peers.active);
+    const understood = client === undefined ? [] : client.understood;
+    if (understood !== undefined && this.#peers?.called(understood) === true) this.#change(this.#peers.active);
     if (heard === undefined) return undefined;
     call.responseHeaders.set(helloHeader, heard.answer);
     if (client?.refusal === undefined) call.caller = client;
     return client;
   }
 
-  unsupported({ hello }: Client, message: string): RpcError {
+  answer(text: string): string | undefined {
+    return this.#listen(text)?.answer;
+  }
+
+  unsupported({ range }: Client, message: string): RpcError {
     const ours = this.#hello;
     return new RpcError('FAILED_PRECONDITION', message, {
       reason: 'VERSION_UNSUPPORTED',
       metadata: {
         service: ours.contract,
-        clientMin: hello.min.text,
-        clientMax: hello.max.text,
+        clientMin: range.min.text,
+        clientMax: range.max.text,
         serverMin: ours.min.text,
         serverMax: ours.max.text,
       },
@@ -158,19 +178,26 @@ class ServedContract {
     if (short !== undefined) {
       const client = this.#clients.get(short.client);
       // Not kept: it is to be read again once the client has said who it is.
-      if (client === undefined) return { client, answer: this.#text + askSuffix };
+      if (client === undefined) return { client: this.#client(short), answer: this.#text + askSuffix };
       return this.#keep(text, client, short.server === this.#hash ? formatConfirmation(this.#hash) : this.#text);
     }
     const hello = parseHello(text);
     if (hello === undefined || hello.contract !== this.#hello.contract) return undefined;
-    const client: Client = {
-      hello,
-      version: hello.max.text,
-      refusal: this.#refusal(hello),
-      features: both(hello.active, this.#hello.active),
-    };
+    const client = this.#client(hello, hello);
     this.#clients.set(hashOf(text), client);
     return this.#keep(text, client, this.#text);
+  }
+
+  #client(range: Pick<Hello, 'min' | 'max'>, said?: Pick<Hello, 'features' | 'active'>): Client {
+    const active = said?.active ?? [];
+    return {
+      range,
+      version: range.max.text,
+      active,
+      understood: said?.features,
+      refusal: this.#refusal(range),
+      features: both(active, this.#hello.active),
+    };
   }
 
   #keep(text: string, client: Client, answer: string): Heard {
@@ -179,17 +206,17 @@ class ServedContract {
     return heard;
   }
 
-  #refusal(hello: Hello): string | undefined {
+  #refusal(theirs: Pick<Hello, 'min' | 'max'>): string | undefined {
     const ours = this.#hello;
-    if (agreedVersion(hello, ours) !== undefined) return undefined;
-    const older = hello.max.major < ours.min.major || hello.max.minor < ours.min.minor;
-    return `the client speaks ${ours.contract} ${rangeText(hello)} and this server ${rangeText(ours)}; upgrade the ${older ? 'client' : 'server'}`;
+    if (agreedVersion(theirs, ours) !== undefined) return undefined;
+    const older = compareVersions(theirs.max, ours.min) < 0;
+    return `the client speaks ${ours.contract} ${rangeText(theirs)} and this server ${rangeText(ours)}; upgrade the ${older ? 'client' : 'server'}`;
   }
 
   #change(active: readonly string[]): void {
     this.#say({ ...this.#hello, active });
     this.#heard.clear();
-    for (const client of this.#clients.values()) client.features = both(client.hello.active, active);
+    for (const client of this.#clients.values()) client.features = both(client.active, active);
   }
 
   #say(hello: Hello): void {

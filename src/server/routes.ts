@@ -100,6 +100,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     services: served,
     find: (path, idl) =>
       idl === undefined ? (routes.proto.get(path) ?? routes.thrift.get(path)) : routes[idl].get(path),
+    ...(init.negotiation === undefined ? {} : { introduce: init.negotiation.introduce }),
     logger,
     clock,
   };

@@ -19,7 +19,7 @@ describe.each(wires)('versions over %s', (wire) => {
     expect(first?.hello).toMatch(
       /^v=1;c=fish\.v1\.Market;fw=0\.1\.0;fp=3{16};min=1\.0;max=1\.3\.0;feat=grades,notes,origin$/,
     );
-    expect(second?.hello).toMatch(/^h=[\w-]{16};s=[\w-]{16}$/);
+    expect(second?.hello).toMatch(/^h=[\w-]{16};s=[\w-]{16};min=1\.0;max=1\.3\.0$/);
     expect(second).toMatchObject({ version: '1.3.0', features: ['notes', 'origin'] });
     expect(third?.hello).toBe(second?.hello);
     expect(client.$negotiated()).toEqual([

@@ -14,10 +14,12 @@ import {
 import { featuresIn, type Market, protoMarket, thriftMarket } from './market-minors.js';
 
 export const wires = ['memory', 'grpc', 'theader'] as const;
-export type WireName = (typeof wires)[number];
+/** Thrift without headers. */
+export const plainWires = ['binary', 'compact'] as const;
+export type WireName = (typeof wires)[number] | (typeof plainWires)[number];
 
 export const marketOn = (wire: WireName, minor: number): Market =>
-  wire === 'theader' ? thriftMarket(minor) : protoMarket(minor);
+  wire === 'memory' || wire === 'grpc' ? protoMarket(minor) : thriftMarket(minor);
 
 /** What a handler saw. */
 export interface Seen {
@@ -61,7 +63,8 @@ export class MarketPlace {
 
   get address(): ClientAddress {
     if (this.#wire === 'memory') return this.#memory;
-    return this.#wire === 'grpc' ? `grpc://127.0.0.1:${this.#port}` : `thrift://127.0.0.1:${this.#port}?wire=header`;
+    if (this.#wire === 'grpc') return `grpc://127.0.0.1:${this.#port}`;
+    return `thrift://127.0.0.1:${this.#port}?wire=${this.#wire === 'theader' ? 'header' : this.#wire}`;
   }
 
   async serve(minor: number, options: ServerOptions = {}, service = marketOn(this.#wire, minor)): Promise<Server> {
@@ -81,8 +84,10 @@ export class MarketPlace {
     return server;
   }
 
-  client(minor: number, options: ClientOptions = {}, service = marketOn(this.#wire, minor)) {
-    const client = createClient(service, this.address, { logger: silentLogger, ...options });
+  /** `port` of something in between. */
+  client(minor: number, options: ClientOptions = {}, service = marketOn(this.#wire, minor), port = this.#port) {
+    const address = typeof this.address === 'string' ? this.address.replace(/:\d+/, `:${port}`) : this.address;
+    const client = createClient(service, address, { logger: silentLogger, ...options });
     onTestFinished(() => client.$close());
     return client;
   }

@@ -9,11 +9,14 @@ import type { Peer } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
+import { TMessageType } from '../../contract/thrift/protocol.js';
 import { type Attempt, isShutdown, takeReply } from './attempt.js';
 import type { Endpoint } from './endpoint.js';
-import type { Envelope } from './envelope.js';
+import { type Envelope, encodeEnvelope } from './envelope.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameTimer } from './frame-timer.js';
+import { openMessage } from './incoming.js';
+import { decodeHelloAnswer, encodeHello, type Introduction, introductionMethod } from './introduction.js';
 import type { ConnectionLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { peerOf } from './tls.js';
@@ -29,6 +32,8 @@ export interface ClientConnectionOptions {
   readonly envelope: Envelope;
   readonly limits: ConnectionLimits;
   readonly clock: Clock;
+  /** Said before it takes calls. */
+  readonly introduction: Introduction | undefined;
   /** It can take calls. */
   readonly onReady: () => void;
   /** It takes no more calls; `error` says why when that was not asked for. */
@@ -55,7 +60,10 @@ export class ClientConnection {
   #head = 0;
   readonly #oneways = new Set<Outstanding>();
   #sequenceId = 0;
-  #state: 'connecting' | 'ready' | 'closed' = 'connecting';
+  #state: 'connecting' | 'introducing' | 'ready' | 'closed' = 'connecting';
+  #introducing = false;
+  /** Who is to know that the server which introduced itself is gone. */
+  #forget: (() => void) | undefined;
   #peer: Peer = { address: '' };
   #error: Error | undefined;
 
@@ -77,6 +85,11 @@ export class ClientConnection {
 
   get ready(): boolean {
     return this.#state === 'ready';
+  }
+
+  /** Whether the answer to the introduction is, or was at the end, still to come. */
+  get introducing(): boolean {
+    return this.#introducing;
   }
 
   get closed(): boolean {
@@ -169,11 +182,10 @@ export class ClientConnection {
     socket.setKeepAlive(true, 60_000);
     socket.once(readyEvent, () => {
       if (this.#state !== 'connecting') return;
-      const { endpoint, onReady } = this.#options;
-      this.#state = 'ready';
+      const { endpoint, introduction } = this.#options;
       this.#peer = peerOf(socket, 'path' in endpoint ? endpoint.path : undefined);
-      this.#idle();
-      onReady();
+      if (introduction === undefined) this.#ready();
+      else this.#introduce(introduction);
     });
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('drain', () => this.#options.onRoom());
@@ -188,6 +200,44 @@ export class ClientConnection {
       );
     });
     socket.on('close', () => this.#close(this.#error));
+  }
+
+  #ready(): void {
+    this.#introducing = false;
+    this.#state = 'ready';
+    this.#idle();
+    this.#options.onReady();
+  }
+
+  #introduce({ hello, service }: Introduction): void {
+    const { envelope, limits } = this.#options;
+    this.#introducing = true;
+    this.#state = 'introducing';
+    this.#sequenceId = 1;
+    this.#outbox.put(
+      encodeEnvelope(
+        envelope,
+        {
+          name: service === undefined ? introductionMethod : `${service}:${introductionMethod}`,
+          type: TMessageType.CALL,
+          sequenceId: this.#sequenceId,
+          body: encodeHello(hello, envelope.protocol),
+          headers: undefined,
+        },
+        limits,
+      ),
+    );
+  }
+
+  /** An exception of whatever kind says that there is no Hawser; throws a WireError for what is no answer. */
+  #introduced(frame: Buffer): void {
+    const { envelope, limits, introduction } = this.#options;
+    const { kind } = this.#reader;
+    if (kind !== envelope.protocol) throw new WireError(`the server answers in ${kind}, not in ${envelope.protocol}`);
+    const { type, body } = openMessage(frame, kind, envelope.layers !== 'unframed', { limits, zlib: false });
+    const answer = type === TMessageType.REPLY ? decodeHelloAnswer(body, envelope.protocol) : undefined;
+    if (answer !== undefined) this.#forget = introduction?.heard(answer);
+    this.#ready();
   }
 
   #onData(chunk: Buffer): void {
@@ -209,6 +259,10 @@ export class ClientConnection {
   }
 
   #takeAnswer(frame: Buffer): void {
+    if (this.#state === 'introducing') {
+      this.#introduced(frame);
+      return;
+    }
     const first = this.#outstanding[this.#head];
     if (first === undefined) throw new WireError('the server sent an answer that nothing was asked for');
     const { kind } = this.#reader;
@@ -242,6 +296,7 @@ export class ClientConnection {
     if (this.#state === 'closed') return;
     const wasConnecting = this.#state === 'connecting';
     this.#state = 'closed';
+    this.#forget?.();
     this.#frameTimer.watch(false);
     this.#reader.clear();
     const lost = [...this.#outstanding.slice(this.#head), ...this.#oneways];

@@ -8,6 +8,7 @@ import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Attempt } from './attempt.js';
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
+import type { Introduction } from './introduction.js';
 
 export interface PoolOptions
   extends Pick<ClientConnectionOptions, 'endpoint' | 'address' | 'tls' | 'connect' | 'envelope' | 'limits' | 'clock'> {
@@ -22,6 +23,8 @@ export interface PoolOptions
 /** ms until the next try after a first failure to connect; it doubles with each further one. */
 const firstBackoff = 50;
 const longestBackoff = 1_000;
+/** ms for which nothing is asked of a server that broke off over a method which it does not know. */
+const unasked = 60_000;
 
 export class ClientPool {
   readonly #options: PoolOptions;
@@ -34,12 +37,19 @@ export class ClientPool {
   #nextTry = Number.NEGATIVE_INFINITY;
   #lastFailure = '';
   #lastError: Error | undefined;
+  #introduction: Introduction | undefined;
+  #introduceFrom = Number.NEGATIVE_INFINITY;
   #closing = false;
   #dispatching = false;
   #onDrained: (() => void) | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+  }
+
+  /** Each connection from here on says this first. */
+  introduce(introduction: Introduction, multiplex: string | undefined): void {
+    this.#introduction = multiplex === undefined ? introduction : { ...introduction, service: multiplex };
   }
 
   submit(attempt: Attempt): void {
@@ -168,8 +178,10 @@ export class ClientPool {
   #connect(): void {
     const { address, clock, connectTimeout, logger } = this.#options;
     let wasReady = false;
+    const introduction = this.#introduceFrom <= clock.now() ? this.#introduction : undefined;
     const connection: ClientConnection = new ClientConnection({
       ...this.#options,
+      introduction,
       onReady: () => {
         cancel();
         wasReady = true;
@@ -181,7 +193,9 @@ export class ClientPool {
         cancel();
         this.#connections.delete(connection);
         if (error !== undefined) logger?.debug({ transport: 'thrift', address, err: error }, 'a connection was lost');
-        if (!wasReady) this.#failedToConnect(error);
+        // It may be the question that it could not take: the calls that wait are not to suffer for that.
+        if (connection.introducing) this.#introduceFrom = clock.now() + unasked;
+        else if (!wasReady) this.#failedToConnect(error);
         this.#dispatch();
       },
       onRoom: () => {

@@ -23,8 +23,14 @@ export interface ThriftClientOptions {
   readonly connectTimeout?: Duration;
   /** Connections to one address. Answers come in order, so this is how many slow calls do not hold up others. 4. */
   readonly maxConnections?: number;
-  /** Calls that may wait for room on a connection. 1,024. */
+  /** Calls that may wait for room on a connection. 16,384. */
   readonly maxWaiting?: number;
+  /**
+   * Over wires without headers: says on each new connection who this client is, by a call of a reserved method, so that
+   * versions and features are agreed there, too. One round trip a connection; a server without Hawser answers that it has
+   * no such method, and is served as before. `false`.
+   */
+  readonly introduce?: boolean;
 }
 
 export interface ThriftTransportOptions extends ThriftClientOptions {
@@ -52,11 +58,16 @@ const checkNames = knownOptions<ThriftClientOptions>({
   connectTimeout: true,
   maxConnections: true,
   maxWaiting: true,
+  introduce: true,
 });
 
 /** Throws a TypeError for an option that there is not. What the others say is checked where they are read. */
 export function checkThriftClientOptions(options: ThriftClientOptions): void {
   checkNames(options, 'thrift');
+  const { introduce } = options;
+  if (introduce !== undefined && typeof introduce !== 'boolean') {
+    throw new TypeError(`thrift.introduce is ${shown(introduce)}; it is true or false`);
+  }
 }
 
 /** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */
@@ -77,7 +88,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     connect: options.connect,
     connectTimeout: duration(options.connectTimeout ?? 5_000, 'thrift.connectTimeout') as number,
     maxConnections: atLeastOne('thrift.maxConnections', options.maxConnections ?? 4),
-    maxWaiting: atLeastOne('thrift.maxWaiting', options.maxWaiting ?? 1_024),
+    maxWaiting: atLeastOne('thrift.maxWaiting', options.maxWaiting ?? 16_384),
   });
   let closing: Promise<void> | undefined;
   return {
@@ -92,6 +103,9 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
         envelope,
         limits,
       }),
+    ...(wire === 'header' || options.introduce !== true
+      ? {}
+      : { introduce: (hello, heard) => pool.introduce({ hello, heard }, multiplex) }),
     close: (graceMs) => {
       closing ??= pool.close(graceMs);
       return closing;

@@ -12,6 +12,7 @@ import { refusal } from './application-errors.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameTimer } from './frame-timer.js';
 import { type Incoming, openMessage } from './incoming.js';
+import { decodeHello, introductionMethod } from './introduction.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
 import { answerName, type RouteTable } from './routes.js';
@@ -19,6 +20,7 @@ import {
   type ExchangeContext,
   encodeException,
   encodeFailure,
+  encodeIntroduced,
   encodeRefusal,
   encodeResult,
   makeCall,
@@ -56,6 +58,8 @@ export class ServerConnection {
   #draining = false;
   #ended = false;
   #cancelHalfClose: (() => void) | undefined;
+  /** What the client has said of itself, where that is not in the headers. */
+  #hello: string | undefined;
   #lastMessageAt = Number.NEGATIVE_INFINITY;
   #cancelLinger: (() => void) | undefined;
 
@@ -183,10 +187,10 @@ export class ServerConnection {
         this.#turnAway(message, name, refusal);
         return;
       }
-      call = makeCall(route, message, this.#options);
+      call = makeCall(route, message, this.#options, this.#hello);
     } catch (error) {
       if (!isRpcError(error)) throw error;
-      this.#refuse(message, error);
+      if (!this.#introduced(message)) this.#refuse(message, error);
       return;
     }
     this.#calls.add(call);
@@ -225,6 +229,19 @@ export class ServerConnection {
     }
     const name = answerName(message.name);
     this.#replies.fill(this.#replies.reserve(), encodeException(error, undefined, name, message, this.#options, type));
+  }
+
+  /** Looked for among the methods that do not exist, so that calls of others pay nothing for it. */
+  #introduced(message: Incoming): boolean {
+    const name = answerName(message.name);
+    if (name !== introductionMethod || message.type !== TMessageType.CALL) return false;
+    const { dispatcher } = this.#options;
+    const hello = helloIn(message);
+    const answer = hello === undefined ? undefined : dispatcher.introduce?.(hello);
+    if (answer === undefined) return false;
+    this.#hello = hello;
+    this.#replies.fill(this.#replies.reserve(), encodeIntroduced(answer, name, message, this.#options));
+    return true;
   }
 
   /** There is no room for the call; a oneway one goes without a word, since a line of log for each would be work, too. */
@@ -330,5 +347,14 @@ export class ServerConnection {
 
   #peer(): Peer {
     return this.#options.peer();
+  }
+}
+
+/** Undefined for arguments that cannot be read, as for none. */
+function helloIn({ body, envelope }: Incoming): string | undefined {
+  try {
+    return decodeHello(body, envelope.protocol);
+  } catch {
+    return undefined;
   }
 }

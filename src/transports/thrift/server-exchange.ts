@@ -4,6 +4,7 @@
  */
 import { Call, type Peer } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
+import { helloHeader } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
@@ -18,6 +19,7 @@ import { encodeDeclared } from '../../contract/thrift/result.js';
 import { encodeError, withStatusHeaders } from './application-errors.js';
 import { encodeEnvelope, hasHeaders } from './envelope.js';
 import type { Incoming } from './incoming.js';
+import { encodeHelloAnswer } from './introduction.js';
 import type { ConnectionLimits } from './limits.js';
 import type { ThriftProtocol } from './sniff.js';
 
@@ -55,9 +57,10 @@ export class Unopened implements IncomingRequest {
 
 const none: readonly unknown[] = [];
 
-/** Throws an RpcError for headers that the call cannot begin with. */
-export function makeCall(route: Route, message: Incoming, context: ExchangeContext): Call {
-  const { headers, envelope, body } = message;
+/** `hello`: what the client has said on this connection. Throws an RpcError for headers that the call cannot begin with. */
+export function makeCall(route: Route, message: Incoming, context: ExchangeContext, hello?: string): Call {
+  const { envelope, body } = message;
+  const headers = message.headers ?? (hello === undefined ? undefined : new HeaderMap({ [helloHeader]: hello }));
   const deadline = headers?.has(timeoutHeader) === true ? deadlineOf(headers, context.dispatcher.clock) : undefined;
   if (streamsResponse(route.method.kind)) {
     throw new RpcError(
@@ -175,6 +178,17 @@ export function encodeException(
 }
 
 const refusals = new WeakMap<Refusal, Partial<Record<ThriftProtocol, Buffer>>>();
+
+/** The answer to a client's introduction. */
+export function encodeIntroduced(answer: string, name: string, message: Incoming, context: ExchangeContext): Buffer {
+  const { envelope, sequenceId } = message;
+  const body = encodeHelloAnswer(answer, envelope.protocol);
+  return encodeEnvelope(
+    envelope,
+    { name, type: TMessageType.REPLY, sequenceId, body, headers: undefined },
+    context.limits,
+  );
+}
 
 /** The EXCEPTION of a call that there was no room for; its body is made once for all that are refused for the same. */
 export function encodeRefusal(refusal: Refusal, name: string, message: Incoming, context: ExchangeContext): Buffer {
