@@ -10,18 +10,19 @@ const codes: Readonly<Record<string, Code>> = {
   BACK_PRESSURE: 'RESOURCE_EXHAUSTED',
   TOO_MANY_SUBSCRIPTIONS: 'RESOURCE_EXHAUSTED',
   TOO_MANY_KEYS: 'RESOURCE_EXHAUSTED',
-  INVALID_START: 'INVALID_ARGUMENT',
-  INVALID_SUBSCRIBE: 'INVALID_ARGUMENT',
-  INVALID_FRAME: 'INVALID_ARGUMENT',
 };
+
+function codeOf(code: string): Code {
+  if (code.startsWith('INVALID_')) return 'INVALID_ARGUMENT';
+  return codes[code] ?? (isCode(code) ? code : 'ABORTED');
+}
 
 /** The server ended it, or refused it. */
 export function ended(topic: string, code: string, message: string): RpcError {
-  return new RpcError(
-    codes[code] ?? (isCode(code) ? code : 'ABORTED'),
-    `the subscription to ${topic} has ended: ${message === '' ? code : message}`,
-    { reason: /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED', metadata: { topic } },
-  );
+  return new RpcError(codeOf(code), `the subscription to ${topic} has ended: ${message === '' ? code : message}`, {
+    reason: /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED',
+    metadata: { topic },
+  });
 }
 
 export function brokenForGood(topic: string, breaks: number, problem?: string): RpcError {
