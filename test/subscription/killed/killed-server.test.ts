@@ -1,10 +1,13 @@
 /** Subscribers of a server that is killed with -9, under the checker of the simulator. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { silentLogger } from '../../../src/call/logger.js';
+import { sqliteStore } from '../../../src/stores/sqlite/index.js';
+import type { TopicSpec } from '../../../src/subscription/topic-store.js';
 import { scratchFolder } from '../../support/scratch.js';
 import { check, describeViolations } from '../checker/check.js';
 import { KilledRun } from './run.js';
-import type { StoreKind } from './topics.js';
+import type { kinds, StoreKind } from './topics.js';
 
 const soak = process.env.HAWSER_SOAK !== undefined;
 const clients = soak ? 67 : 17;
@@ -39,7 +42,7 @@ async function run(store: StoreKind): Promise<KilledRun> {
   return killed;
 }
 
-const timeout = 60_000 + lives * life * 5;
+const timeout = 180_000 + lives * life * 5;
 
 test(`${clients * perClient} subscribers of a server whose logs die with it hear of every new log, and hold the last one`, {
   timeout,
@@ -54,3 +57,34 @@ test(`${clients * perClient} subscribers of a server whose logs die with it hear
   );
   expect(told.length).toBeGreaterThan(clients);
 });
+
+test(`${clients * perClient} subscribers of a server whose logs outlive it lose nothing and see nothing that a kill took back`, {
+  timeout,
+}, async () => {
+  const killed = await run('sqlite');
+  const { history } = killed;
+  await killed.tell(async (kind) => {
+    const store = sqliteStore(killed.database, { logger: silentLogger });
+    const log = store.topics.topic(specOf(kind));
+    await log.open();
+    const page = await log.read(0, { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY });
+    await log.close();
+    await store.close();
+    return (page?.updates ?? []).map(({ seq, key, value }) => ({
+      seq,
+      key,
+      value: value === undefined ? null : Buffer.from(value).toString(),
+      t: 0,
+    }));
+  });
+  expect(describeViolations(check(history))).toBe('');
+  expect(history.logs.size).toBe(3);
+  expect(history.acked.length).toBeGreaterThanOrEqual(lives * (perLife - 3));
+  expect(history.subscribers.flatMap(({ notes }) => notes.filter(({ type }) => type === 'reset'))).toEqual([]);
+});
+
+function specOf(kind: (typeof kinds)[number]): TopicSpec {
+  const history = { count: 1_000_000, age: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+  const name = `test.Sales/${kind[0]?.toUpperCase()}${kind.slice(1)}`;
+  return { name, keyed: kind !== 'plain', durability: 'PROCESS', history, tombstones: 1_000_000, maxKeys: 1_000_000 };
+}

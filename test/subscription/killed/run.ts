@@ -59,6 +59,10 @@ export class KilledRun {
     return run;
   }
 
+  get database(): string {
+    return this.#command.database;
+  }
+
   /** Lines that the servers have written so far. */
   get lines(): readonly Line[] {
     const text = readFileSync(this.#command.journal, 'utf8');
@@ -76,10 +80,7 @@ export class KilledRun {
   async kill(): Promise<void> {
     this.#next = load();
     await this.#next;
-    const child = this.#child as ChildProcess;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    await end(this.#child);
   }
 
   async connect(): Promise<void> {
@@ -154,8 +155,12 @@ export class KilledRun {
     }
   }
 
-  /** What was answered, and the logs: `read` where a store outlived its server, else what was answered is all there was. */
+  /**
+   * Kills the last server, and notes what was answered, and the logs: by `read` where a store outlives its server, else what
+   * was answered is all there was.
+   */
   async tell(read?: (kind: (typeof kinds)[number]) => Promise<LogEntry[]>): Promise<void> {
+    await end(this.#child);
     const { acked, recovered, logs } = this.history;
     for (const line of this.lines) {
       if ('value' in line) acked.push(line);
@@ -179,13 +184,15 @@ export class KilledRun {
   async close(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.$close()));
     await Promise.all(this.#proxies.map((proxy) => proxy.close()));
-    for (const child of [this.#child, await this.#next]) {
-      if (child?.exitCode !== null || child.signalCode !== null) continue;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    }
+    for (const child of [this.#child, await this.#next]) await end(child);
   }
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (child?.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
 }
 
 async function load(): Promise<ChildProcess> {
