@@ -1,10 +1,28 @@
 /** All benches, in the order in which they run. */
 import type { Bench } from '../harness/bench.js';
+import { admission } from './admission.js';
 import { codec } from './codec.js';
+import { hello } from './hello.js';
 import { idle } from './idle.js';
+import { keyed } from './keyed.js';
+import { policies } from './policies.js';
 import { startup } from './startup.js';
 import { bidi, stream } from './streams.js';
 import { thrift } from './thrift.js';
+import { tracing } from './tracing.js';
 import { unary } from './unary.js';
 
-export const benches: readonly Bench[] = [unary, stream, bidi, thrift, codec, startup, idle];
+export const benches: readonly Bench[] = [
+  unary,
+  stream,
+  bidi,
+  thrift,
+  codec,
+  startup,
+  idle,
+  policies,
+  keyed,
+  hello,
+  admission,
+  tracing,
+];

@@ -1,6 +1,6 @@
 /** What runs in a process of its own: functions that the bench's main process calls by name, one answer each. */
 
-/** A function's argument and its answer travel as JSON. */
+/** A function's argument and its answer travel as JSON. `end`, where there is one, ends what the actor started outside its process. */
 export type Actor = Readonly<Record<string, (args: never) => unknown>>;
 
 /** What a module exports for `spawnActor` to start. */

@@ -8,8 +8,6 @@ import type { Actor, ActorFactory, Answer, Question, Usage } from './actor.js';
 
 const [, , modulePath = '', exported = '', args = 'null'] = process.argv;
 
-process.on('disconnect', () => process.exit(0));
-
 function fail(error: unknown): void {
   send({ id: 0, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   process.exitCode = 1;
@@ -54,6 +52,18 @@ const module = (await import(pathToFileURL(modulePath).href)) as Record<string, 
 const factory = module[exported];
 if (factory === undefined) throw new Error(`${modulePath} exports no ${exported}`);
 const actor: Actor = { usage, ...(await factory(JSON.parse(args) as never)) };
+const { end } = actor as { readonly end?: () => Promise<void> };
+/** What the actor started outside this process ends with it. Where there is none, signals do what they always do. */
+function leave(): void {
+  if (end === undefined) process.exit(0);
+  const late = setTimeout(() => process.exit(1), 5_000);
+  end().finally(() => {
+    clearTimeout(late);
+    process.exit(0);
+  });
+}
+process.once('disconnect', leave);
+if (end !== undefined) process.once('SIGTERM', leave);
 process.on('message', ({ id, ask, args: given }: Question) => {
   const answer = async (): Promise<unknown> => {
     const fn = actor[ask];

@@ -10,9 +10,9 @@ const childEntry = fileURLToPath(new URL('./child.ts', import.meta.url));
 const startDeadline = 30_000;
 const running = new Set<ChildProcess>();
 
-/** Kills what still runs; at the end of the main process, however that comes. */
+/** Ends what still runs; at the end of the main process, however that comes. */
 export function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) child.kill();
   running.clear();
 }
 process.on('exit', killAll);
@@ -71,7 +71,9 @@ export class Remote {
   kill(): void {
     running.delete(this.#child);
     this.#dead ??= new Error(`${this.#name} was ended`);
-    this.#child.kill('SIGKILL');
+    // An actor that started something outside its process ends it first, for which it gets 5 s.
+    this.#child.kill();
+    setTimeout(() => this.#child.kill('SIGKILL'), 6_000).unref();
   }
 
   #wait<T>(id: number, question: string, deadline: number): Promise<T> {

@@ -1,0 +1,97 @@
+/**
+ * A bench of Hawser against itself: the cases are variants of one program (a policy on and off), all in one process, measured
+ * in turns. The name of a case is what is called, a slash, and what is different about it.
+ */
+import type { Actor } from './actor.js';
+import { type Bench, interleave, type Plan } from './bench.js';
+import type { Remote } from './remote.js';
+
+export interface Measured {
+  readonly metric: string;
+  readonly unit: string;
+  readonly value: number;
+}
+
+/** One variant: measures for so many seconds. */
+export type Variant = (seconds: number) => Promise<readonly Measured[]>;
+
+/** What `variantBench` starts: makes a variant when it is first asked for. */
+export function variantActor(
+  variants: Readonly<Record<string, () => Promise<Variant>>>,
+  end?: () => Promise<void>,
+): Actor {
+  const made = new Map<string, Promise<Variant>>();
+  return {
+    ...(end === undefined ? {} : { end }),
+    async measure({ name, seconds }: { name: string; seconds: number }): Promise<readonly Measured[]> {
+      let variant = made.get(name);
+      if (variant === undefined) {
+        const make = variants[name];
+        if (make === undefined) throw new Error(`there is no variant ${name}`);
+        variant = make();
+        made.set(name, variant);
+      }
+      return (await variant)(seconds);
+    },
+  };
+}
+
+export interface VariantBench extends Pick<Bench, 'name' | 'title' | 'cases'> {
+  readonly module: string;
+  readonly actor: () => unknown;
+  /** Cases that are left out, with a line that says why, where something is missing. */
+  readonly missing?: (name: string) => string | undefined;
+  readonly subject?: string;
+}
+
+/** More of them, as each is short and they are compared to a few percent. */
+const roundsOf = (plan: Plan): number => (plan.runs === 1 ? 1 : plan.runs * 3);
+
+export function variantBench({ module, actor, missing, subject = 'hawser', ...about }: VariantBench): Bench {
+  return {
+    ...about,
+    mustHold: [],
+    subjects: [subject],
+    estimate: (plan) => plan.cases.length * (1 + (roundsOf(plan) + 1) * (plan.seconds / 2 + 0.05)),
+    async run(plan) {
+      let remote: Remote | undefined;
+      const able = plan.cases.filter((name) => {
+        const why = missing?.(name);
+        if (why !== undefined) plan.progress(`${name} is left out: ${why}`);
+        return why === undefined;
+      });
+      const ask = async (name: string, seconds: number): Promise<readonly Measured[]> => {
+        remote ??= await plan.spawn(about.name, module, actor, {});
+        return remote.ask('measure', { name, seconds }, seconds * 1_000 + 60_000);
+      };
+      // The cases are to each other what subjects are in other benches.
+      await interleave(plan, 'variants', able, roundsOf(plan), async (name, run) => {
+        if (run === 0) await ask(name, plan.seconds / 2);
+        for (const { metric, unit, value } of await ask(name, plan.seconds / 2)) {
+          plan.record(name, subject, metric, unit, run, value);
+        }
+      });
+      remote?.kill();
+    },
+  };
+}
+
+/** Calls one after another in each of `atOnce` loops, and what one costs this process: both sides, where both are in it. */
+export async function cpuOf(call: () => Promise<unknown>, atOnce: number, seconds: number): Promise<Measured[]> {
+  const started = performance.now();
+  const before = process.cpuUsage();
+  const until = started + seconds * 1_000;
+  let calls = 0;
+  const worker = async (): Promise<void> => {
+    while (performance.now() < until) {
+      await call();
+      calls += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  const { user, system } = process.cpuUsage(before);
+  return [
+    { metric: 'cpu_us_per_call', unit: 'us', value: (user + system) / calls },
+    { metric: 'calls_per_s', unit: '1/s', value: calls / ((performance.now() - started) / 1_000) },
+  ];
+}

@@ -1,0 +1,145 @@
+/** `npm run bench`, end to end with tiny runs: what it prints means nothing here, its shape and its manners do. */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Histogram } from '../bench/harness/histogram.js';
+import { openLoop } from '../bench/harness/load.js';
+import { Remote } from '../bench/harness/remote.js';
+import { Results } from '../bench/harness/results.js';
+import { barChart } from '../bench/harness/svg.js';
+import { markdown } from '../bench/harness/table.js';
+import { repository } from './support/scratch.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'hawser-bench-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly errors: string;
+}
+
+function bench(...args: string[]): Promise<Ended> {
+  const command = ['--conditions=hawser-source', '--import', 'tsx', 'bench/main.ts', ...args];
+  return new Promise((resolve) => {
+    execFile(process.execPath, command, { cwd: repository, timeout: 150_000 }, (error, out, errors) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), out, errors }),
+    );
+  });
+}
+
+describe('npm run bench', () => {
+  it('measures both sides of each subject and writes one object a line', async () => {
+    const json = join(folder, 'results.jsonl');
+    const results = join(folder, 'results');
+    const only = [
+      'unary',
+      'thrift',
+      '--case',
+      '100B/1',
+      '--case',
+      'binary/1',
+      '--subject',
+      'hawser',
+      '--subject',
+      'grpc-js',
+    ];
+    const { code, out, errors } = await bench(
+      ...only,
+      '--quick',
+      '--seconds',
+      '0.1',
+      '--json',
+      json,
+      '--results',
+      results,
+    );
+    expect([code, errors]).toEqual([0, expect.not.stringContaining('error:')]);
+    const rows = readFileSync(json, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const row of rows) {
+      expect(Object.keys(row)).toEqual(['bench', 'case', 'subject', 'metric', 'unit', 'value', 'min', 'max', 'runs']);
+      expect(row.value).toBeGreaterThan(0);
+    }
+    const found = rows.map((row) => [row.bench, row.case, row.subject, row.metric].join(' '));
+    for (const metric of [
+      'calls_per_s',
+      'p99_us',
+      'server_cpu_us_per_call',
+      'client_cpu_us_per_call',
+      'server_peak_rss',
+    ]) {
+      expect(found).toContain(`unary 100B/1 grpc-js ${metric}`);
+      expect(found).toContain(`unary 100B/1 hawser ${metric}`);
+      expect(found).toContain(`thrift binary/1 hawser ${metric}`);
+    }
+    expect(out).toContain('| 100B/1 | calls_per_s |');
+    expect(readFileSync(join(results, 'unary.svg'), 'utf8')).toContain('</svg>');
+    expect(readFileSync(join(results, 'results.md'), 'utf8')).toContain('![unary.svg](unary.svg)');
+  }, 160_000);
+
+  it('lists what there is, the peers by name', async () => {
+    const { code, out } = await bench('--list');
+    expect(code).toBe(0);
+    for (const name of ['unary', 'stream', 'bidi', 'thrift', 'codec', 'startup', 'idle', 'grpc-js', 'connect-node']) {
+      expect(out).toContain(name);
+    }
+  }, 60_000);
+
+  it('refuses a bench that does not exist, naming those that do', async () => {
+    const { code, errors } = await bench('unarry');
+    expect([code, errors]).toEqual([2, expect.stringMatching(/there is no bench unarry; there are unary, /)]);
+    expect(existsSync(join(folder, 'unarry'))).toBe(false);
+  }, 60_000);
+});
+
+describe('the harness', () => {
+  it('rejects the questions to a process that cannot start, and says why', async () => {
+    const remote = new Remote(
+      'nothing',
+      join(repository, 'bench/subjects/echo.ts'),
+      'echoServer',
+      { name: 'nobody' },
+      {},
+    );
+    await expect(remote.started()).rejects.toThrow(/there is no subject nobody/);
+    await expect(remote.ask('address')).rejects.toThrow(/there is no subject nobody/);
+    remote.kill();
+  }, 60_000);
+
+  it('charges a stop of the server to every call that was due in it', async () => {
+    const until = performance.now() + 100;
+    const call = () => new Promise((resolve) => setTimeout(resolve, Math.max(0, until - performance.now())));
+    const { calls, p50 } = await openLoop(call, 1_000, 0.1);
+    expect(calls).toBe(100);
+    expect(p50).toBeGreaterThan(20_000);
+  });
+
+  it('finds quantiles to 3 %', () => {
+    const histogram = new Histogram();
+    for (let value = 1; value <= 10_000; value++) histogram.record(value);
+    for (const q of [0.5, 0.99]) expect(Math.abs(histogram.quantile(q) / (q * 10_000) - 1)).toBeLessThan(0.03);
+  });
+
+  it('takes medians of runs, and ratios of runs that stood side by side', () => {
+    const results = new Results();
+    const key = { bench: 'unary', case: '100B/64', metric: 'calls_per_s' };
+    for (const [run, value] of [300, 100, 200].entries()) {
+      results.add({ ...key, subject: 'hawser' }, '1/s', run, value);
+      results.add({ ...key, subject: 'grpc-js' }, '1/s', run, value / 2);
+    }
+    expect(results.rows()[0]).toMatchObject({ value: 200, min: 100, max: 300, runs: 3 });
+    expect(results.ratio({ ...key, subject: 'hawser' }, 'grpc-js')).toEqual({ value: 2, pairs: 3 });
+    expect(markdown(results.rows())).toContain('| 100B/64 | calls_per_s | 200 (100 to 300) | 100 (50 to 150) |');
+  });
+
+  it('escapes what it draws', () => {
+    const svg = barChart('a < b', [{ label: '"&', bars: [{ label: 'x', value: 1, min: 1, max: 2 }] }], String);
+    expect(svg).toContain('a &lt; b');
+    expect(svg).toContain('&quot;&amp;');
+  });
+});
