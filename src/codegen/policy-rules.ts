@@ -49,7 +49,7 @@ export type PolicyOption = (typeof policyOptions)[number];
 
 /**
  * The options that do something. One that is written and not listed here is a warning, so that nobody
- * relies on a promise that is not kept yet. `deprecated` is kept by the generator: it is in the stub's comment.
+ * relies on a promise that is not kept yet.
  */
 const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'version',
@@ -63,6 +63,7 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'deprecated',
   'key_field',
   'key_required',
+  'feature',
   'topic',
 ]);
 
