@@ -32,7 +32,7 @@ export class Remote {
 
   constructor(name: string, module: string, exported: string, args: unknown, { exposeGc = false }: SpawnOptions) {
     this.#name = name;
-    const execArgv = exposeGc ? [...process.execArgv, '--expose-gc'] : process.execArgv;
+    const execArgv = ['--conditions=hawser-source', '--import', 'tsx', ...(exposeGc ? ['--expose-gc'] : [])];
     this.#child = fork(childEntry, [module, exported, JSON.stringify(args)], {
       execArgv,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
