@@ -37,7 +37,7 @@ describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_
       expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
       expect(share(overload, 'sheddable')).toBeLessThan(0.1);
       expect(share(overload, 'sheddable')).toBeGreaterThan(0);
-      expect(percentile(overload.times, 99)).toBeLessThan(200);
+      expect(percentile(overload.times, 99)).toBeLessThan(250);
       expect(overload.wasted).toBe(0);
       expect(success(after)).toBeGreaterThanOrEqual(0.95);
     },
@@ -64,6 +64,20 @@ describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_
     expect(overload.wasted).toBeGreaterThan(1_000);
     expect(success(recovery)).toBeLessThan(0.1);
   });
+
+  it.each(['computes', 'waits'] as const)(
+    'refuses none of 10,000 calls that come at once, on a machine that stands still every now and then: the handler %s',
+    async (handler) => {
+      const simulation = new Simulation({ admission: {}, handler, work: 0.1, patience: 30_000, stalls: 150, seed: 5 });
+      for (let burst = 0; burst < runs(1); burst++) {
+        const phase = await simulation.burst(10_000, 15);
+        expect(sum(phase.sent)).toBe(10_000);
+        expect(sum(phase.ok)).toBe(10_000);
+      }
+      expect(simulation.server.admission()?.refused).toBe(0);
+    },
+    60_000,
+  );
 
   it('refuses nothing at nine tenths of the capacity that is critical', async () => {
     const simulation = new Simulation({ admission: {}, seed: 4 });

@@ -15,18 +15,19 @@ import { Limiter, type LimiterTerms } from './limiter.js';
 
 export interface AdmissionOptions {
   /**
-   * Calls in flight: `initial` 1,000 at first, then between `min` 20 and `max` 10,000, as many as do not slow each other
+   * Calls in flight: `initial` 1,000 at first, then between `min` 32 and `max` 10,000, as many as do not slow each other
    * down. A number is a limit that stays.
    */
   readonly limit?: number | { readonly initial?: number; readonly min?: number; readonly max?: number };
   /**
-   * Calls that wait for a place: at most `max` (1,000) and no more than the limit is. Once a band's queue has not been empty
-   * for `interval` (100 ms), nothing waits in it for longer than twice the `target` (5 ms). `false`: none waits.
+   * Calls that wait for a place: at most `max` (20,000). Once calls of a band have waited for more than `target` (5 ms) all
+   * through an `interval` (100 ms), none waits for longer than two fifths of the time that its caller has left, 30 s at
+   * most, and when that has lasted for 30 s a fifth of this; twice the `target` each may wait. `false`: none waits.
    */
   readonly queue?: false | { readonly max?: number; readonly target?: Duration; readonly interval?: Duration };
   /** How long handlers may compute before the server looks at what else has come. Default 10 ms. */
   readonly slice?: Duration;
-  /** How late the event loop may be before the limit is cut. Default 50 ms. */
+  /** How late the event loop may be, twice in a row, before the limit is cut while most of it is in use. Default 50 ms. */
   readonly loopDelay?: Duration;
   /** Principals that are believed when they call a request more critical than the IDL does. */
   readonly trusted?: readonly string[];
@@ -55,7 +56,7 @@ function limitTerms(limit: Exclude<AdmissionOptions['limit'], undefined>): Limit
     return { initial: limit, min: limit, max: limit };
   }
   const { initial, min, max } = limit;
-  const lowest = min ?? Math.min(20, max ?? 20, initial ?? 20);
+  const lowest = min ?? Math.min(32, max ?? 32, initial ?? 32);
   const highest = max ?? Math.max(10_000, lowest, initial ?? 0);
   const first = initial ?? Math.min(Math.max(1_000, lowest), highest);
   whole(lowest, 'admission.limit.min', 1, 'calls in flight');
@@ -70,7 +71,7 @@ function limitTerms(limit: Exclude<AdmissionOptions['limit'], undefined>): Limit
 }
 
 function queueTerms({
-  max = 1_000,
+  max = 20_000,
   target = 5,
   interval = 100,
 }: Exclude<AdmissionOptions['queue'], undefined | false>): LimiterTerms['queue'] {

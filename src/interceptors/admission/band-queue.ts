@@ -2,7 +2,8 @@
  * The queue in front of the limit: four bands, by what a call is worth. Each has a share of what is served and of the
  * places that no other can take from it while it uses it; what it leaves, the most critical take. A band that was not
  * emptied for a while holds a standing queue: from then on it serves the newest first, since the oldest have
- * waited in vain anyway, and lets nothing wait for longer than a moment.
+ * waited in vain anyway, and keeps no call for longer than its caller can wait, so a burst is served however slow the
+ * machine is. Only a queue that still stands after seconds is no burst: then nothing waits for more than a part of that.
  * Sources: CoDel (RFC 8289) and adaptive LIFO as in Facebook's "Fail at Scale"; partitions of Netflix concurrency-limits.
  */
 import { type Criticality, criticalities } from '../../contract/policy.js';
@@ -14,12 +15,19 @@ export const shares = [0.4, 0.3, 0.2, 0.1] as const;
 const mostCredit = 10;
 
 /** ms; a long queue is not looked through for each call that leaves it. */
-const sweepEvery = 1;
+const sweepEvery = 5;
+
+/** ms that a burst may take to be served, and the part of its patience that a call is granted in what lasts longer. */
+const longestBurst = 30_000;
+const lastingShare = 0.2;
+
+/** Turns of the event loop over which it is counted how fast a band is served: fewer say more of the machine than of the load. */
+const fewestTurns = 4;
 
 export interface QueueTerms {
   /** Places. */
   readonly max: number;
-  /** ms; twice this may any call wait in a standing queue. */
+  /** ms; twice this may any call wait in a standing queue, however little time its caller has. */
   readonly target: number;
   /** ms without having been emptied that make a queue a standing one. */
   readonly interval: number;
@@ -46,10 +54,11 @@ class Band {
   goodAt = 0;
   pushedAt = Number.NEGATIVE_INFINITY;
   sweptAt = Number.NEGATIVE_INFINITY;
-  /** Calls served in the interval before this one, and in this one so far. */
-  servedBefore = 0;
+  /** Calls served in a ms, as far as that is known; counted anew each time that calls begin to wait. */
+  rate: number | undefined;
   served = 0;
   countedFrom = 0;
+  countedTurn = 0;
 
   push(one: Waiting): void {
     one.older = this.newest;
@@ -75,7 +84,8 @@ export class BandQueue<W extends Waiting> {
   readonly #bands: readonly Band[] = criticalities.map(() => new Band());
   #size = 0;
   /** ms that the event loop's last turn took: nothing is served more often than that. */
-  turn = 0;
+  #turn = 0;
+  #turns = 0;
 
   constructor(terms: QueueTerms) {
     this.#terms = terms;
@@ -91,16 +101,22 @@ export class BandQueue<W extends Waiting> {
     return sizes;
   }
 
-  /**
-   * Puts a call in that `refuses` has nothing against, `places` being how many there are now. Returns the one that had to go
-   * for it, if one had.
-   */
-  push(one: W, places: number): W | undefined {
-    const most = Math.min(this.#terms.max, places);
-    const evicted = this.#size < most ? undefined : this.#victim(one.band, most);
+  /** The event loop has gone on, after so many ms. */
+  turned(ms: number): void {
+    this.#turn = Math.min(this.#terms.interval / 2, ms);
+    this.#turns += 1;
+  }
+
+  /** Puts a call in that `refuses` has nothing against. Returns the one that had to go for it, if one had. */
+  push(one: W): W | undefined {
+    const evicted = this.#size < this.#terms.max ? undefined : this.#victim(one.band);
     if (evicted !== undefined) this.remove(evicted);
     const band = this.#bands[one.band] as Band;
-    if (band.size === 0 && one.since - band.pushedAt > this.#terms.interval) band.goodAt = one.since;
+    if (band.size === 0 && one.since - band.pushedAt > this.#terms.interval) {
+      band.goodAt = one.since;
+      band.rate = undefined;
+      this.#countFrom(band, one.since);
+    }
     band.pushedAt = one.since;
     band.push(one);
     one.queued = true;
@@ -109,28 +125,30 @@ export class BandQueue<W extends Waiting> {
   }
 
   /**
-   * Why a call of a band need not be put in: all places are taken by calls that come before it, or as many wait already as
+   * Why a call of a band need not be put in: all places are taken by calls that come before it, or more wait already than
    * the band, whose queue is a standing one, is served in the time that one may wait.
    */
-  refuses(at: number, patience: number, places: number, now: number): 'queue-full' | 'codel' | undefined {
+  refuses(at: number, patience: number, now: number): 'queue-full' | 'codel' | undefined {
     const band = this.#bands[at] as Band;
-    if (this.#standing(band, now) && band.size >= this.#servedWithin(band, this.#bound(patience) / 2, now))
-      return 'codel';
-    const most = Math.min(this.#terms.max, places);
-    return this.#size >= most && this.#victim(at, most) === undefined ? 'queue-full' : undefined;
-  }
-
-  #servedWithin(band: Band, ms: number, now: number): number {
-    this.#count(band, now);
-    return 1 + Math.ceil((Math.max(band.servedBefore, band.served) * ms) / this.#terms.interval);
+    if (this.#standing(band, now)) {
+      this.#count(band, now);
+      const { rate } = band;
+      if (rate !== undefined && band.size > rate * this.#bound(band, patience, now)) return 'codel';
+    }
+    return this.#size >= this.#terms.max && this.#victim(at) === undefined ? 'queue-full' : undefined;
   }
 
   #count(band: Band, now: number): void {
-    const { interval } = this.#terms;
-    if (now - band.countedFrom < interval) return;
-    band.servedBefore = now - band.countedFrom < 2 * interval ? band.served : 0;
+    const ms = now - band.countedFrom;
+    if (ms < this.#terms.interval || this.#turns - band.countedTurn < fewestTurns) return;
+    band.rate = band.served / ms;
+    this.#countFrom(band, now);
+  }
+
+  #countFrom(band: Band, now: number): void {
     band.served = 0;
     band.countedFrom = now;
+    band.countedTurn = this.#turns;
   }
 
   remove(one: W): void {
@@ -153,8 +171,9 @@ export class BandQueue<W extends Waiting> {
   }
 
   /** ms that a call may wait in a standing queue: some turns at least, however little time its caller has. */
-  #bound(patience: number): number {
-    return Math.max(2 * this.#terms.target, 2 * this.turn, patience);
+  #bound(band: Band, patience: number, now: number): number {
+    const granted = now - band.goodAt > longestBurst ? lastingShare * patience : patience;
+    return Math.max(2 * this.#terms.target, 2 * this.#turn, granted);
   }
 
   /** Takes out the calls that have waited in a standing queue for longer than they may. */
@@ -163,13 +182,13 @@ export class BandQueue<W extends Waiting> {
     for (const band of this.#bands) {
       const { oldest } = band;
       if (oldest === undefined) continue;
-      if (now - oldest.since <= this.#bound(oldest.patience) / 2) band.goodAt = now;
+      if (now - oldest.since <= Math.max(this.#terms.target, this.#turn)) band.goodAt = now;
       if (!this.#standing(band, now) || now < band.sweptAt + sweepEvery) continue;
       band.sweptAt = now;
-      const least = this.#bound(0);
+      const least = this.#bound(band, 0, now);
       for (let one: Waiting | undefined = oldest; one !== undefined && now - one.since > least; ) {
         const { newer }: Waiting = one;
-        if (now - one.since > this.#bound(one.patience)) {
+        if (now - one.since > this.#bound(band, one.patience, now)) {
           this.remove(one as W);
           gone.push(one as W);
         }
@@ -205,7 +224,8 @@ export class BandQueue<W extends Waiting> {
   }
 
   /** Who goes for a call of a band when all places are taken: the oldest of a less critical band, or of one that holds too much. */
-  #victim(at: number, most: number): W | undefined {
+  #victim(at: number): W | undefined {
+    const most = this.#terms.max;
     const hasShare = (this.#bands[at] as Band).size < (shares[at] as number) * most;
     for (let other = this.#bands.length - 1; other >= 0; other--) {
       const band = this.#bands[other] as Band;

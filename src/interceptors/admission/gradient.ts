@@ -20,8 +20,13 @@ const smoothing = 0.2;
 /** Windows over which the usual latency is taken, and those at first that are plainly averaged. */
 const longWindows = 600;
 const warmUpWindows = 10;
-/** ms; shorter times are noise of the clock. */
-const leastTime = 0.1;
+/** ms; shorter times are noise of the clock, and of a machine that others use too: none makes the limit shrink. */
+const leastTime = 30;
+/** What is left of the limit when the thread is late, and when callers give up what was let in; every window. */
+const lateFactor = 0.9;
+const vainFactor = 0.5;
+/** The part of the calls that must have been given up for that: losers of hedges are given up too. */
+const manyInVain = 0.2;
 
 export class Gradient {
   readonly #terms: GradientTerms;
@@ -31,7 +36,9 @@ export class Gradient {
   #windows = 0;
   #sum = 0;
   #samples = 0;
+  #vain = 0;
   #peak = 0;
+  #crowded = false;
   #windowEnds: number;
 
   constructor(terms: GradientTerms, now: number) {
@@ -44,8 +51,9 @@ export class Gradient {
     return Math.floor(this.#limit);
   }
 
-  /** A call that took `ms` is over; `inFlight` with it. True when a window ended with it. */
-  record(ms: number, inFlight: number, now: number): boolean {
+  /** A call that took `ms` is over; `inFlight` with it. `vain`: nobody waited for it to the end. True when a window ended with it. */
+  record(ms: number, inFlight: number, now: number, vain: boolean): boolean {
+    if (vain) this.#vain += 1;
     this.#sum += ms > leastTime ? ms : leastTime;
     this.#samples += 1;
     if (inFlight > this.#peak) this.#peak = inFlight;
@@ -53,13 +61,18 @@ export class Gradient {
     this.#update(this.#sum / this.#samples);
     this.#sum = 0;
     this.#samples = 0;
+    this.#vain = 0;
     this.#peak = 0;
     this.#windowEnds = now + windowLength;
     return true;
   }
 
-  /** The process itself cannot keep up, whatever calls say: multiplies the limit by `factor`. */
-  cut(factor: number): void {
+  /** The thread cannot keep up, whatever calls say. Fewer in flight help only where many were, in the window that just ended. */
+  cut(): void {
+    if (this.#crowded) this.#shrink(lateFactor);
+  }
+
+  #shrink(factor: number): void {
     this.#limit = Math.max(this.#terms.min, this.#limit * factor);
   }
 
@@ -69,7 +82,12 @@ export class Gradient {
     this.#long += (short - this.#long) * weight;
     // Calls are fast again after a time of overload: forget that time sooner.
     if (this.#long / short > 2) this.#long *= 0.95;
-    if (this.#peak < this.#limit / 2) return;
+    this.#crowded = this.#peak >= this.#limit / 2;
+    if (!this.#crowded) return;
+    if (this.#vain > manyInVain * this.#samples) {
+      this.#shrink(vainFactor);
+      return;
+    }
     const gradient = Math.max(0.5, Math.min(1, (tolerance * this.#long) / short));
     const wanted = this.#limit * gradient + Math.max(4, Math.sqrt(this.#limit));
     const next = this.#limit * (1 - smoothing) + wanted * smoothing;

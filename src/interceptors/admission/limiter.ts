@@ -55,8 +55,8 @@ const hopeless = 10_000;
 const worthMarking = 1;
 
 /** What a call may wait in a standing queue: a part of the time that its caller gives it, but no longer than so many ms. */
-const share = 0.1;
-const longestWait = 1_000;
+const share = 0.4;
+const longestWait = 30_000;
 
 function patienceOf(remaining = Number.POSITIVE_INFINITY): number {
   return Math.min(longestWait, share * remaining);
@@ -159,14 +159,15 @@ export class Limiter implements Permit {
   /** Why it makes no sense that a call waits, if it makes none. */
   #hopeless(criticality: Criticality, patience: number, now: number): ShedReason | undefined {
     if (this.#terms.queue.max === 0) return 'limit';
-    return this.#queue.refuses(bandOf(criticality), patience, this.#gradient.limit, now);
+    return this.#queue.refuses(bandOf(criticality), patience, now);
   }
 
   /** For calls: one that was let in is over. */
   release(call: Call): void {
     call.permit = undefined;
     const now = this.#clock.now();
-    if (this.#gradient.record(now - call.permittedAt, this.#inFlight, now)) this.#heedLoop();
+    if (this.#gradient.record(now - call.permittedAt, this.#inFlight, now, call.aborted !== undefined))
+      this.#heedLoop();
     this.#inFlight -= 1;
     if (this.#queue.size > 0) this.#dispatch();
   }
@@ -205,9 +206,7 @@ export class Limiter implements Permit {
   }
 
   #heedLoop(): void {
-    const { loopDelay = 0 } = this.#terms;
-    const excess = this.#loop?.excess ?? 0;
-    if (excess > 0) this.#gradient.cut(Math.max(0.5, Math.min(0.9, loopDelay / excess)));
+    if ((this.#loop?.excess ?? 0) > 0) this.#gradient.cut();
   }
 
   #enqueue(call: Call, next: Handler, streams: boolean, band: number, patience: number, now: number): Promise<unknown> {
@@ -227,7 +226,7 @@ export class Limiter implements Permit {
         reject,
         stopListening: () => {},
       };
-      const evicted = this.#queue.push(one, this.#gradient.limit);
+      const evicted = this.#queue.push(one);
       if (evicted !== undefined) this.#letGo(evicted, 'queue-full', now);
       this.#queueing = true;
       one.stopListening = call.onAbort((reason) => this.#abandoned(one, reason));
@@ -254,8 +253,7 @@ export class Limiter implements Permit {
   #turn(): void {
     const now = this.#clock.now();
     // What computes after its first await is seen by timers only.
-    const turn = Math.max(now - this.#turnBegan, this.#loop?.current ?? 0);
-    this.#queue.turn = Math.min(this.#terms.queue.interval / 2, turn);
+    this.#queue.turned(Math.max(now - this.#turnBegan, this.#loop?.current ?? 0));
     this.#turnEnds = false;
     this.#computed = 0;
     this.#dispatch();
@@ -318,7 +316,7 @@ export class Limiter implements Permit {
       const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
       if (reason === 'limit') return flight;
       if (reason === 'codel') return `${flight}, and calls wait for longer than they may`;
-      return `${flight}, and ${this.#queue.size} wait (of ${Math.min(this.#terms.queue.max, this.#gradient.limit)} places)`;
+      return `${flight}, and ${this.#queue.size} wait (of ${this.#terms.queue.max} places)`;
     });
   }
 

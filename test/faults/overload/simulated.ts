@@ -10,15 +10,16 @@ import { Thread } from './thread.js';
 
 /** ms of processor time: reading a request and answering it; turning one away before there is a call. */
 const costs = { served: 0.1, refused: 0.06 };
-/** ms that a caller waits. */
-const patience = 500;
-
 export interface Options {
   readonly admission: AdmissionOptions | false;
   /** `waits`: the handler asks a database first, 5 ms, so that many calls are in flight before the thread is short. */
   readonly handler?: 'computes' | 'waits';
   /** ms of processor time that a handler takes. */
   readonly work?: number;
+  /** ms that a caller waits; 500. */
+  readonly patience?: number;
+  /** ms for which now and then, a tenth of the time, the machine has no processor for the thread. */
+  readonly stalls?: number;
   readonly seed: number;
 }
 
@@ -107,8 +108,27 @@ export class Simulation {
     return phase;
   }
 
+  /** Sends so many calls at one moment, and waits so long for them. */
+  async burst(calls: number, seconds: number): Promise<Phase> {
+    const { thread } = this;
+    const phase: Phase = { rate: calls, sent: zeros(), ok: zeros(), times: [], wasted: 0, seconds };
+    const from = thread.now();
+    const { stalls = 0 } = this.#options;
+    for (let at = from; at < from + seconds * 1_000 && stalls > 0; at += 10 * stalls) {
+      thread.arrives(at, () => thread.compute(stalls));
+    }
+    for (let i = 0; i < calls; i++) {
+      const name = lots[this.#random.int(lots.length)] as Method;
+      phase.sent[name] += 1;
+      thread.arrives(from, () => this.#receive(name, from, phase));
+    }
+    await thread.run(from + seconds * 1_000);
+    return phase;
+  }
+
   #receive(name: Method, sentAt: number, phase: Phase): void {
     const { thread } = this;
+    const { patience = 500 } = this.#options;
     const method = Work.methods[name];
     const route = this.#dispatcher.find(method.path);
     if (route === undefined) throw new Error('the server has every method');
