@@ -346,8 +346,7 @@ class HawserServer<Tx> implements Server<Tx> {
     if (this.#fixed) return;
     if (this.#options.versions !== undefined) checkVersionOptions(this.#options.versions, this.#services.keys());
     checkFeatureNames(this.#options.features?.active ?? 'all', this.#services.keys());
-    const subscriptions = this.#topics.service(this.#services.keys());
-    if (subscriptions !== undefined) this.#services.set(...subscriptions);
+    for (const each of this.#topics.service(this.#services.keys())) this.#services.set(...each);
     this.#fixed = true;
   }
 

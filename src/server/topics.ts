@@ -3,6 +3,13 @@
  * nobody writes, and the service that subscribers connect to. Nothing of it exists in a server without topics.
  */
 import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
+import {
+  Subscriptions as PollSubscriptions,
+  type SubscriptionsCloseArgs,
+  type SubscriptionsCommitArgs,
+  type SubscriptionsOpenArgs,
+  type SubscriptionsPollArgs,
+} from '../../gen/hawser.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
@@ -22,6 +29,7 @@ import { topicName } from '../subscription/topic-name.js';
 import type { TopicStores } from '../subscription/topic-store.js';
 import { serveFrames } from './frame-stream.js';
 import { plainSnapshot, plainStream } from './plain-topic.js';
+import { PollService } from './poll-service.js';
 import { type ServerTopic, TopicHandle } from './topic-handle.js';
 
 export interface TopicOptions {
@@ -113,10 +121,10 @@ export class ServerTopics {
   }
 
   /**
-   * The service that subscribers connect to, where any of `services` has a topic. Throws a TypeError for a topic that the
+   * The services that subscribers connect to and poll, where any of `services` has a topic. Throws a TypeError for one that the
    * store cannot keep as it is declared.
    */
-  service(services: Iterable<ServiceType>): [ServiceType, Map<string, Handler>] | undefined {
+  service(services: Iterable<ServiceType>): [ServiceType, Map<string, Handler>][] {
     let any = false;
     for (const { topics } of services) {
       for (const method of topics) {
@@ -124,12 +132,42 @@ export class ServerTopics {
         any = true;
       }
     }
-    if (!any) return undefined;
+    if (!any) return [];
     const connect: Handler = async (call) => {
       call.handlerStarted = true;
       return serveFrames(call, this.#authorizeFor(call), (connection) => this.#hubOrNew().connect(connection));
     };
-    return [subscriptionService, new Map([['connect', connect]])];
+    return [
+      [subscriptionService, new Map([['connect', connect]])],
+      [PollSubscriptions, this.#pollHandlers()],
+    ];
+  }
+
+  #pollHandlers(): Map<string, Handler> {
+    const { clock } = this.#context;
+    const polls = new PollService(
+      () => this.#hubOrNew(),
+      clock,
+      (call) => this.#authorizeFor(call),
+    );
+    const handler =
+      (handle: (request: never, call: Call) => Promise<unknown>): Handler =>
+      (call) => {
+        call.handlerStarted = true;
+        return handle(call.request as never, call);
+      };
+    return new Map([
+      ['open', handler(({ request }: SubscriptionsOpenArgs, call) => polls.open(request, call))],
+      [
+        'poll',
+        handler(({ session, max, waitMs }: SubscriptionsPollArgs, call) => polls.poll(session, max, waitMs, call)),
+      ],
+      [
+        'commit',
+        handler(({ session, position }: SubscriptionsCommitArgs, call) => polls.commit(session, position, call)),
+      ],
+      ['close', handler(({ session }: SubscriptionsCloseArgs, call) => polls.close(session, call))],
+    ]);
   }
 
   /** Tells the subscribers to come back later, and ends their streams. */

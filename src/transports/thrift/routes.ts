@@ -47,7 +47,10 @@ export class RouteTable {
   }
 
   #findPlain(name: string): Route {
-    const routes = this.#plain.get(name) ?? [];
+    const all = this.#plain.get(name) ?? [];
+    // The server's own service gives way to those it was made for.
+    const theirs = all.filter(({ method }) => !method.service.name.startsWith('hawser.'));
+    const routes = theirs.length > 0 ? theirs : all;
     const [route] = routes;
     if (route === undefined) throw unknownMethod(`the server has no method ${JSON.stringify(name)}`);
     if (routes.length > 1) {

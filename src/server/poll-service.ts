@@ -1,0 +1,92 @@
+/**
+ * Subscriptions for Thrift clients, which have no streams: idl/hawser.thrift, served from the hub as any other subscriber.
+ * A poll raises the credit by what it asks for, so between polls the hub conflates or waits, and what a session holds is
+ * at most one answer.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Event, OpenRequest, Position } from '../../gen/hawser.js';
+import * as idl from '../../gen/hawser.js';
+import type { Call } from '../call/call.js';
+import type { Clock } from '../call/clock.js';
+import { isRpcError } from '../call/rpc-error.js';
+import type { Hub } from '../subscription/hub/hub.js';
+import type { Authorize } from '../subscription/hub/hub-context.js';
+import { PollSession } from './poll-session.js';
+
+/** ms without a poll after which a session is forgotten. */
+const idleMs = 60_000;
+/** ms that a poll waits at most. */
+const mostWaitMs = 30_000;
+/** ms left for the answer of a poll to reach a caller with a deadline. */
+const answerMs = 100;
+const mostSessions = 10_000;
+
+export class PollService {
+  readonly #sessions = new Map<string, PollSession>();
+  readonly #hub: () => Hub;
+  readonly #clock: Clock;
+  readonly #authorizeFor: (call: Call) => Authorize | undefined;
+
+  constructor(hub: () => Hub, clock: Clock, authorizeFor: (call: Call) => Authorize | undefined) {
+    this.#hub = hub;
+    this.#clock = clock;
+    this.#authorizeFor = authorizeFor;
+  }
+
+  async open(request: OpenRequest | undefined, call: Call): Promise<idl.Opened> {
+    if (request === undefined) throw refusal('INVALID_REQUEST', 'an OpenRequest is needed');
+    if (this.#sessions.size >= mostSessions) {
+      throw refusal('TOO_MANY_SESSIONS', `the server has ${mostSessions} sessions; come back later`, 5000);
+    }
+    const id = randomBytes(16).toString('hex');
+    const { address: peer } = call.peer;
+    const session = new PollSession(
+      { peer, principal: call.principal, authorize: this.#authorizeFor(call), clock: this.#clock, idleMs },
+      (connection) => this.#hub().connect(connection),
+      () => this.#sessions.delete(id),
+    );
+    this.#sessions.set(id, session);
+    try {
+      session.subscribe(request);
+    } catch (error) {
+      session.end();
+      throw refusal('INVALID_REQUEST', isRpcError(error) || error instanceof Error ? error.message : String(error));
+    }
+    return { session: id, idleMs, maxWaitMs: mostWaitMs };
+  }
+
+  async poll(id: string, max: number, waitMs: number, call: Call): Promise<Event[]> {
+    const session = this.#find(id, call);
+    if (max < 1) throw refusal('INVALID_MAX', `max is ${max}; it is how many updates are wanted, 1 or more`);
+    const left = call.deadline === undefined ? mostWaitMs : call.deadline.remaining() - answerMs;
+    const wait = Math.max(0, Math.min(waitMs, mostWaitMs, left));
+    // An answer that nobody takes is one that was lost: the next batch shows it.
+    call.onAbort(() => session.hush());
+    return session.poll(max, wait);
+  }
+
+  async commit(id: string, position: Position | undefined, call: Call): Promise<void> {
+    const session = this.#find(id, call);
+    if (position === undefined) throw refusal('INVALID_POSITION', 'a position is needed');
+    session.commit(position);
+  }
+
+  async close(id: string, call: Call): Promise<void> {
+    const session = this.#sessions.get(id);
+    if (session?.principal === call.principal) session.end();
+  }
+
+  /** Another caller's session is none. */
+  #find(id: string, call: Call): PollSession {
+    const session = this.#sessions.get(id);
+    if (session?.principal === call.principal) {
+      if (!session.spent) return session;
+      session.end();
+    }
+    throw refusal('NO_SUCH_SESSION', 'the session is over, or of another server; open again with RESUME', 1);
+  }
+}
+
+function refusal(code: string, message: string, retryAfterMs = 0): idl.SubscriptionError {
+  return new idl.SubscriptionError({ code, message, retryable: retryAfterMs > 0, retryAfterMs });
+}

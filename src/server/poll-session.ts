@@ -1,0 +1,169 @@
+/** One subscription of a client that polls: a connection of the hub whose frames wait, within the credit of a poll, for the next. */
+
+import {
+  ClientFrame,
+  type ClientItem,
+  type Mode,
+  type Outcome,
+  ServerFrame,
+  type ServerItem,
+  type Start_Kind,
+} from '../../gen/hawser/subscription/v1/subscription.js';
+import type * as idl from '../../gen/hawser.js';
+import type { Clock } from '../call/clock.js';
+import type { Connection, Session } from '../subscription/connection.js';
+import type { Authorize } from '../subscription/hub/hub-context.js';
+import { version } from '../subscription/hub/session.js';
+import { eventOf } from './poll-events.js';
+
+export interface PollSessionInit {
+  readonly peer: string;
+  readonly principal: string;
+  readonly authorize: Authorize | undefined;
+  readonly clock: Clock;
+  readonly idleMs: number;
+}
+
+/** The one subscription of the connection. */
+const sub = 1;
+
+export class PollSession implements Connection {
+  readonly peer: string;
+  readonly principal: string;
+  readonly authorize: Authorize | undefined;
+  /** What credit leaves to come is one answer, so there is always room for it. */
+  readonly writable = true;
+  readonly #clock: Clock;
+  readonly #idleMs: number;
+  readonly #session: Session;
+  readonly #forget: () => void;
+  #events: idl.Event[] = [];
+  /** Updates and entries that were handed out. */
+  #given = 0;
+  #waiting = 0;
+  #answer: ((events: idl.Event[]) => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
+  /** The hub has said its last; it is there for the next poll. */
+  #over = false;
+  #ended = false;
+
+  constructor(init: PollSessionInit, connect: (connection: Connection) => Session, forget: () => void) {
+    this.peer = init.peer;
+    this.principal = init.principal;
+    this.authorize = init.authorize;
+    this.#clock = init.clock;
+    this.#idleMs = init.idleMs;
+    this.#forget = forget;
+    this.#session = connect(this);
+    this.#idle();
+  }
+
+  /** Throws for what is no frame: a number out of range. */
+  subscribe({ topic, keys = [], start, accept = [], mode, durableName }: idl.OpenRequest): void {
+    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
+    const from = start && {
+      kind: start.kind as number as Start_Kind,
+      epoch: start.epoch,
+      seq: Number(start.seq),
+      time: Number(start.time),
+      count: start.count,
+    };
+    const subscribe = {
+      sub,
+      topic,
+      keys: [...keys],
+      start: from,
+      accept: [...accept] as number[] as Outcome[],
+      mode: mode as number as Mode,
+      conflate: undefined,
+      minIntervalMs: 0,
+      maxBps: 0,
+      // No limit would be 0; the first poll says what is wanted.
+      credit: { updates: 1, bytes: 0 },
+      durableName,
+      priority: 0,
+    };
+    this.#say({ $case: 'hello', value: hello }, { $case: 'subscribe', value: subscribe });
+  }
+
+  /** Nothing will come any more. */
+  get spent(): boolean {
+    return this.#over && this.#events.length === 0;
+  }
+
+  /** Resolves as soon as there is something, at once when there is; with nothing after `waitMs`. */
+  poll(max: number, waitMs: number): Promise<idl.Event[]> {
+    this.hush();
+    this.#cancelTimer?.();
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      this.#cancelTimer = this.#clock.setTimer(() => this.hush(), waitMs);
+      this.#say({ $case: 'credit', value: { sub, limits: { updates: this.#given + max, bytes: 0 } } });
+      if (this.#events.length > 0) this.hush();
+    });
+  }
+
+  commit({ epoch, seq }: idl.Position): void {
+    this.#say({ $case: 'commit', value: { sub, position: { epoch, seq: Number(seq) } } });
+  }
+
+  /** Answers the poll that waits, with what there is. */
+  hush(): void {
+    const answer = this.#answer;
+    if (answer === undefined) return;
+    this.#answer = undefined;
+    const events = this.#events;
+    this.#events = [];
+    this.#given += this.#waiting;
+    this.#waiting = 0;
+    this.#idle();
+    answer(events);
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#session.closed();
+    this.hush();
+    this.#cancelTimer?.();
+    this.#forget();
+  }
+
+  send(frame: Uint8Array): void {
+    for (const { item } of ServerFrame.decode(frame).items) if (item !== undefined) this.#take(item);
+    // What a poll waits for; a sign of life is none.
+    if (this.#events.some(({ $case }) => $case !== 'progress')) this.hush();
+  }
+
+  onDrain(): void {
+    // It is never full.
+  }
+
+  close(): void {
+    this.#over = true;
+  }
+
+  #take(item: NonNullable<ServerItem['item']>): void {
+    if (item.$case === 'batch') this.#waiting += item.value.updates.length;
+    else if (item.$case === 'snapshotChunk') this.#waiting += item.value.entries.length;
+    const event = eventOf(item);
+    if (event === undefined) return;
+    if (event.$case === 'unsubscribed') {
+      this.#over = true;
+      this.#session.closed();
+    }
+    // Only the newest word on how far it is counts.
+    if (event.$case === 'progress') this.#events = this.#events.filter(({ $case }) => $case !== 'progress');
+    this.#events.push(event);
+  }
+
+  #say(...items: NonNullable<ClientItem['item']>[]): void {
+    if (!this.#over && !this.#ended)
+      this.#session.receive(ClientFrame.encode({ items: items.map((item) => ({ item })) }).finish());
+  }
+
+  #idle(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#ended ? undefined : this.#clock.setTimer(() => this.end(), this.#idleMs);
+  }
+}
