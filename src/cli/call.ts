@@ -4,19 +4,17 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { HeaderMap } from '../call/headers.js';
 import { isRpcError } from '../call/rpc-error.js';
 import { parseAddresses } from '../client/address.js';
-import { type ClientOptions, createClient } from '../client/create-client.js';
+import { createClient } from '../client/create-client.js';
 import type { CallInfo } from '../client/types.js';
-import { loadProto } from '../codegen/proto/load.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { codecOf, protoService, registryOf } from './dynamic-proto.js';
-import { thriftService } from './dynamic-thrift.js';
-import { describeSymbol, listServices } from './reflection-client.js';
+import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { type Found, findMethod, findService, type Sources } from './find-service.js';
+import { listServices } from './reflection-client.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'call a method of a running server';
@@ -49,16 +47,11 @@ examples:
 
 Ends with 0, with 1 when the call failed, with 2 when the command line cannot be meant.`;
 
-interface Options {
-  readonly address: string;
+interface Options extends Sources {
   readonly service: string | undefined;
   readonly method: string | undefined;
   readonly request: unknown;
-  readonly proto: readonly string[];
-  readonly thrift: readonly string[];
-  readonly include: readonly string[];
   readonly verbose: boolean;
-  readonly client: ClientOptions;
 }
 
 /** Resolves to the exit code. */
@@ -83,32 +76,16 @@ function parse(args: readonly string[]): Options {
       proto: many,
       thrift: many,
       include: many,
-      header: many,
       timeout: one,
-      ca: one,
-      cert: one,
-      key: one,
-      'server-name': one,
+      ...connectionOptions,
       verbose: { type: 'boolean', default: false },
     },
   });
   const [address, method, json, ...rest] = positionals;
   if (address === undefined) throw new UsageError('an ADDRESS is needed, such as 127.0.0.1:50051');
   if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is one argument too many; quote the JSON`);
-  const headers = new HeaderMap();
-  for (const header of values.header ?? []) {
-    const at = header.indexOf('=');
-    if (at < 1) throw new UsageError(`--header ${header} is not NAME=TEXT`);
-    headers.append(header.slice(0, at), header.slice(at + 1));
-  }
-  const tls = {
-    ...(values.ca === undefined ? {} : { ca: contents('--ca', values.ca) }),
-    ...(values.cert === undefined ? {} : { cert: contents('--cert', values.cert) }),
-    ...(values.key === undefined ? {} : { key: contents('--key', values.key) }),
-    ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
-  };
   const thrift = values.thrift ?? [];
-  const [service, name] = split(method);
+  const [service, name] = splitPath(method);
   if (service === undefined && thrift.length + (values.proto ?? []).length > 0) {
     throw new UsageError('name a service, pkg.Service/Method');
   }
@@ -126,16 +103,8 @@ function parse(args: readonly string[]): Options {
     thrift,
     include: values.include ?? [],
     verbose: values.verbose,
-    client: { headers, tls, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
+    client: { ...connectionOf(values), ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
   };
-}
-
-function contents(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`${option} ${path} cannot be read: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 async function look(options: Options): Promise<number> {
@@ -143,17 +112,13 @@ async function look(options: Options): Promise<number> {
     for (const name of await listServices(options.address, options.client)) console.log(name);
     return 0;
   }
-  const { service, describe } = await find(options.service, options);
+  const { service, describe } = await findService(options.service, options);
   const { method: name } = options;
   if (name === undefined) {
     for (const method of Object.values<MethodType>(service.methods)) console.log(signature(method));
     return 0;
   }
-  const method = Object.values<MethodType>(service.methods).find((one) => one.name === name || one.localName === name);
-  if (method === undefined) {
-    const names = Object.values<MethodType>(service.methods).map((one) => one.name);
-    throw new UsageError(`${service.name} has no method ${name}; it has ${names.join(', ')}`);
-  }
+  const method = findMethod(service, name);
   try {
     await invoke(service, method, options);
     return 0;
@@ -161,46 +126,6 @@ async function look(options: Options): Promise<number> {
     report(error, describe);
     return 1;
   }
-}
-
-/** Runs what throws a TypeError or RangeError for words that cannot be meant. */
-function meant(check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function split(path: string | undefined): [service?: string, method?: string] {
-  if (path === undefined) return [];
-  const [service = '', method, ...rest] = path.replace(/^\//, '').split('/');
-  if (service === '' || rest.length > 0) throw new UsageError(`${path} is not pkg.Service/Method`);
-  return method === undefined || method === '' ? [service] : [service, method];
-}
-
-/** A service, and how to show a message of its world. */
-interface Found {
-  readonly service: ServiceType;
-  readonly describe: (type: string, bytes: Uint8Array) => unknown;
-}
-
-async function find(name: string, options: Options): Promise<Found> {
-  if (options.thrift.length > 0) {
-    return { service: thriftService(name, options.thrift, options.include), describe: () => undefined };
-  }
-  const registry = registryOf(
-    options.proto.length > 0
-      ? await loadProto(options.proto, options.include)
-      : await describeSymbol(options.address, name, options.client),
-  );
-  const describe = (type: string, bytes: Uint8Array): unknown => {
-    const message = registry.getMessage(type);
-    if (message === undefined) return undefined;
-    const codec = codecOf(message, registry);
-    return codec.toJSON(codec.decode(bytes, 'proto'));
-  };
-  return { service: protoService(registry, name), describe };
 }
 
 function signature(method: MethodType): string {
@@ -230,14 +155,6 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
   } finally {
     process.off('SIGINT', stop);
     await client.$close();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`the request is not JSON: ${(error as Error).message}`);
   }
 }
 

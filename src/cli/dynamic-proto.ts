@@ -18,8 +18,9 @@ import {
 } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { camelCase } from '../codegen/names.js';
+import { PolicyReader } from '../codegen/proto/policy.js';
 import type { Codec } from '../contract/codec.js';
-import { bidi, clientStream, type MethodSpec, serverStream, unary } from '../contract/method.js';
+import { bidi, clientStream, type MethodSpec, serverStream, topicStream, unary } from '../contract/method.js';
 import { defineService, type ServiceType } from '../contract/service.js';
 
 export function registryOf(files: readonly FileDescriptorProto[]): FileRegistry {
@@ -35,15 +36,18 @@ export function protoService(registry: FileRegistry, name: string): ServiceType 
       .map((type) => type.typeName);
     throw new TypeError(`there is no service ${name}; there is ${known.sort().join(', ') || 'none at all'}`);
   }
+  const reader = new PolicyReader(registry, new Map());
   return defineService({
     name,
     idl: 'proto',
     fingerprint: '',
-    methods: Object.fromEntries(service.methods.map((method) => [camelCase(method.name), specOf(method, registry)])),
+    methods: Object.fromEntries(
+      service.methods.map((method) => [camelCase(method.name), specOf(method, registry, reader)]),
+    ),
   });
 }
 
-function specOf(method: DescMethod, registry: FileRegistry): MethodSpec<Message, Message> {
+function specOf(method: DescMethod, registry: FileRegistry, reader: PolicyReader): MethodSpec<Message, Message> {
   const spec = {
     name: method.name,
     request: codecOf(method.input, registry),
@@ -52,8 +56,10 @@ function specOf(method: DescMethod, registry: FileRegistry): MethodSpec<Message,
   switch (method.methodKind) {
     case 'unary':
       return unary(spec);
-    case 'server_streaming':
-      return serverStream(spec);
+    case 'server_streaming': {
+      const { topic } = reader.method(method, {}).policy;
+      return topic === undefined ? serverStream(spec) : topicStream({ ...spec, policy: { topic } });
+    }
     case 'client_streaming':
       return clientStream(spec);
     case 'bidi_streaming':

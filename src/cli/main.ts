@@ -15,6 +15,7 @@ interface Command {
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: () => import('./generate.js'),
   call: () => import('./call.js'),
+  subscribe: () => import('./subscribe.js'),
   explain: () => import('./explain.js'),
   breaking: () => import('./breaking.js'),
   store: () => import('./store.js'),
