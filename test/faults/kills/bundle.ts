@@ -3,7 +3,7 @@
  * is killed. Inside the repository, so that native packages are found.
  */
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { repository } from '../../support/scratch.js';
 
 /** tsx brings esbuild with it. */
@@ -11,10 +11,15 @@ type Esbuild = { build(options: object): Promise<unknown> };
 const { build } = createRequire(import.meta.resolve('tsx'))('esbuild') as Esbuild;
 
 /** Resolves to the program's path, below `folder`. */
-export async function bundleServer(folder: string): Promise<string> {
-  const outfile = join(folder, 'server.mjs');
+export function bundleServer(folder: string): Promise<string> {
+  return bundle('test/faults/kills/server.ts', folder);
+}
+
+/** The same for another program, by its path in the repository; `folder` is inside the repository too. */
+export async function bundle(file: string, folder: string): Promise<string> {
+  const outfile = join(folder, `${basename(file, '.ts')}.mjs`);
   await build({
-    entryPoints: [join(repository, 'test/faults/kills/server.ts')],
+    entryPoints: [join(repository, file)],
     outfile,
     bundle: true,
     platform: 'node',
