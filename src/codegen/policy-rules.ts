@@ -65,6 +65,8 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'key_required',
   'feature',
   'topic',
+  'criticality',
+  'cost',
 ]);
 
 /** The field of Policy that holds an option. `version` and `errors` are not part of Policy. */
