@@ -4,41 +4,23 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/call/clock.js';
 import { silentLogger } from '../../src/call/logger.js';
 import { createClient } from '../../src/client/create-client.js';
 import { createServer, type Server } from '../../src/server/create-server.js';
-import { MemoryTopicStore } from '../../src/stores/memory/topic-store.js';
-import { newEpoch } from '../../src/subscription/position.js';
 import type { SubscribeOptions } from '../../src/subscription/subscriber/options.js';
 import { acceptedBy } from '../../src/subscription/subscriber/recovery.js';
 import type { Subscription } from '../../src/subscription/subscriber/subscription.js';
-import type { TopicStores } from '../../src/subscription/topic-store.js';
 import { type FaultProxy, faultProxy } from '../../src/testing/proxy/fault-proxy.js';
 import { type SeededRandom, seededRandom } from '../../src/testing/random.js';
 import { type Price, Prices } from '../support/prices.js';
 import { check, describeViolations } from './checker/check.js';
 import { emptyHistory, type History, type LogEntry, type Note, recorder } from './checker/history.js';
+import { keptTopics } from './kept-topics.js';
 
 const soak = process.env.HAWSER_SOAK !== undefined;
 const trouble = soak ? 60_000 : 4000;
 const clients = soak ? 50 : 25;
 const perClient = 4;
-
-/** Logs in memory that outlive the server they belong to, until `forget`. */
-function keptTopics() {
-  let kept = new Map<string, MemoryTopicStore>();
-  const stores: TopicStores = {
-    durability: 'PROCESS',
-    topic: (spec) => {
-      const store = kept.get(spec.name) ?? new MemoryTopicStore(spec, systemClock, newEpoch());
-      kept.set(spec.name, store);
-      return store;
-    },
-    close: () => {},
-  };
-  return { stores, forget: () => (kept = new Map()) };
-}
 
 class Run {
   readonly history: History = emptyHistory();
