@@ -2,6 +2,7 @@
 import type { Bench } from '../harness/bench.js';
 import { admission } from './admission.js';
 import { codec } from './codec.js';
+import { fanout, pingpong, ramp } from './feeds.js';
 import { hello } from './hello.js';
 import { idle } from './idle.js';
 import { keyed } from './keyed.js';
@@ -25,4 +26,7 @@ export const benches: readonly Bench[] = [
   hello,
   admission,
   tracing,
+  fanout,
+  pingpong,
+  ramp,
 ];

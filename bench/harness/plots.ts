@@ -8,7 +8,7 @@ import { numberText } from './table.js';
 /** The number that a bench is about; the first metric of a bench that is not named here. */
 const main: Readonly<Record<string, string>> = { idle: 'server_rss_per_connection', startup: 'import_ms' };
 
-/** A ramp's cases are steps: `600 subscribers`. */
+/** A ramp's steps: `600 subscribers, 100/every`. */
 const stepOf = (name: string): number => Number.parseInt(name, 10);
 
 /** Writes one file for each bench; returns the names. */
@@ -35,9 +35,15 @@ function bars(title: string, rows: readonly Row[]): string {
 }
 
 function ramp(title: string, rows: readonly Row[]): string {
-  const series = [...new Set(rows.map((row) => row.subject))].map((subject) => ({
-    label: subject,
-    points: rows.filter((row) => row.subject === subject).map((row) => [stepOf(row.case), row.value] as const),
+  // `600 subscribers, 100/every` of hawser is a point of the line `hawser 100/every`.
+  const lines = new Map<string, Row[]>();
+  for (const row of rows) {
+    const label = `${row.subject} ${row.case.split(', ')[1] ?? ''}`;
+    lines.set(label, [...(lines.get(label) ?? []), row]);
+  }
+  const series = [...lines].map(([label, own]) => ({
+    label,
+    points: own.map((row) => [stepOf(row.case), row.value] as const).sort(([a], [b]) => a - b),
   }));
   return lineChart(title, series, { x: 'subscribers', y: title, show: (value) => numberText(value, '1/s') });
 }

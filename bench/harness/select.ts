@@ -7,7 +7,7 @@ export const help = `usage: npm run bench -- [BENCH]... [options]
 Measures Hawser beside its peers. Without a BENCH: the cases that must hold, 3 runs each, at most 10 minutes on 2 cores.
 With some: all cases of these.
 
-  --full            every case of every bench, 5 runs each; an hour or so
+  --full            every case of every bench, 5 runs each; an hour or two
   --case TEXT       only cases whose name contains TEXT; repeatable
   --subject NAME    only these subjects; repeatable
   --runs N          how often each is measured (3; 5 with --full)
