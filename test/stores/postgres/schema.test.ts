@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { NewRecord } from '../../../src/interceptors/idempotency-store.js';
 import { migratePostgres, postgresStore, storeStatus } from '../../../src/stores/postgres/index.js';
 import { dayOf, dayTable } from '../../../src/stores/postgres/records.js';
+import { schemaVersion } from '../../../src/stores/postgres/schema.js';
 import { describeWith } from '../../requires.js';
 import { hasPostgres, postgresName } from '../../support/postgres.js';
 import { hawser } from '../../support/program.js';
@@ -46,9 +47,9 @@ describeWith(postgresName, hasPostgres, 'the tables in Postgres', () => {
     const pool = database.server.pool({ max: 10 });
     const made = await Promise.all(Array.from({ length: 10 }, () => migratePostgres(pool, { schema })));
     expect(made.filter(({ from }) => from === undefined)).toHaveLength(1);
-    expect(made.every(({ to }) => to === 1)).toBe(true);
+    expect(made.every(({ to }) => to === schemaVersion)).toBe(true);
     const { rows } = await database.admin.query(`SELECT version FROM ${schema}.version`);
-    expect(rows).toEqual([{ version: 1 }]);
+    expect(rows.map(({ version }) => version)).toEqual([1, 2]);
   });
 
   it('when missing, fail calls with a sentence that says how to make them; and the store goes on once they are there', async () => {
@@ -66,8 +67,8 @@ describeWith(postgresName, hasPostgres, 'the tables in Postgres', () => {
   });
 
   it.each([
-    [0, /is of version 0, and this program needs 1; run npx hawser store migrate/],
-    [7, /is of version 7, and this program knows versions up to 1; install the hawser that made it/],
+    [0, /is of version 0, and this program needs 2; run npx hawser store migrate/],
+    [7, /is of version 7, and this program knows versions up to 2; install the hawser that made it/],
   ])('of version %i are refused, and a newer one is not migrated', async (version, message) => {
     const schema = await database.schema();
     await database.admin.query(`UPDATE ${schema}.version SET version = ${version}`);
@@ -194,16 +195,18 @@ describeWith(postgresName, hasPostgres, 'the tables in Postgres', () => {
     });
     expect(await store('migrate', url)).toMatchObject({
       code: 0,
-      stdout: `The schema ${schema} is made, version 1.\n`,
+      stdout: `The schema ${schema} is made, version ${schemaVersion}.\n`,
     });
     expect(await store('migrate', url)).toMatchObject({
       code: 0,
-      stdout: `The schema ${schema} is of version 1 already; nothing to do.\n`,
+      stdout: `The schema ${schema} is of version ${schemaVersion} already; nothing to do.\n`,
     });
     await database.admin.query(`CREATE TABLE ${schema}.effects (name text)`);
     await postgresStore(database.server.pool(), { schema }).execute(...selling(schema, 'a'));
     const shown = await store('status', url);
-    expect(shown.stdout).toMatch(new RegExp(`^schema ${schema}, version 1\n {2}records_\\d{8} +0 records`));
+    expect(shown.stdout).toMatch(
+      new RegExp(`^schema ${schema}, version ${schemaVersion}\n {2}records_\\d{8} +0 records`),
+    );
     expect(shown.stdout).toMatch(/records_other +1 records +\d+ kB\n$/);
     expect(shown.code).toBe(0);
   });

@@ -117,7 +117,7 @@ describeWith(postgresName, hasPostgres, 'a consumer into Postgres that is killed
     await migratePostgres(pool, { schema: 'shop' });
     await pool.query('CREATE TABLE shop.ledger (price integer, id serial)');
     const count = async () => Number((await pool.query('SELECT count(*) FROM shop.ledger')).rows[0].count);
-    const placed = await killConsumers(`${server.url}#shop`, runs(50), count);
+    const placed = await killConsumers(`${server.url}#shop`, runs(25), count);
     const { rows } = await pool.query('SELECT price FROM shop.ledger ORDER BY id');
     expect(rows.map(({ price }) => price)).toEqual(upTo(placed));
   }, 600_000);
