@@ -70,7 +70,10 @@ export interface Update {
   seq: bigint;
   /** Empty where the topic has no key. */
   key: string;
-  /** The message in Thrift's binary protocol; protobuf where the topic is declared in proto. Empty for a tombstone. */
+  /**
+   * Empty for a tombstone; else in Thrift's binary protocol what a function that returns the update would answer: a struct
+   * whose field 0 it is. Protobuf where the topic is declared in proto.
+   */
   value: Uint8Array;
   /** The key is deleted. */
   tombstone: boolean;

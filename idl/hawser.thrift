@@ -20,7 +20,10 @@ struct Update {
   1: i64 seq,
   /** Empty where the topic has no key. */
   2: string key,
-  /** The message in Thrift's binary protocol; protobuf where the topic is declared in proto. Empty for a tombstone. */
+  /**
+   * Empty for a tombstone; else in Thrift's binary protocol what a function that returns the update would answer: a struct
+   * whose field 0 it is. Protobuf where the topic is declared in proto.
+   */
   3: binary value,
   /** The key is deleted. */
   4: bool tombstone,

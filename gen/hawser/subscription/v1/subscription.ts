@@ -189,7 +189,10 @@ export interface Update {
   seq: number;
   /** Empty where the topic has no key; see Subscribed.keyed. */
   key: string;
-  /** The message: protobuf, or Thrift's binary protocol where the topic is declared in Thrift. Empty for a tombstone. */
+  /**
+   * The message: protobuf; where the topic is declared in Thrift, a struct of its binary protocol with the message as field 0,
+   * as the result of a function is. Empty for a tombstone.
+   */
   value: Uint8Array;
   /** The key is deleted. */
   tombstone: boolean;
