@@ -2,18 +2,10 @@
  * Many readers, a tenth of them behind links of 1 KB/s. Nothing is timed: the publisher waits for the healthy ones after each
  * burst, so one of them that were held up by the slow would hold up the test; and all that is counted has a bound.
  */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { silentLogger } from '../../../src/call/logger.js';
-import { createClient } from '../../../src/client/create-client.js';
-import type { SubscribeOptions } from '../../../src/subscription/subscriber/options.js';
 import { faultProxy } from '../../../src/testing/proxy/fault-proxy.js';
-import { fromSource } from '../../support/program.js';
-import type { Order } from './server.js';
-import { Crowd, keys } from './topic.js';
+import { reader, startServer, until } from './children.js';
+import { keys } from './topic.js';
 
 const soak = process.env.HAWSER_SOAK !== undefined;
 const readers = soak ? 1000 : 200;
@@ -25,57 +17,30 @@ const warming = 3;
 const burst = 500;
 const limit = soak ? 1_200_000 : 240_000;
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const end = performance.now() + limit;
-  while (!condition()) {
-    if (performance.now() > end) expect.fail(`${what} did not come to pass`);
-    await sleep(20);
-  }
-}
-
-async function startServer() {
-  const execArgv = ['--expose-gc', ...fromSource];
-  const child = fork(join(import.meta.dirname, 'server.ts'), { execArgv });
-  onTestFinished(async () => {
-    const gone = once(child, 'exit');
-    child.kill();
-    await gone;
-  });
-  const answer = async (): Promise<{ grpc: string; rss: number; held: number; head: number }> =>
-    (await once(child, 'message'))[0];
-  const { grpc } = await answer();
-  const tell = (order: Order) => {
-    const answered = answer();
-    child.send(order);
-    return answered;
-  };
-  return { grpc, tell };
-}
-
-function reader(address: string, method: 'latest' | 'every', options: SubscribeOptions = {}) {
-  const client = createClient(Crowd, address, { logger: silentLogger });
-  onTestFinished(() => client.$close());
-  return client[method].subscribe({}, { changes: false, ...options });
-}
-
 test(`${slow} of ${readers} readers at 1 KB/s hold up nobody, cost no memory and end with the newest`, {
   timeout: limit,
 }, async () => {
   const { grpc, tell } = await startServer();
   const proxy = await faultProxy({ target: grpc, faults: { bandwidth: 1024 } });
   onTestFinished(() => proxy.close());
-  // Half of the slow say how little they can take; for the others HTTP/2 and the hub must find out.
+  // Half of the slow say how little they can take; the others claim to take all, and HTTP/2 and the hub must find out.
   const halting = Array.from({ length: slow }, (_, n) =>
-    reader(proxy.address, 'latest', n % 2 === 0 ? { credit: { updates: 20, bytes: 2048 } } : {}),
+    reader(
+      proxy.address,
+      'latest',
+      n % 2 === 0 ? { credit: { updates: 20, bytes: 2048 } } : { credit: { updates: 1e9, bytes: 1e9 } },
+    ),
   );
   const healthy = Array.from({ length: readers - slow }, (_, n) => reader(grpc, n % 2 === 0 ? 'every' : 'latest'));
   const all = [...halting, ...healthy];
-  await until('that all begin', () => all.every(({ state }) => state === 'Live'));
+  await until('that all begin', limit, () => all.every(({ state }) => state === 'Live'));
 
   let head = 0;
   const oneBurst = async (): Promise<void> => {
     head = (await tell({ publish: burst, from: head })).head;
-    await until(`that the healthy are at ${head}`, () => healthy.every(({ position }) => position?.seq === head));
+    await until(`that the healthy are at ${head}`, limit, () =>
+      healthy.every(({ position }) => position?.seq === head),
+    );
   };
   for (let n = 0; n < warming; n++) await oneBurst();
   const before = await tell('memory');
@@ -95,9 +60,9 @@ test(`${slow} of ${readers} readers at 1 KB/s hold up nobody, cost no memory and
 
   const converged = ({ position, consistent, state }: (typeof halting)[number]): boolean =>
     position?.seq === head && consistent && state === 'Live';
-  await until('that the slow who said so converge at 1 KB/s', () => careful.every(converged));
+  await until('that the slow who said so converge at 1 KB/s', limit, () => careful.every(converged));
   await proxy.set({});
-  await until('that all slow ones converge when their links are good again', () => halting.every(converged));
+  await until('that all slow ones converge when their links are good again', limit, () => halting.every(converged));
   for (const subscription of halting) {
     const newest = [...subscription.replica().values()].map(({ n }) => n).sort((a, b) => a - b);
     expect(newest).toEqual(Array.from({ length: keys }, (_, n) => head - keys + n));
