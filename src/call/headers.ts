@@ -71,6 +71,11 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
     return this.#values.delete(name.toLowerCase());
   }
 
+  /** Every name, with its values. */
+  forEach(fn: (name: string, values: readonly HeaderValue[]) => void): void {
+    for (const [name, values] of this.#values) fn(name, values);
+  }
+
   /** Every pair, a name with several values several times. */
   *[Symbol.iterator](): IterableIterator<[string, HeaderValue]> {
     for (const [name, values] of this.#values) for (const value of values) yield [name, value];

@@ -1,12 +1,9 @@
-/** What attempts of every kind share: the grpc-js call beneath, its request headers, who can end them. */
-import { type Channel, Metadata } from '@grpc/grpc-js';
+/** What attempts of every kind share: who can end them, how a request is framed, why one is not even begun. */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Call } from '../../call/call.js';
-import { formatTimeout, spentBeforeSent } from '../../call/deadline.js';
+import { spentBeforeSent } from '../../call/deadline.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { addHeaders } from './metadata.js';
-
-/** The lowest public call of grpc-js. */
-export type GrpcCall = ReturnType<Channel['createCall']>;
 
 /** The attempts in flight of one client. */
 export class Attempts extends Set<{ cancel(reason: RpcError): void }> {
@@ -31,23 +28,6 @@ export class Attempts extends Set<{ cancel(reason: RpcError): void }> {
   }
 }
 
-/** grpc-js clones what it is given, so calls without headers share this. */
-const noMetadata = new Metadata();
-
-/**
- * The deadline goes out as the time that is left now. grpc-js is not told of it: it would set
- * a second timer, on the wall clock; whoever set the deadline aborts the call when it passes.
- */
-export function requestMetadata(call: Call): Metadata {
-  if (call.deadline === undefined && !call.hasHeaders) return noMetadata;
-  const metadata = new Metadata();
-  if (call.hasHeaders) addHeaders(metadata, call.headers);
-  if (call.deadline !== undefined) {
-    metadata.set('grpc-timeout', formatTimeout(call.deadline.remaining()));
-  }
-  return metadata;
-}
-
 /** Why a call is not even begun, if there is a reason. */
 export function refusal(call: Call): RpcError | undefined {
   if (call.aborted !== undefined) return call.aborted;
@@ -61,4 +41,20 @@ export function requestTooLarge(call: Call, bytes: number, limit: number): RpcEr
     `a request message of ${call.method.path} has ${bytes} bytes, more than this client sends at once (${limit}); raise maxSendBytes or split it`,
     { reason: 'MESSAGE_TOO_LARGE', disposition: 'not-executed' },
   );
+}
+
+/** A message with its prefix. Source: gRPC over HTTP/2, "Length-Prefixed-Message". */
+export function framed(message: Uint8Array, flag = 0): Buffer {
+  const frame = Buffer.allocUnsafe(5 + message.byteLength);
+  frame[0] = flag;
+  frame.writeUInt32BE(message.byteLength, 1);
+  frame.set(message, 5);
+  return frame;
+}
+
+const zip = promisify(gzip);
+
+/** As `framed`, compressed. */
+export async function framedSmall(message: Uint8Array): Promise<Buffer> {
+  return framed(await zip(message), 1);
 }

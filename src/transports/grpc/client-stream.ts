@@ -1,25 +1,23 @@
 /**
- * A call that streams, on grpc-js's lowest public call. Messages are read from the wire only as
- * far ahead as the inbox has room, and the next request is pulled from the caller only when the
- * wire took the last: both ways memory is bounded by the slower end.
+ * A call that streams. Messages are read from the wire only as far ahead as the inbox has room, and the next request is
+ * pulled from the caller only when the wire took the last: both ways memory is bounded by the slower end.
  */
-import { type InterceptingListener, type Metadata, type StatusObject, status as statusCodes } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import { Inbox } from '../../call/inbox.js';
 import { pump, type Source } from '../../call/pump.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { clientError } from '../../call/status.js';
 import { streamsRequest } from '../../contract/method.js';
-import { type Attempts, type GrpcCall, requestMetadata, requestTooLarge } from './client-call.js';
-import { holdStatus, releasedStatus } from './held-status.js';
-import { asBuffer, headersOf } from './metadata.js';
-import { errorOf } from './received-status.js';
+import { type Attempts, framed, framedSmall, requestTooLarge } from './client-call.js';
+import { answered } from './client-unary.js';
+import { Exchange, type ExchangeTerms, type Receiver } from './exchange.js';
 
 export interface StreamAttemptInit {
   readonly call: Call;
-  readonly rpc: GrpcCall;
+  readonly terms: ExchangeTerms;
   readonly attempts: Attempts;
   readonly maxSendBytes: number;
+  readonly gzip: boolean;
   /** Where decoded responses go, and how the stream ends. */
   readonly sink: Sink;
 }
@@ -33,104 +31,96 @@ export interface Sink {
   abort(error: RpcError): void;
 }
 
-export class StreamAttempt implements InterceptingListener {
-  readonly #call: Call;
-  readonly #rpc: GrpcCall;
-  readonly #attempts: Attempts;
-  readonly #maxSendBytes: number;
-  readonly #sink: Sink;
+export class StreamAttempt implements Receiver {
+  readonly #init: StreamAttemptInit;
+  readonly #exchange: Exchange;
   #stopListening = (): void => {};
-  #answered = false;
   #ended = false;
 
-  constructor({ call, rpc, attempts, maxSendBytes, sink }: StreamAttemptInit) {
-    this.#call = call;
-    this.#rpc = rpc;
-    this.#attempts = attempts;
-    this.#maxSendBytes = maxSendBytes;
-    this.#sink = sink;
+  constructor(init: StreamAttemptInit) {
+    this.#init = init;
+    this.#exchange = new Exchange(init.call, init.terms, this);
   }
 
   start(): void {
-    const call = this.#call;
-    const rpc = this.#rpc;
-    this.#attempts.add(this);
+    const { call, attempts } = this.#init;
+    attempts.add(this);
     this.#stopListening = call.onAbort((reason) => this.cancel(reason));
-    rpc.start(requestMetadata(call), this);
-    // At once: only after its first read does grpc-js hold the server back.
-    rpc.startRead();
-    if (!streamsRequest(call.method.kind)) {
-      rpc.sendMessageWithContext({}, asBuffer(call.request as Uint8Array));
-      rpc.halfClose();
-      return;
+    if (streamsRequest(call.method.kind)) this.#exchange.start(undefined);
+    else {
+      const frame = this.#framed(call.request as Uint8Array);
+      if (Buffer.isBuffer(frame)) this.#exchange.start(frame);
+      else {
+        frame.then(
+          (bytes) => {
+            if (!this.#ended) this.#exchange.start(bytes);
+          },
+          (error: unknown) => this.cancel(sourceError(call, error)),
+        );
+      }
     }
+  }
+
+  begun(): void {
+    const { call } = this.#init;
     pump(call, call.request as Source<unknown>, (message) => this.#write(call.encodeItem(message))).then(
-      () => {
-        if (!this.#ended) rpc.halfClose();
-      },
+      () => this.#exchange.endRequests(),
       (error: unknown) => this.cancel(sourceError(call, error)),
     );
   }
 
   readOn(): void {
-    if (!this.#ended) this.#rpc.startRead();
+    this.#exchange.readOn();
   }
 
   /** Ends the call here and at the peer; does nothing once it has ended. What was not read is dropped. */
   cancel(reason: RpcError): void {
     if (this.#ended) return;
-    this.#sink.abort(reason);
+    this.#init.sink.abort(reason);
     this.breakOff(reason);
   }
 
   /** As `cancel`, but the error comes after what was not read yet. */
   breakOff(reason: RpcError): void {
     if (this.#ended) return;
-    this.#end();
-    this.#rpc.cancelWithStatus(statusCodes.CANCELLED, reason.message);
-    this.#sink.fail(reason);
-    this.#call.finish();
+    this.#exchange.cancel();
+    this.failed(reason);
   }
 
-  onReceiveMetadata(metadata: Metadata): void {
-    if (this.#ended) return;
-    this.#answered = true;
-    holdStatus(this.#rpc);
-    this.#call.peer = { address: this.#rpc.getPeer() };
-    this.#call.receiveHeaders(() => headersOf(metadata), metadata);
+  message(bytes: Buffer): boolean {
+    return this.#ended || this.#init.sink.push(bytes);
   }
 
-  onReceiveMessage(message: Buffer): void {
-    if (this.#ended) return;
-    if (this.#sink.push(message)) this.readOn();
-  }
-
-  onReceiveStatus(received: StatusObject): void {
+  ended(): void {
     if (this.#ended) return;
     this.#end();
-    const status = releasedStatus(received);
-    const call = this.#call;
-    if (!this.#answered) {
-      const peer = this.#rpc.getPeer();
-      if (peer !== 'unknown') call.peer = { address: peer };
-    }
-    call.receiveTrailers(() => headersOf(status.metadata), status.metadata);
-    if (status.code === statusCodes.OK) this.#sink.end();
-    else this.#sink.fail(errorOf(status, this.#attempts.address, this.#answered));
-    call.finish();
+    this.#init.sink.end();
+    this.#init.call.finish();
   }
 
-  /** One at a time: what grpc-js is given before a connection stands would overtake or be lost. */
+  failed(error: RpcError): void {
+    if (this.#ended) return;
+    this.#end();
+    this.#init.sink.fail(error);
+    this.#init.call.finish();
+  }
+
   #write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#ended) return undefined;
-    if (bytes.byteLength > this.#maxSendBytes) throw requestTooLarge(this.#call, bytes.byteLength, this.#maxSendBytes);
-    return new Promise((resolve) => this.#rpc.sendMessageWithContext({ callback: () => resolve() }, asBuffer(bytes)));
+    const { call, maxSendBytes } = this.#init;
+    if (bytes.byteLength > maxSendBytes) throw requestTooLarge(call, bytes.byteLength, maxSendBytes);
+    const frame = this.#framed(bytes);
+    return Buffer.isBuffer(frame) ? this.#exchange.write(frame) : frame.then((one) => this.#exchange.write(one));
+  }
+
+  #framed(message: Uint8Array): Buffer | Promise<Buffer> {
+    return this.#init.gzip ? framedSmall(message) : framed(message);
   }
 
   #end(): void {
     this.#ended = true;
     this.#stopListening();
-    this.#attempts.delete(this);
+    this.#init.attempts.delete(this);
   }
 }
 
@@ -169,9 +159,7 @@ export function oneResponse(init: Omit<StreamAttemptInit, 'sink'>): Promise<Uint
     const sink: Sink = {
       push: (bytes) => {
         if (response !== undefined) {
-          attempt.cancel(
-            new RpcError('INTERNAL', `${attempts.address} answered ${call.method.path} with more than one message`),
-          );
+          attempt.cancel(answered(attempts.address, call, 'with more than one message'));
           return false;
         }
         response = bytes;
@@ -179,7 +167,7 @@ export function oneResponse(init: Omit<StreamAttemptInit, 'sink'>): Promise<Uint
       },
       end: () => {
         if (response !== undefined) resolve(response);
-        else reject(new RpcError('INTERNAL', `${attempts.address} answered ${call.method.path} without a message`));
+        else reject(answered(attempts.address, call, 'without a message'));
       },
       fail: reject,
       abort: reject,

@@ -1,95 +1,76 @@
-/**
- * One request, one response, on grpc-js's lowest public call (`createCall`): its own
- * makeUnaryRequest captures an Error per call and runs interceptors that we do not have. The
- * attempt is one object that is also grpc-js's listener, so a call costs one promise.
- */
-import { type InterceptingListener, type Metadata, type StatusObject, status as statusCodes } from '@grpc/grpc-js';
+/** One request, one response: the path that most calls take. */
 import type { Call } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { type Attempts, type GrpcCall, requestMetadata } from './client-call.js';
-import { asBuffer, headersOf } from './metadata.js';
-import { errorOf } from './received-status.js';
+import { type Attempts, framed, framedSmall } from './client-call.js';
+import { Exchange, type ExchangeTerms, type Receiver } from './exchange.js';
 
 const ignore = (): void => {};
 
-export class UnaryAttempt implements InterceptingListener {
+export class UnaryAttempt implements Receiver {
   readonly #call: Call;
-  readonly #rpc: GrpcCall;
   readonly #attempts: Attempts;
+  readonly #exchange: Exchange;
   readonly #resolve: (response: unknown) => void;
   readonly #reject: (error: RpcError) => void;
   #stopListening: () => void = ignore;
   #response: Buffer | undefined;
-  #answered = false;
   #settled = false;
 
   constructor(
     call: Call,
-    rpc: GrpcCall,
+    terms: ExchangeTerms,
     attempts: Attempts,
     resolve: (response: unknown) => void,
     reject: (error: RpcError) => void,
   ) {
     this.#call = call;
-    this.#rpc = rpc;
     this.#attempts = attempts;
+    this.#exchange = new Exchange(call, terms, this);
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  start(): void {
-    const rpc = this.#rpc;
+  start(gzip: boolean): void {
     this.#attempts.add(this);
     this.#stopListening = this.#call.onAbort((reason) => this.cancel(reason));
-    rpc.start(requestMetadata(this.#call), this);
-    rpc.startRead();
-    rpc.sendMessageWithContext({}, asBuffer(this.#call.request as Uint8Array));
-    rpc.halfClose();
+    const request = this.#call.request as Uint8Array;
+    if (!gzip) this.#exchange.start(framed(request));
+    else {
+      framedSmall(request).then(
+        (frame) => {
+          if (!this.#settled) this.#exchange.start(frame);
+        },
+        (error: unknown) =>
+          this.failed(new RpcError('INTERNAL', 'the request could not be compressed', { cause: error })),
+      );
+    }
   }
 
   /** Ends the attempt here and at the peer; does nothing once it has ended. */
   cancel(reason: RpcError): void {
     if (this.#settled) return;
-    this.#settle();
-    this.#rpc.cancelWithStatus(statusCodes.CANCELLED, reason.message);
-    this.#reject(reason);
+    this.#exchange.cancel();
+    this.failed(reason);
   }
 
-  onReceiveMetadata(metadata: Metadata): void {
-    if (this.#settled) return;
-    this.#answered = true;
-    this.#call.peer = { address: this.#rpc.getPeer() };
-    this.#call.receiveHeaders(() => headersOf(metadata), metadata);
+  message(bytes: Buffer): boolean {
+    if (this.#response === undefined) this.#response = bytes;
+    else this.cancel(answered(this.#attempts.address, this.#call, 'with more than one message'));
+    return true;
   }
 
-  onReceiveMessage(message: Buffer): void {
-    if (this.#settled) return;
-    if (this.#response !== undefined) {
-      const path = this.#call.method.path;
-      this.cancel(new RpcError('INTERNAL', `${this.#attempts.address} answered ${path} with more than one message`));
-      return;
+  ended(): void {
+    if (this.#response === undefined) this.failed(answered(this.#attempts.address, this.#call, 'without a message'));
+    else {
+      this.#settle();
+      this.#resolve(this.#response);
     }
-    this.#response = message;
-    // Reads on, to the end of the stream: the status comes after it.
-    this.#rpc.startRead();
   }
 
-  onReceiveStatus(status: StatusObject): void {
+  failed(error: RpcError): void {
     if (this.#settled) return;
     this.#settle();
-    const call = this.#call;
-    if (!this.#answered) {
-      const peer = this.#rpc.getPeer();
-      if (peer !== 'unknown') call.peer = { address: peer };
-    }
-    call.receiveTrailers(() => headersOf(status.metadata), status.metadata);
-    if (status.code !== statusCodes.OK) {
-      this.#reject(errorOf(status, this.#attempts.address, this.#answered));
-    } else if (this.#response === undefined) {
-      this.#reject(
-        new RpcError('INTERNAL', `${this.#attempts.address} answered ${call.method.path} without a message`),
-      );
-    } else this.#resolve(this.#response);
+    this.#reject(error);
   }
 
   #settle(): void {
@@ -97,4 +78,9 @@ export class UnaryAttempt implements InterceptingListener {
     this.#stopListening();
     this.#attempts.delete(this);
   }
+}
+
+/** The error for a number of messages that the method does not have. */
+export function answered(address: string, call: Call, how: string): RpcError {
+  return new RpcError('INTERNAL', `${address} answered ${call.method.path} ${how}`);
 }

@@ -1,27 +1,28 @@
-/**
- * The client's side of gRPC: one attempt of one call over one grpc-js channel per address. A
- * second channel is opened for calls that stream requests, on the first of them: their writes are to
- * wait for the wire, and grpc-js knows that only by channel.
- */
-import type { Channel } from '@grpc/grpc-js';
+/** The client's side of gRPC: attempts of calls over HTTP/2, and what is done with them when the client closes. */
+import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
-import { timerDuration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
-import { type ChannelTarget, type GrpcClientOptions, openChannel } from './channel.js';
-import { ChannelSlot } from './channel-slot.js';
-import { Attempts, type GrpcCall, refusal, requestTooLarge } from './client-call.js';
+import type { ClientTls } from '../tls.js';
+import { Attempts, refusal, requestTooLarge } from './client-call.js';
+import { type GrpcClientOptions, type GrpcClientTerms, grpcClientTerms } from './client-options.js';
 import { oneResponse, streamResponses } from './client-stream.js';
+import { connectionTarget } from './client-target.js';
 import { UnaryAttempt } from './client-unary.js';
-import { positive } from './limits.js';
+import type { ExchangeTerms } from './exchange.js';
+import { ownUserAgent } from './failed-status.js';
+import { Link } from './link.js';
 
-export { checkGrpcClientOptions, type GrpcClientOptions } from './channel.js';
+export { checkGrpcClientOptions, type GrpcClientOptions } from './client-options.js';
 
-interface GrpcTransportOptions extends GrpcClientOptions, ChannelTarget {
+interface GrpcTransportOptions extends GrpcClientOptions {
+  /** `host:port`, `dns:///name:port`, `unix:/path` */
+  readonly address: string;
+  readonly tls?: ClientTls;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -37,43 +38,49 @@ export function grpcTransport(options: GrpcTransportOptions): ClientTransport {
 class GrpcTransport implements ClientTransport {
   readonly encoding = 'proto';
   readonly address: string;
-  readonly #options: GrpcTransportOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #attempts: Attempts;
-  readonly #maxSendBytes: number;
-  readonly #channel: ChannelSlot;
-  #streamChannel: ChannelSlot | undefined;
+  readonly #terms: GrpcClientTerms;
+  readonly #headers: OutgoingHttpHeaders;
+  readonly #link: Link;
   #closing: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions) {
-    this.address = options.address;
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#logger = options.logger ?? silentLogger;
-    this.#attempts = new Attempts(options.address);
-    this.#maxSendBytes =
-      options.maxSendBytes === undefined
-        ? Number.POSITIVE_INFINITY
-        : positive(options.maxSendBytes, 'grpc.maxSendBytes');
-    this.#channel = this.#open(false);
+    const { address, tls, clock = systemClock, logger = silentLogger } = options;
+    this.address = address;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#attempts = new Attempts(address);
+    this.#terms = grpcClientTerms(options);
+    const target = connectionTarget(address, tls);
+    this.#link = new Link(address, target, this.#terms);
+    this.#headers = {
+      ':method': 'POST',
+      ':scheme': tls === undefined ? 'http' : 'https',
+      ':authority': target.authority,
+      te: 'trailers',
+      'content-type': 'application/grpc',
+      'user-agent': ownUserAgent,
+      'grpc-accept-encoding': 'identity,deflate,gzip',
+      ...(this.#terms.gzip ? { 'grpc-encoding': 'gzip' } : {}),
+    };
   }
 
   bind(method: MethodType): Handler {
-    const { path } = method;
-    const limit = this.#maxSendBytes;
-    if (streamsRequest(method.kind)) {
-      return (call) => {
-        this.#streamChannel ??= this.#open(true);
-        return this.#stream(call, path, this.#streamChannel);
-      };
-    }
-    if (streamsResponse(method.kind)) return (call) => this.#stream(call, path, this.#channel);
+    const { maxSendBytes, maxReceiveBytes, gzip } = this.#terms;
+    const terms: ExchangeTerms = {
+      link: this.#link,
+      headers: { ...this.#headers, ':path': method.path },
+      maxReceiveBytes,
+    };
+    if (streamsRequest(method.kind) || streamsResponse(method.kind)) return (call) => this.#stream(call, terms);
     return (call) => {
-      const refused = this.#refusal(call) ?? tooLarge(call, limit);
+      const refused = this.#refusal(call) ?? tooLarge(call, maxSendBytes);
       if (refused !== undefined) return Promise.reject(refused);
-      const rpc = begin(this.#channel.get(), path);
-      return new Promise((resolve, reject) => new UnaryAttempt(call, rpc, this.#attempts, resolve, reject).start());
+      return new Promise((resolve, reject) => {
+        new UnaryAttempt(call, terms, this.#attempts, resolve, reject).start(gzip);
+      });
     };
   }
 
@@ -82,12 +89,12 @@ class GrpcTransport implements ClientTransport {
     return this.#closing;
   }
 
-  async #stream(call: Call, path: string, slot: ChannelSlot): Promise<unknown> {
+  async #stream(call: Call, terms: ExchangeTerms): Promise<unknown> {
     const { kind } = call.method;
-    const refused = this.#refusal(call) ?? (streamsRequest(kind) ? undefined : tooLarge(call, this.#maxSendBytes));
+    const { maxSendBytes, gzip } = this.#terms;
+    const refused = this.#refusal(call) ?? (streamsRequest(kind) ? undefined : tooLarge(call, maxSendBytes));
     if (refused !== undefined) throw refused;
-    const rpc = begin(slot.get(), path);
-    const init = { call, rpc, attempts: this.#attempts, maxSendBytes: this.#maxSendBytes };
+    const init = { call, terms, attempts: this.#attempts, maxSendBytes, gzip };
     return streamsResponse(kind) ? streamResponses(init) : oneResponse(init);
   }
 
@@ -99,25 +106,13 @@ class GrpcTransport implements ClientTransport {
     });
   }
 
-  #open(honestWrites: boolean): ChannelSlot {
-    const connectTimeout = timerDuration(this.#options.connectTimeout ?? '20s', 'grpc.connectTimeout');
-    try {
-      return new ChannelSlot(() => openChannel(this.#options, this.#options, honestWrites), connectTimeout);
-    } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) throw error;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new TypeError(`cannot make a gRPC client of ${this.address}: ${why}`, { cause: error });
-    }
-  }
-
   async #close(graceMs: number): Promise<void> {
     if (this.#attempts.size > 0 && graceMs > 0) await this.#drained(graceMs);
     if (this.#attempts.size > 0) {
       this.#logger.debug({ address: this.address, calls: this.#attempts.size }, 'closing cancels calls in flight');
     }
     for (const attempt of [...this.#attempts]) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
-    this.#channel.close();
-    this.#streamChannel?.close();
+    this.#link.close();
   }
 
   #drained(graceMs: number): Promise<void> {
@@ -129,11 +124,6 @@ class GrpcTransport implements ClientTransport {
       });
     });
   }
-}
-
-/** No deadline and no parent: what they are for is done above, without grpc-js's leak of listeners per child. */
-function begin(channel: Channel, path: string): GrpcCall {
-  return channel.createCall(path, Number.POSITIVE_INFINITY, undefined, null, undefined);
 }
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {

@@ -2,8 +2,9 @@
  * Headers of a call as grpc-js carries them. What HTTP/2 or gRPC itself speaks through is left
  * out both ways: a handler may pass on the headers it got without breaking the next hop.
  */
+import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Metadata, MetadataValue } from '@grpc/grpc-js';
-import { HeaderMap } from '../../call/headers.js';
+import { HeaderMap, type HeaderValue } from '../../call/headers.js';
 
 /** Our own note from the HTTP/2 layer to the handler; see request-headers.ts. */
 export const noteHeader = 'hawser-wire';
@@ -38,7 +39,7 @@ const grpcNames = new Set([
 const singleValued =
   /^(access-control-(allow-credentials|max-age|request-method)|age|authorization|content-(encoding|language|location|md5|range)|date|dnt|etag|expires|from|if-(match|modified-since|none-match|range|unmodified-since)|last-modified|location|max-forwards|proxy-authorization|range|referer|retry-after|tk|upgrade-insecure-requests|user-agent|x-content-type-options)$/;
 
-function isPrivate(name: string): boolean {
+export function isPrivate(name: string): boolean {
   return transportOwned.has(name) || (name.startsWith('grpc-') && !grpcNames.has(name));
 }
 
@@ -51,6 +52,20 @@ export function addHeaders(metadata: Metadata, headers: HeaderMap): Metadata {
     else metadata.add(name, sent);
   }
   return metadata;
+}
+
+/** Adds `headers` to those of a request as node:http2 takes them, less what the transport owns. */
+export function addOutgoing(to: OutgoingHttpHeaders, headers: HeaderMap): void {
+  headers.forEach((name, values) => {
+    if (isPrivate(name)) return;
+    if (values.length === 1) to[name] = outgoing(values[0] as HeaderValue);
+    else if (singleValued.test(name)) to[name] = outgoing(values.at(-1) as HeaderValue);
+    else to[name] = values.map(outgoing);
+  });
+}
+
+function outgoing(value: HeaderValue): string {
+  return typeof value === 'string' ? value.trim() : asBuffer(value).toString('base64');
 }
 
 /** What a peer sent. A value that no HeaderMap may hold is left out. */

@@ -1,118 +1,130 @@
 /**
- * From the status that grpc-js reports to an RpcError. The server's own statuses are taken at
- * their word. Those that grpc-js makes up (no connection, a broken one) have no marker, only known
- * texts; they get a sentence, and a disposition that tells a call that never left from one that may have run.
+ * From how a call ended on the wire to an RpcError. The server's own statuses are taken at their word. Where there is none
+ * (no connection, a broken one, a stream that was reset, an answer that is not gRPC's) the code is what gRPC over HTTP/2 says,
+ * and the disposition tells a call that never left from one that may have run.
+ * Sources: gRPC over HTTP/2, "Errors"; "HTTP to gRPC Status Code Mapping".
  */
-import { type StatusObject, status as statusCodes } from '@grpc/grpc-js';
-import { type Disposition, RpcError } from '../../call/rpc-error.js';
+import { constants } from 'node:http2';
+import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, errorOfStatus } from '../../call/status.js';
-import { codeOf } from '../../contract/code.js';
-import { bytesOf, textOf } from './metadata.js';
+import type { Code } from '../../contract/code.js';
+import type { ReceivedHeaders } from './received-headers.js';
 
-interface Local {
-  readonly code: number;
-  readonly details: RegExp;
-  readonly disposition: Disposition;
-  readonly reason: string;
-  sentence(address: string, details: string): string;
+const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INADEQUATE_SECURITY } = constants;
+
+/** The error that trailers tell of; undefined when they say OK. */
+export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
+  const status = trailers.text('grpc-status');
+  if (status === '0') return undefined;
+  return errorOfStatus({
+    code: /^\d{1,9}$/.test(status ?? '') ? Number(status) : 2,
+    message: unescaped(trailers.text('grpc-message') ?? ''),
+    details: trailers.bytes(detailsHeader),
+    disposition: trailers.text(dispositionHeader),
+  });
 }
 
-const { UNAVAILABLE, INTERNAL, RESOURCE_EXHAUSTED, CANCELLED, UNKNOWN } = statusCodes;
+/** An answer that is not gRPC's, by its headers; undefined for one that is. */
+export function foreign(headers: ReceivedHeaders, address: string): RpcError | undefined {
+  if (headers.text('grpc-status') !== undefined) return undefined;
+  const { status } = headers;
+  const type = headers.text('content-type') ?? '';
+  if (status === 200 && type.startsWith('application/grpc')) return undefined;
+  return new RpcError(
+    status === 200 ? 'UNKNOWN' : (codes[status] ?? 'UNKNOWN'),
+    `${address} answered with HTTP ${status}${type === '' ? '' : ` and ${type.slice(0, 100)}`}; is it a gRPC server?`,
+    { reason: 'NO_STATUS', disposition: 'unknown' },
+  );
+}
 
-const locals: readonly Local[] = [
-  {
-    code: UNAVAILABLE,
-    details:
-      /^(No connection established|Name resolution failed|Subchannel connection failed|LB policy|.*ECONNREFUSED)/,
-    disposition: 'not-executed',
+const codes: Readonly<Record<number, Code>> = {
+  400: 'INTERNAL',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'UNIMPLEMENTED',
+  429: 'UNAVAILABLE',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'UNAVAILABLE',
+};
+
+/** There was no connection to begin the call on. */
+export function notConnected(address: string, why: Error | undefined): RpcError {
+  return new RpcError('UNAVAILABLE', `cannot connect to ${address}: ${messageOf(why)}`, {
     reason: 'CONNECT_FAILED',
-    sentence: (address, details) => `cannot connect to ${address}: ${lastError(details)}`,
-  },
-  {
-    code: UNAVAILABLE,
-    details: /^(Channel closed before call started|Channel has been shut down|Channel shutdown)/,
     disposition: 'not-executed',
-    reason: 'CONNECT_FAILED',
-    sentence: (address) => `cannot connect to ${address}: it did not answer within the connect timeout`,
-  },
-  {
-    code: UNAVAILABLE,
-    details: /^Stream refused by server/,
-    disposition: 'not-executed',
-    reason: 'REFUSED',
-    sentence: (address) =>
-      `${address} refused the call before looking at it: it is shutting down, or has too many calls`,
-  },
-  {
-    code: UNAVAILABLE,
-    details: /^(Connection dropped|Write error|read E|.*ECONNRESET|.*ETIMEDOUT|.*EPIPE)/,
-    disposition: 'unknown',
-    reason: 'CONNECTION_LOST',
-    sentence: (address) => `the connection to ${address} was lost during the call`,
-  },
-  {
-    code: INTERNAL,
-    details: /^Failed to start HTTP\/2 stream/,
-    disposition: 'not-executed',
+  });
+}
+
+/** node:http2 did not take the call. */
+export function notBegun(address: string, error: unknown): RpcError {
+  return new RpcError('INTERNAL', `the call to ${address} could not be begun: ${messageOf(error)}`, {
     reason: 'NO_STREAM',
-    sentence: (address, details) => `the call to ${address} could not be begun: ${details}`,
-  },
-  {
-    code: INTERNAL,
-    details: /^Received RST_STREAM/,
-    disposition: 'unknown',
-    reason: 'STREAM_RESET',
-    sentence: (address, details) => `${address} broke the call off without a status: ${details}`,
-  },
-  {
-    code: CANCELLED,
-    details: /^Call cancelled$/,
-    disposition: 'unknown',
-    reason: 'STREAM_RESET',
-    sentence: (address) => `${address} cancelled the call`,
-  },
-  {
-    code: RESOURCE_EXHAUSTED,
-    details: /^Received message (larger than max|that decompresses to a size larger)/,
-    disposition: 'executed',
-    reason: 'MESSAGE_TOO_LARGE',
-    sentence: (address, details) =>
-      `a response of ${address} is larger than this client takes (${numbers(details)} bytes); raise maxReceiveBytes`,
-  },
-  {
-    code: UNKNOWN,
-    details: /^No status information received/,
-    disposition: 'unknown',
-    reason: 'NO_STATUS',
-    sentence: (address) => `${address} ended the call without a gRPC status; is it a gRPC server?`,
-  },
-];
+    disposition: 'not-executed',
+    cause: error,
+  });
+}
 
-/** `answered`: response headers had come, so the server had begun on the call. */
-export function errorOf(status: StatusObject, address: string, answered: boolean): RpcError {
-  const details = bytesOf(status.metadata, detailsHeader);
-  const disposition = textOf(status.metadata, dispositionHeader);
-  if (details === undefined && disposition === undefined) {
-    const local = locals.find((one) => one.code === status.code && one.details.test(status.details));
-    if (local !== undefined) {
-      const known = answered && local.disposition === 'not-executed' ? 'unknown' : local.disposition;
-      return new RpcError(codeOf(status.code), local.sentence(address, status.details), {
-        reason: local.reason,
-        disposition: known,
+/** The connection broke under the call. */
+export function connectionLost(address: string): RpcError {
+  return new RpcError('UNAVAILABLE', `the connection to ${address} was lost during the call`, {
+    reason: 'CONNECTION_LOST',
+    disposition: 'unknown',
+  });
+}
+
+/** The server said that it did not look at the call. */
+export function refusedStream(address: string): RpcError {
+  return new RpcError(
+    'UNAVAILABLE',
+    `${address} refused the call before looking at it: it is shutting down, or has too many calls`,
+    { reason: 'REFUSED', disposition: 'not-executed' },
+  );
+}
+
+/** The stream ended without a status. `rst`: the code of its RST_STREAM. */
+export function withoutStatus(address: string, rst: number): RpcError {
+  switch (rst) {
+    case 0:
+      return new RpcError('UNKNOWN', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
+        reason: 'NO_STATUS',
+        disposition: 'unknown',
       });
-    }
+    case NGHTTP2_REFUSED_STREAM:
+      return refusedStream(address);
+    case NGHTTP2_CANCEL:
+      return reset('CANCELLED', `${address} cancelled the call`);
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+      return reset(
+        'RESOURCE_EXHAUSTED',
+        `${address} broke the call off: it asks for fewer of them (ENHANCE_YOUR_CALM)`,
+      );
+    case NGHTTP2_INADEQUATE_SECURITY:
+      return reset('PERMISSION_DENIED', `${address} broke the call off: the connection is not safe enough for it`);
+    default:
+      return reset('INTERNAL', `${address} broke the call off without a status: RST_STREAM with code ${rst}`);
   }
-  return errorOfStatus({ code: status.code, message: status.details, details, disposition });
 }
 
-/** `No connection established. Last error: Error: connect ECONNREFUSED 127.0.0.1:1` is about its last part. */
-function lastError(details: string): string {
-  const match = /Last error: (?:Error: )?(.+?)\.?( Resolution note:.*)?$/.exec(details);
-  return match?.[1] ?? details;
+function reset(code: Code, message: string): RpcError {
+  return new RpcError(code, message, { reason: 'STREAM_RESET', disposition: 'unknown' });
 }
 
-/** `(5000000 vs 4194304)` or `larger than 4194304` */
-function numbers(details: string): string {
-  const [first, second] = details.match(/\d+/g) ?? [];
-  return second === undefined ? `limit ${first ?? '?'}` : `${first} of at most ${second}`;
+/** Percent-encoded UTF-8; what is not stays as it is. */
+function unescaped(text: string): string {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Node's error of a host with several addresses has an empty message, and one for each of them. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.message !== '') return error.message;
+  const all = (error as Partial<AggregateError>).errors;
+  const last: unknown = Array.isArray(all) ? all.at(-1) : undefined;
+  return last instanceof Error ? last.message : error.name;
 }

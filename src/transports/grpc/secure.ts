@@ -1,6 +1,6 @@
-/** TLS options as grpc-js credentials, checked here: what OpenSSL says of a bad certificate names no option. */
-import { createSecureContext } from 'node:tls';
-import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
+/** TLS options as grpc-js and node:tls take them, checked here: what OpenSSL says of a bad certificate names no option. */
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { ServerCredentials } from '@grpc/grpc-js';
 import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 
 /** Throws a TypeError that names the option. */
@@ -15,12 +15,17 @@ export function serverCredentials(tls: ServerTls | undefined): ServerCredentials
   );
 }
 
-/** Throws a TypeError that names the option. */
-export function clientCredentials(tls: ClientTls | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure();
+/** Made once for all connections to an address. Throws a TypeError that names the option. */
+export function clientContext(tls: ClientTls): SecureContext {
   checkClientTls(tls);
   check(tls);
-  return credentials.createSsl(bytes(tls.ca), bytes(tls.key), bytes(tls.cert));
+  const { ca, cert, key } = tls;
+  return createSecureContext({
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    minVersion: 'TLSv1.2',
+  });
 }
 
 function bytes(pem: string | Buffer | undefined): Buffer | null {

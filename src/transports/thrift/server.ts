@@ -3,10 +3,10 @@ import { createServer as createTcpServer, type Server, type Socket } from 'node:
 import { createServer as createTlsServer } from 'node:tls';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
+import { formatHostPort } from '../endpoint.js';
 import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import { Connections, type ConnectionsOptions } from './connections.js';
-import { formatHostPort } from './endpoint.js';
 import { serverTlsOptions } from './tls.js';
 
 export { checkThriftServerOptions } from './connections.js';

@@ -9,8 +9,8 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import type { Peer, PeerCertificate } from '../../call/call.js';
+import { type Endpoint, formatHostPort } from '../endpoint.js';
 import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
-import { type Endpoint, formatHostPort } from './endpoint.js';
 
 const handshakeTimeout = 10_000;
 

@@ -122,7 +122,7 @@ test.each(['echo', 'list', 'collect', 'chat'] as const)('an abort signal cancels
 test.each(['echo', 'list'] as const)('the deadline ends %s on both sides', async (kind) => {
   const { handlers, aborts, first } = watching();
   const { client } = await pair(handlers);
-  const options = { timeout: 80 };
+  const options = { timeout: 400 };
   const error =
     kind === 'echo'
       ? await client.echo(note(), options).catch((reason: unknown) => reason)

@@ -1,0 +1,53 @@
+/** Where a client of gRPC connects to, out of an address and TLS options. */
+import { Resolver } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { type Endpoint, parseEndpoint } from '../endpoint.js';
+import type { ClientTls } from '../tls.js';
+import type { ConnectionTarget } from './connection.js';
+import { clientContext } from './secure.js';
+
+/** Throws a TypeError for an address or TLS options that cannot be meant. */
+export function connectionTarget(address: string, tls: ClientTls | undefined): ConnectionTarget {
+  const dns = /^dns:(?:\/\/([^/]*)\/)?(.+)$/.exec(address);
+  const endpoint = parseEndpoint(dns?.[2] ?? address);
+  const server = dns?.[1] ?? '';
+  const { serverName } = tls ?? {};
+  return {
+    endpoint,
+    authority: serverName ?? authorityOf(endpoint),
+    lookup: server === '' ? undefined : lookupAt(server, address),
+    tls: tls === undefined ? undefined : { context: clientContext(tls), serverName },
+  };
+}
+
+function authorityOf(endpoint: Endpoint): string {
+  if ('path' in endpoint) return 'localhost';
+  const { host, port } = endpoint;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Asks one DNS server, IPv4 addresses before IPv6 ones. */
+function lookupAt(server: string, address: string): LookupFunction {
+  const resolver = new Resolver({ timeout: 5_000, tries: 2 });
+  try {
+    resolver.setServers([server]);
+  } catch (error) {
+    throw new TypeError(`the address ${address} names the DNS server ${server}; write its IP address`, {
+      cause: error,
+    });
+  }
+  return (name, options, done) => {
+    resolver.resolve4(name, (error4, four) => {
+      resolver.resolve6(name, (error6, six) => {
+        const found = [
+          ...(error4 === null ? four.map((one) => ({ address: one, family: 4 })) : []),
+          ...(error6 === null ? six.map((one) => ({ address: one, family: 6 })) : []),
+        ];
+        const [first] = found;
+        if (first === undefined) done(error4, '', 4);
+        else if (options.all === true) done(null, found);
+        else done(null, first.address, first.family);
+      });
+    });
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * Messages out of the bytes of a response: a flag, a length, the message. Bounded before anything is kept: a length above
+ * the limit ends the stream, and so does a compressed message that unfolds to more. While one is being inflated, those
+ * behind it wait.
+ * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
+ */
+import { gunzip, inflate } from 'node:zlib';
+import { RpcError } from '../../call/rpc-error.js';
+
+const prefix = 5;
+
+export interface MessageOwner {
+  message(bytes: Buffer): void;
+  broken(error: RpcError): void;
+  /** A message is being inflated, or is ready: whether more should be read. */
+  inflating(busy: boolean): void;
+}
+
+interface Framed {
+  readonly bytes: Buffer;
+  readonly compressed: boolean;
+}
+
+export class MessageReader {
+  readonly #owner: MessageOwner;
+  readonly #limit: number;
+  /** `grpc-encoding` of the response. */
+  encoding: string | undefined;
+  #chunks: Buffer[] = [];
+  #size = 0;
+  #inflating = false;
+  #held: Framed[] = [];
+  #broken = false;
+
+  constructor(owner: MessageOwner, limit: number) {
+    this.#owner = owner;
+    this.#limit = limit;
+  }
+
+  /** Whether a message is being inflated. */
+  get busy(): boolean {
+    return this.#inflating;
+  }
+
+  /** Whether all that came was handed on, and it was whole messages. */
+  get empty(): boolean {
+    return this.#size === 0 && !this.#inflating && this.#held.length === 0;
+  }
+
+  take(chunk: Buffer): void {
+    if (this.#broken) return;
+    let at = 0;
+    if (this.#size === 0) {
+      // As good as always a chunk begins with a message and holds all of it.
+      while (chunk.byteLength - at >= prefix) {
+        const end = at + prefix + chunk.readUInt32BE(at + 1);
+        if (!this.#allowed(end - at - prefix)) return;
+        if (end > chunk.byteLength) break;
+        this.#hand(chunk, at, end);
+        at = end;
+      }
+      if (at === chunk.byteLength) return;
+    }
+    this.#chunks.push(at === 0 ? chunk : chunk.subarray(at));
+    this.#size += chunk.byteLength - at;
+    this.#join();
+  }
+
+  /** What came in pieces. */
+  #join(): void {
+    while (this.#size >= prefix && !this.#broken) {
+      if ((this.#chunks[0] as Buffer).byteLength < prefix) this.#chunks = [Buffer.concat(this.#chunks, this.#size)];
+      const length = (this.#chunks[0] as Buffer).readUInt32BE(1);
+      if (!this.#allowed(length) || this.#size < prefix + length) return;
+      const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#size);
+      const end = prefix + length;
+      this.#chunks = end === all.byteLength ? [] : [all.subarray(end)];
+      this.#size = all.byteLength - end;
+      this.#hand(all, 0, end);
+    }
+  }
+
+  #allowed(length: number): boolean {
+    if (length > this.#limit) this.#fail(tooLarge(`${length} of at most ${this.#limit} bytes`));
+    return !this.#broken;
+  }
+
+  #hand(chunk: Buffer, at: number, end: number): void {
+    const flag = chunk[at] as number;
+    const bytes = chunk.subarray(at + prefix, end);
+    if (flag === 0 && !this.#inflating) this.#owner.message(bytes);
+    else if (flag > 1) this.#fail(malformed(`a message with the flag ${flag}`));
+    else {
+      this.#held.push({ bytes, compressed: flag === 1 });
+      if (!this.#inflating) this.#release();
+    }
+  }
+
+  #release(): void {
+    for (let one = this.#held.shift(); one !== undefined && !this.#broken; one = this.#held.shift()) {
+      if (!one.compressed) {
+        this.#owner.message(one.bytes);
+        continue;
+      }
+      const unfold = this.encoding === 'gzip' ? gunzip : this.encoding === 'deflate' ? inflate : undefined;
+      if (unfold === undefined) {
+        this.#fail(malformed(`a message compressed with ${this.encoding ?? 'nothing that it named'}`));
+        return;
+      }
+      this.#inflating = true;
+      this.#owner.inflating(true);
+      unfold(one.bytes, { maxOutputLength: this.#limit }, (error, bytes) => this.#inflated(error, bytes));
+      return;
+    }
+  }
+
+  #inflated(error: NodeJS.ErrnoException | null, bytes: Buffer): void {
+    this.#inflating = false;
+    if (this.#broken) return;
+    if (error !== null) {
+      const large = error.code === 'ERR_BUFFER_TOO_LARGE';
+      this.#fail(
+        large ? tooLarge(`limit ${this.#limit} bytes`) : malformed(`a message that does not inflate: ${error.message}`),
+      );
+      return;
+    }
+    this.#owner.message(bytes);
+    this.#release();
+    if (!this.#inflating) this.#owner.inflating(false);
+  }
+
+  #fail(error: RpcError): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#chunks = [];
+    this.#held = [];
+    this.#size = 0;
+    this.#owner.broken(error);
+  }
+}
+
+function tooLarge(numbers: string): RpcError {
+  return new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`,
+    { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
+  );
+}
+
+function malformed(what: string): RpcError {
+  return new RpcError('INTERNAL', `the server sent ${what}`, { reason: 'RESPONSE_MALFORMED', disposition: 'executed' });
+}
