@@ -11,6 +11,7 @@ import type { Code } from '../../contract/code.js';
 import { Backoff, type BackoffTerms } from './backoff.js';
 import type { Host, Sent } from './host.js';
 import { Outbox } from './outbox.js';
+import { SilenceWatch } from './silence-watch.js';
 import type { Subscriber } from './subscriber.js';
 import type { OpenWire, Wire } from './wire.js';
 
@@ -60,11 +61,9 @@ export class Session implements Host {
   #subs = new Map<number, Subscriber | undefined>();
   #refs = new Map<number, number>();
   #lastSub = 0;
-  #heard = 0;
-  #silence = longestSilence;
   #readyAt = 0;
   #cancelTimer: (() => void) | undefined;
-  #cancelWatch: (() => void) | undefined;
+  readonly #silence: SilenceWatch;
   /** When the server asked to be left, on the clock's scale: the time to come back. */
   #leaveAt: number | undefined;
   #floor = 0;
@@ -77,6 +76,10 @@ export class Session implements Host {
     this.random = init.random;
     this.backoff = init.backoff;
     this.#reconnect = new Backoff(init.backoff, init.random);
+    this.#silence = new SilenceWatch(init.clock, (silentFor) => {
+      const what = `the server has said nothing for ${Math.round(silentFor)} ms`;
+      this.#lost(new RpcError('UNAVAILABLE', what, { reason: 'HEARTBEAT_LOST' }));
+    });
   }
 
   get state(): SessionState {
@@ -161,8 +164,7 @@ export class Session implements Host {
     this.#lastSub = 0;
     this.#leaveAt = undefined;
     this.#complaint = undefined;
-    this.#heard = this.clock.now();
-    this.#silence = this.#init.answerTimeout;
+    this.#silence.hear();
     const { clientId, heartbeat, maxFrameBytes } = this.#init;
     this.#outbox.add({
       $case: 'hello',
@@ -180,12 +182,12 @@ export class Session implements Host {
     });
     if (!mine()) return; // it was lost while it was opened
     this.#wire = wire;
-    this.#watch();
+    if (this.#state === 'connecting') this.#silence.allow(this.#init.answerTimeout);
     wire.wake();
   }
 
   #received(frame: ServerFrame, generation: number): void {
-    this.#heard = this.clock.now();
+    this.#silence.hear();
     for (const { item } of frame.items) {
       if (item === undefined) continue; // of a newer server
       const problem = this.#dispatch(item);
@@ -290,9 +292,8 @@ export class Session implements Host {
     this.#state = 'ready';
     this.#readyAt = this.clock.now();
     this.#floor = 0;
-    this.#silence = silence > 0 ? Math.min(silence, longestSilence * 10) : longestSilence;
     this.#outbox.limit(maxFrameBytes);
-    this.#watch();
+    this.#silence.allow(silence > 0 ? Math.min(silence, longestSilence * 10) : longestSilence);
     for (const subscriber of [...this.#subscribers]) subscriber.dispatch('up', undefined);
   }
 
@@ -364,25 +365,8 @@ export class Session implements Host {
     this.#wire = undefined;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#cancelWatch?.();
-    this.#cancelWatch = undefined;
+    this.#silence.stop();
     wire?.close();
-  }
-
-  /** Looks when the silence would be too long, and not at every frame. */
-  #watch(): void {
-    this.#cancelWatch?.();
-    const since = this.#heard;
-    const wait = Math.max(1, since + this.#silence - this.clock.now());
-    this.#cancelWatch = this.clock.setTimer(() => {
-      this.#cancelWatch = undefined;
-      if (this.clock.now() - this.#heard >= this.#silence) {
-        const what = `the server has said nothing for ${Math.round(this.clock.now() - this.#heard)} ms`;
-        this.#lost(new RpcError('UNAVAILABLE', what, { reason: 'HEARTBEAT_LOST' }));
-      } else {
-        this.#watch();
-      }
-    }, wait);
   }
 }
 
