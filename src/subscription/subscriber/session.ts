@@ -11,6 +11,7 @@ import type { Code } from '../../contract/code.js';
 import { Backoff, type BackoffTerms } from './backoff.js';
 import type { Host, Sent } from './host.js';
 import { Outbox } from './outbox.js';
+import { Routes } from './routes.js';
 import { SilenceWatch } from './silence-watch.js';
 import type { Subscriber } from './subscriber.js';
 import type { OpenWire, Wire } from './wire.js';
@@ -57,10 +58,7 @@ export class Session implements Host {
   /** Tells the frames of this connection from late ones of another. */
   #generation = 0;
   #outbox = new Outbox();
-  /** By number; undefined: it is given up, and its late frames are of no interest. */
-  #subs = new Map<number, Subscriber | undefined>();
-  #refs = new Map<number, number>();
-  #lastSub = 0;
+  #routes = new Routes();
   #readyAt = 0;
   #cancelTimer: (() => void) | undefined;
   readonly #silence: SilenceWatch;
@@ -120,16 +118,14 @@ export class Session implements Host {
   // ---------------------------------------------------------------- Host
 
   attach(subscriber: Subscriber): number {
-    this.#lastSub += 1;
-    this.#subs.set(this.#lastSub, subscriber);
-    return this.#lastSub;
+    return this.#routes.add(subscriber);
   }
 
   detach(_: Subscriber, sub: number, ended: 'here' | 'there'): void {
     this.#outbox.dropCredit(sub);
-    if (ended === 'there') this.#remove(sub);
+    if (ended === 'there') this.#routes.remove(sub);
     else {
-      this.#subs.set(sub, undefined);
+      this.#routes.giveUp(sub);
       this.send({ $case: 'unsubscribe', value: { sub, dropDurable: false } });
     }
   }
@@ -159,9 +155,7 @@ export class Session implements Host {
     const generation = this.#generation;
     const mine = (): boolean => generation === this.#generation;
     this.#outbox = new Outbox();
-    this.#subs = new Map();
-    this.#refs = new Map();
-    this.#lastSub = 0;
+    this.#routes = new Routes();
     this.#leaveAt = undefined;
     this.#complaint = undefined;
     this.#silence.hear();
@@ -221,13 +215,13 @@ export class Session implements Host {
     }
     switch (item.$case) {
       case 'batch': {
-        const subscriber = this.#byRef(item.value.ref);
+        const subscriber = this.#routes.byRef(item.value.ref);
         if (subscriber === undefined) return this.#unknownRef(item.value.ref);
         subscriber.dispatch('batch', item.value);
         return undefined;
       }
       case 'progress': {
-        const subscriber = this.#byRef(item.value.ref);
+        const subscriber = this.#routes.byRef(item.value.ref);
         if (subscriber === undefined) return this.#unknownRef(item.value.ref);
         subscriber.dispatch('progress', item.value);
         return undefined;
@@ -236,9 +230,9 @@ export class Session implements Host {
         return this.#announced(item.value);
       case 'unsubscribed': {
         const { sub } = item.value;
-        if (!this.#subs.has(sub)) return `Unsubscribed of ${sub}, which was never asked for`;
-        const subscriber = this.#subs.get(sub);
-        if (subscriber === undefined) this.#remove(sub);
+        if (!this.#routes.has(sub)) return `Unsubscribed of ${sub}, which was never asked for`;
+        const subscriber = this.#routes.get(sub);
+        if (subscriber === undefined) this.#routes.remove(sub);
         else subscriber.dispatch('unsubscribed', item.value);
         return undefined;
       }
@@ -250,10 +244,10 @@ export class Session implements Host {
       case 'throttle':
       case 'commitOk': {
         const { sub } = item.value;
-        if (!this.#subs.has(sub)) return `${item.$case} of the subscription ${sub}, which was never asked for`;
+        if (!this.#routes.has(sub)) return `${item.$case} of the subscription ${sub}, which was never asked for`;
         // The case and its value belong together; TypeScript sees two unions.
-        (this.#subs.get(sub)?.dispatch as ((name: string, value: unknown) => void) | undefined)?.call(
-          this.#subs.get(sub),
+        (this.#routes.get(sub)?.dispatch as ((name: string, value: unknown) => void) | undefined)?.call(
+          this.#routes.get(sub),
           item.$case,
           item.value,
         );
@@ -264,28 +258,15 @@ export class Session implements Host {
 
   #announced(value: Subscribed): string | undefined {
     const { sub, ref } = value;
-    if (!this.#subs.has(sub)) return `Subscribed of ${sub}, which was never asked for`;
-    const other = this.#refs.get(ref);
-    if (other !== undefined && other !== sub) return `the chain ${ref} of the subscription ${sub} is that of ${other}`;
-    for (const [known, owner] of this.#refs) if (owner === sub) this.#refs.delete(known);
-    this.#refs.set(ref, sub);
-    this.#subs.get(sub)?.dispatch('subscribed', value);
+    if (!this.#routes.has(sub)) return `Subscribed of ${sub}, which was never asked for`;
+    const wrong = this.#routes.announce(sub, ref);
+    if (wrong !== undefined) return wrong;
+    this.#routes.get(sub)?.dispatch('subscribed', value);
     return undefined;
-  }
-
-  /** Undefined for a chain that nobody announced; a chain of a subscription that was given up has a deaf owner. */
-  #byRef(ref: number): { dispatch: Subscriber['dispatch'] } | undefined {
-    const sub = this.#refs.get(ref);
-    return sub === undefined ? undefined : (this.#subs.get(sub) ?? deaf);
   }
 
   #unknownRef(ref: number): string {
     return `something of the chain ${ref}, which was never announced`;
-  }
-
-  #remove(sub: number): void {
-    this.#subs.delete(sub);
-    for (const [ref, owner] of this.#refs) if (owner === sub) this.#refs.delete(ref);
   }
 
   #welcomed(silence: number, maxFrameBytes: number): void {
@@ -369,8 +350,6 @@ export class Session implements Host {
     wire?.close();
   }
 }
-
-const deaf: { dispatch: Subscriber['dispatch'] } = { dispatch: () => {} };
 
 export function closed(): RpcError {
   return new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
