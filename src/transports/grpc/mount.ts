@@ -44,19 +44,31 @@ export function mountGrpc(server: Server, dispatcher: Dispatcher): void {
 
 /** Where a listener of ours sends calls of methods that it does not have. No name in an IDL has a hyphen. */
 export const unimplementedPath = '/hawser-unimplemented/call';
+/** Where it sends calls with too many headers. */
+export const oversizedPath = '/hawser-oversized/call';
 
-/** grpc-js's own answer says nothing on whether something ran. */
-export function registerUnimplemented(server: Server): void {
+/** Answers both; grpc-js's own answer says nothing on whether something ran. */
+export function registerRefusals(server: Server, maxHeaderBytes: number): void {
+  refuse(server, unimplementedPath, (note) => {
+    const path = note?.slice(0, 200) ?? 'of this name';
+    return new RpcError('UNIMPLEMENTED', `the server has no method ${path}`, { reason: 'UNKNOWN_METHOD' });
+  });
+  refuse(server, oversizedPath, (bytes) => {
+    const sentence = `the headers of the call have ${bytes} bytes; the limit is ${maxHeaderBytes} (grpc.maxHeaderBytes)`;
+    return new RpcError('RESOURCE_EXHAUSTED', sentence, { reason: 'HEADERS_TOO_LARGE' });
+  });
+}
+
+function refuse(server: Server, path: string, errorOf: (note: string | undefined) => RpcError): void {
   const answer = (rpc: ServerDuplexStream<Buffer, Buffer>): void => {
-    const path = textOf(rpc.metadata, noteHeader)?.slice(0, 200) ?? 'of this name';
-    const error = new RpcError('UNIMPLEMENTED', `the server has no method ${path}`, { reason: 'UNKNOWN_METHOD' });
+    const error = errorOf(textOf(rpc.metadata, noteHeader));
     const metadata = new Metadata();
     metadata.set(dispositionHeader, 'not-executed');
     metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
-    rpc.emit('error', { code: codeNumber('UNIMPLEMENTED'), details: error.message, metadata });
+    rpc.emit('error', { code: codeNumber(error.code), details: error.message, metadata });
   };
   const asIs = (bytes: Buffer): Buffer => bytes;
-  server.register(unimplementedPath, answer, asIs, asIs, 'bidi');
+  server.register(path, answer, asIs, asIs, 'bidi');
 }
 
 /** The paths that are served now. Throws an Error when one is taken; then none is registered. */

@@ -1,5 +1,5 @@
 /**
- * Reads two request headers before grpc-js does. Its own reading of `grpc-timeout` is not anchored,
+ * Bounds the headers of a request, and reads two of them before grpc-js does. Its own reading of `grpc-timeout` is not anchored,
  * wraps above 2^31 ms (a deadline of 25 days arrives as expired) and rests on the wall clock; and
  * it drops `grpc-accept-encoding`, without which no response may be compressed. So they are taken
  * out at the HTTP/2 layer and handed on in a header of our own.
@@ -26,6 +26,8 @@ export interface NoteTerms {
   readonly gzip: boolean;
   /** The path that a request gets whose own is not ours; left out on a server that others serve from too. */
   readonly otherwise?: string;
+  /** What headers may have, and where a request goes whose have more. */
+  readonly headers?: { readonly maxBytes: number; readonly otherwise: string };
 }
 
 type StreamSource = {
@@ -50,8 +52,15 @@ export function takeNotes(server: Server, terms: NoteTerms): boolean {
   return true;
 }
 
-function listen(source: StreamSource, { ours, gzip, otherwise }: NoteTerms): void {
+function listen(source: StreamSource, { ours, gzip, otherwise, headers: most }: NoteTerms): void {
   source.prependListener('stream', (_stream, headers) => {
+    const bytes = most === undefined ? 0 : bytesOf(headers);
+    if (most !== undefined && bytes > most.maxBytes) {
+      strip(headers);
+      headers[':path'] = most.otherwise;
+      headers[noteHeader] = String(bytes);
+      return;
+    }
     const path = headers[':path'];
     if (path === undefined || !ours(path)) {
       if (otherwise === undefined) return;
@@ -66,6 +75,24 @@ function listen(source: StreamSource, { ours, gzip, otherwise }: NoteTerms): voi
     delete headers['grpc-timeout'];
     headers[noteHeader] = `${accepts ? 'z' : '-'}${timeout === undefined ? '' : legible(timeout)}`;
   });
+}
+
+/** Bytes as HTTP/2 counts them: 32 for each line, besides name and value (RFC 9113, section 6.5.2). */
+function bytesOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const name in headers) {
+    const value = headers[name];
+    if (typeof value === 'string') bytes += name.length + value.length + 32;
+    else for (const one of value ?? []) bytes += name.length + one.length + 32;
+  }
+  return bytes;
+}
+
+/** Leaves what HTTP/2 and gRPC need to answer, so that nothing is made of the rest. */
+function strip(headers: IncomingHttpHeaders): void {
+  for (const name in headers) {
+    if (!name.startsWith(':') && name !== 'content-type' && name !== 'te') delete headers[name];
+  }
 }
 
 function isStreamSource(value: unknown): value is StreamSource {

@@ -15,7 +15,7 @@ import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import type { Serving } from './accept.js';
 import { positive } from './limits.js';
-import { register, registerUnimplemented, unimplementedPath } from './mount.js';
+import { oversizedPath, register, registerRefusals, unimplementedPath } from './mount.js';
 import { takeNotes } from './request-headers.js';
 import { serverCredentials } from './secure.js';
 import { unaryInterceptor } from './serve-unary.js';
@@ -23,6 +23,11 @@ import { unaryInterceptor } from './serve-unary.js';
 export interface GrpcServerOptions {
   /** Bytes of one request message, after decompression; 4 MiB by default. */
   readonly maxReceiveBytes?: number;
+  /**
+   * Bytes of a request's headers, as HTTP/2 counts them (32 for each, besides name and value); 16,384 by default, at most
+   * 65,535. A call with more is RESOURCE_EXHAUSTED, reason HEADERS_TOO_LARGE; the connection and its other calls go on.
+   */
+  readonly maxHeaderBytes?: number;
   /** Bytes of one response message; unlimited by default, as a client's own limit holds. */
   readonly maxSendBytes?: number;
   /** Compress responses for callers that accept gzip. Compressed requests are understood either way. Off by default. */
@@ -37,6 +42,7 @@ export interface GrpcServerOptions {
 
 const checkNames = knownOptions<GrpcServerOptions>({
   maxReceiveBytes: true,
+  maxHeaderBytes: true,
   maxSendBytes: true,
   gzip: true,
   keepalive: true,
@@ -54,6 +60,19 @@ export function checkGrpcServerOptions(options: GrpcServerOptions): void {
   if (maxConnectionAge !== undefined) checkAge(maxConnectionAge, 'grpc.maxConnectionAge');
   if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
   channelOptions(options);
+  headerBytes(options);
+}
+
+/** Above this Node's HTTP/2 engine ends the stream by itself. */
+const engineHeaderBytes = 65_535;
+
+function headerBytes({ maxHeaderBytes = 16_384 }: GrpcServerOptions): number {
+  if (positive(maxHeaderBytes, 'grpc.maxHeaderBytes') > engineHeaderBytes) {
+    throw new RangeError(
+      `grpc.maxHeaderBytes is ${maxHeaderBytes}; the HTTP/2 engine takes at most ${engineHeaderBytes}`,
+    );
+  }
+  return maxHeaderBytes;
 }
 
 /** ms that the last answers get to leave, once the calls behind them are aborted. */
@@ -80,11 +99,13 @@ export async function listenGrpc(
   const server = new Server({ ...channelOptions(options), interceptors: [unaryInterceptor(serving)] });
   const injector = server.createConnectionInjector(serverCredentials(options.tls));
   const paths = register(server, serving);
-  registerUnimplemented(server);
+  const maxHeaderBytes = headerBytes(options);
+  registerRefusals(server, maxHeaderBytes);
   serving.notes = takeNotes(server, {
     ours: (path) => paths.has(path),
     gzip: options.gzip ?? false,
     otherwise: unimplementedPath,
+    headers: { maxBytes: maxHeaderBytes, otherwise: oversizedPath },
   });
   if (options.gzip === true && !serving.notes) {
     throw new Error('this version of @grpc/grpc-js does not let gzip of responses be switched on; leave gzip out');

@@ -1,6 +1,6 @@
 /** Message sizes and compression. */
 import { randomBytes } from 'node:crypto';
-import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
@@ -172,4 +172,90 @@ test('bytes that claim to be gzip and are not end the call, not the server', asy
   const { headers, trailers } = await frames(address, { 'grpc-encoding': 'gzip' }, randomBytes(100), 1);
   expect({ ...headers, ...trailers }).toMatchObject({ 'grpc-status': '13' });
   expect(await client.echo(note('alive'))).toEqual(note('alive'));
+});
+
+/** Calls one after another on one connection, by hand; the status of each, or the code by which its stream was ended. */
+async function statuses(address: string, requests: readonly OutgoingHttpHeaders[]) {
+  const session = connectHttp2(`http://${address}`, { maxSendHeaderBlockLength: 1 << 20 });
+  onTestFinished(() => session.destroy());
+  const seen: (string | number)[] = [];
+  for (const headers of requests) {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/hawser.test.v1.Notes/Echo',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    stream.end(Buffer.alloc(5));
+    stream.resume();
+    const told = (all: Record<string, unknown>): void => {
+      if (all['grpc-status'] !== undefined)
+        seen.push(`${all['grpc-status']} ${all['hawser-disposition'] ?? ''}`.trim());
+    };
+    stream.on('response', told).on('trailers', told);
+    await new Promise<void>((resolve) => {
+      stream.once('error', () => {
+        seen.push(stream.rstCode ?? 0);
+      });
+      stream.once('close', resolve);
+    });
+  }
+  return seen;
+}
+
+test('headers above the limit cost their own call: it is refused before its handler runs, and those after it are served', async () => {
+  let ran = 0;
+  const { address } = await serve({
+    echo: (request) => {
+      ran += 1;
+      return request;
+    },
+  });
+  const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`x-${i}`, 'a'.repeat(300)]));
+  const large = { 'x-a': 'a'.repeat(17_000) };
+  const none = {};
+  // The first comes before the client knows the server's settings; there the engine has no limit yet.
+  expect(await statuses(address, [{ 'x-a': 'a'.repeat(60_000) }, none])).toEqual(['8 not-executed', '0']);
+  const seen = await statuses(address, [large, none, many, none, { 'x-a': 'a'.repeat(16_000) }]);
+  expect(seen).toEqual(['8 not-executed', '0', '8 not-executed', '0', '0']);
+  expect(ran).toBe(4);
+});
+
+test('headers that the HTTP/2 engine itself refuses end their stream, and no other', async () => {
+  const { address } = await serve();
+  const tooMany = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`x-${i}`, '']));
+  const [first, huge, then, crowd, last] = await statuses(address, [
+    {},
+    { 'x-a': 'a'.repeat(100_000) },
+    {},
+    tooMany,
+    {},
+  ]);
+  expect([first, then, last]).toEqual(['0', '0', '0']);
+  // ENHANCE_YOUR_CALM
+  expect([11, '8 not-executed']).toContain(huge);
+  expect([11, '8 not-executed']).toContain(crowd);
+});
+
+test('a client of ours is told the limit of the headers, and it can be moved', async () => {
+  const { client } = await pair({}, { server: { maxHeaderBytes: 2_000 } });
+  const error = await client.echo(note(), { headers: { 'x-a': 'a'.repeat(3_000) } }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'HEADERS_TOO_LARGE', disposition: 'not-executed' });
+  expect((error as Error).message).toMatch(/have 3\d{3} bytes; the limit is 2000 \(grpc.maxHeaderBytes\)/);
+  await expect(client.echo(note('small'))).resolves.toEqual(note('small'));
+  await expect(serve({}, { maxHeaderBytes: 70_000 })).rejects.toThrow(/maxHeaderBytes is 70000; .* at most 65535/);
+});
+
+test.each<[string, OutgoingHttpHeaders]>([
+  [
+    'twice the same',
+    { 'x-a': ['1', '2'], traceparent: ['a', 'b'], 'hawser-criticality': ['CRITICAL', 'CRITICAL_PLUS'] },
+  ],
+  ['binary ones that are no base64', { 'x-a-bin': '!!!', 'grpc-status-details-bin': '\u00e9' }],
+  ['a hundred of them', Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x-${i}`, 'a']))],
+  ['empty ones', { 'x-a': '', traceparent: '', 'x-b-bin': '' }],
+])('a call with odd headers is served, and those after it: %s', async (_, headers) => {
+  const { address } = await serve();
+  expect(await statuses(address, [headers, {}])).toEqual(['0', '0']);
 });
