@@ -54,7 +54,7 @@ class Band {
   goodAt = 0;
   pushedAt = Number.NEGATIVE_INFINITY;
   sweptAt = Number.NEGATIVE_INFINITY;
-  /** Calls served in a ms, as far as that is known; counted anew each time that calls begin to wait. */
+  /** Calls served in a ms while others waited, as far as that is known; counted anew each time that calls begin to wait. */
   rate: number | undefined;
   served = 0;
   countedFrom = 0;
@@ -112,8 +112,8 @@ export class BandQueue<W extends Waiting> {
     const evicted = this.#size < this.#terms.max ? undefined : this.#victim(one.band);
     if (evicted !== undefined) this.remove(evicted);
     const band = this.#bands[one.band] as Band;
-    if (band.size === 0 && one.since - band.pushedAt > this.#terms.interval) {
-      band.goodAt = one.since;
+    if (band.size === 0) {
+      if (one.since - band.pushedAt > this.#terms.interval) band.goodAt = one.since;
       band.rate = undefined;
       this.#countFrom(band, one.since);
     }
@@ -138,9 +138,10 @@ export class BandQueue<W extends Waiting> {
     return this.#size >= this.#terms.max && this.#victim(at) === undefined ? 'queue-full' : undefined;
   }
 
+  /** Until one was served it is not known how long it takes: handlers that wait for others answer in batches. */
   #count(band: Band, now: number): void {
     const ms = now - band.countedFrom;
-    if (ms < this.#terms.interval || this.#turns - band.countedTurn < fewestTurns) return;
+    if (ms < this.#terms.interval || this.#turns - band.countedTurn < fewestTurns || band.served === 0) return;
     band.rate = band.served / ms;
     this.#countFrom(band, now);
   }
@@ -165,7 +166,6 @@ export class BandQueue<W extends Waiting> {
     const one = (this.#standing(band, now) ? band.newest : band.oldest) as W;
     this.remove(one);
     if (band.size === 0) band.goodAt = now;
-    this.#count(band, now);
     band.served += 1;
     return one;
   }
