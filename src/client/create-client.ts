@@ -8,6 +8,7 @@ import {
   type ClientStage,
   clientStages,
   compose,
+  type Handler,
   type Interceptor,
   type Placement,
   place,
@@ -231,12 +232,19 @@ export function createClient<S extends ServiceType>(
       `headers names ${keyHeader}, and then every call would be the same one; give each call its own idempotencyKey`,
     );
   }
-  const bind = (method: MethodType): Bound => ({
-    method,
-    handler: compose(clientStages, method, stages, transport.bind(method)),
-    encoding: transport.encoding,
-    headers,
-  });
+  const bind = (method: MethodType): Bound => {
+    let handler: Handler | undefined;
+    return {
+      method,
+      // Put together on the first call: most clients of a service call few of its methods, and some programs have many clients.
+      get handler() {
+        handler ??= compose(clientStages, method, stages, transport.bind(method));
+        return handler;
+      },
+      encoding: transport.encoding,
+      headers,
+    };
+  };
   const subscriptions = new ClientSubscriptions({
     connect: () => bind(Subscriptions.methods.connect),
     clock,
