@@ -46,14 +46,16 @@ export class FishMarket {
   }
 
   /** Sells some fish at a price a little off the last one, and tells who watches. */
-  trade(random: () => number = Math.random): void {
+  trade(random: () => number = Math.random): PriceChange {
     const names = this.fish;
     const last = this.#sales.get(names[Math.floor(random() * names.length)] as string) as Sale;
     const price = Math.max(0.5, Math.round((last.price + (random() - 0.5) * 0.4) * 100) / 100);
     const sale = { ...last, price, pounds: 10 + Math.floor(random() * 300), time: new Date() };
     this.#sales.set(sale.fish, sale);
     this.#seq += 1;
-    for (const tell of this.#watchers) tell({ fish: sale.fish, price, market: sale.market, seq: this.#seq });
+    const change = { fish: sale.fish, price, market: sale.market, seq: this.#seq };
+    for (const tell of this.#watchers) tell(change);
+    return change;
   }
 
   /** Price changes from now on, until `signal` is aborted. A slow reader sees the latest price of each fish, not every one. */

@@ -51,6 +51,24 @@ describe('the market example', () => {
     expect(lines.some((line) => line.startsWith('hawser_client_attempts_total{') && line.includes(method))).toBe(true);
   }, 60_000);
 
+  it('cuts the network and restarts the server with --chaos, and shows that both subscribers resume', async () => {
+    const { code, stdout, stderr } = await runProgram('examples/market/main.ts', ['--chaos', ...anywhere]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    const [, cut = ''] = stdout.split('the network is cut');
+    expect(cut).toMatch(/fast: stale at \d+\n[\s\S]*the server restarts\n[\s\S]*fast: resumed, REPLAY, now at \d+/);
+    expect(cut).toMatch(
+      /throttled: stale at \d+\n[\s\S]*the server restarts\n[\s\S]*throttled: resumed, CONFLATED, now at \d+/,
+    );
+    for (const name of ['fast', 'throttled']) {
+      const began = Number(new RegExp(`${name}: ready, FRESH at (\\d+)`).exec(stdout)?.[1]);
+      const sums = new RegExp(`${name} .* at (\\d+) of \\d+: (\\d+) updates, (\\d+) skipped, 0 lost`).exec(stdout);
+      const [at = 0, updates = 0, skipped = 0] = (sums ?? []).slice(1).map(Number);
+      expect(began + updates + skipped).toBe(at);
+      if (name === 'throttled') expect(skipped).toBeGreaterThan(updates);
+    }
+  }, 60_000);
+
   it('prints the trace of one call, its failed attempt and its retry as a tree', async () => {
     const { code, stdout, stderr } = await runProgram('examples/market/main.ts', ['--trace']);
     expect(stderr).toBe('');
