@@ -27,7 +27,9 @@ async function course(options: Options) {
 const goodput = ({ ok, seconds }: Phase): number => sum(ok) / seconds;
 const success = ({ ok, sent }: Phase): number => sum(ok) / sum(sent);
 
-describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_PLUS, 8 % CRITICAL, 30 % SHEDDABLE_PLUS, 60 % SHEDDABLE', () => {
+const mixture = '2 % of the calls CRITICAL_PLUS, 8 % CRITICAL, 30 % SHEDDABLE_PLUS, 60 % SHEDDABLE';
+
+describe(`five times the load that a thread can bear, ${mixture}`, { timeout: 120_000 }, () => {
   it.each(seeds)(
     'keeps four fifths of its goodput, answers 99 of 100 critical calls and recovers (seed %i)',
     async (seed) => {
@@ -43,20 +45,19 @@ describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_
     },
   );
 
-  it.each(seeds)(
-    'holds as well where handlers wait before they compute, once the limit is found (seed %i)',
-    async (seed) => {
-      const simulation = new Simulation({ admission: {}, handler: 'waits', seed });
-      const can = simulation.capacity;
-      await simulation.offer(can * 5, 5);
-      const overload = await simulation.offer(can * 5, 20);
+  it.each(seeds)('holds as well where handlers wait before they compute (seed %i)', async (seed) => {
+    const simulation = new Simulation({ admission: {}, handler: 'waits', seed });
+    const can = simulation.capacity;
+    // From its first second on: the limit begins at twice what this thread bears.
+    for (const seconds of [5, 20]) {
+      const overload = await simulation.offer(can * 5, seconds);
       expect(goodput(overload) / can).toBeGreaterThanOrEqual(0.75);
-      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.94);
-      expect(percentile(overload.times, 99)).toBeLessThan(400);
-      await simulation.offer(can * 0.7, 5);
-      expect(success(await simulation.offer(can * 0.7, 5))).toBeGreaterThanOrEqual(0.95);
-    },
-  );
+      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.92);
+      expect(percentile(overload.times, 99)).toBeLessThan(470);
+    }
+    await simulation.offer(can * 0.7, 5);
+    expect(success(await simulation.offer(can * 0.7, 5))).toBeGreaterThanOrEqual(0.95);
+  });
 
   it('collapses without admission, and does not get up again', async () => {
     const { can, overload, recovery } = await course({ admission: false, seed: 1 });
@@ -76,7 +77,6 @@ describe('five times the load that a thread can bear, 2 % of the calls CRITICAL_
       }
       expect(simulation.server.admission()?.refused).toBe(0);
     },
-    60_000,
   );
 
   it('refuses nothing at nine tenths of the capacity that is critical', async () => {

@@ -54,6 +54,9 @@ const hopeless = 10_000;
 /** ms of computing after which the end of the turn is waited for. */
 const worthMarking = 1;
 
+/** By how much more may be in flight, after the loop was late, each time that it is in time again. */
+const reopening = 1.5;
+
 /** What a call may wait in a standing queue: a part of the time that its caller gives it, but no longer than so many ms. */
 const share = 0.4;
 const longestWait = 30_000;
@@ -84,6 +87,11 @@ export class Limiter implements Permit {
   readonly #defer: (fn: () => void) => void;
   readonly #endTurn = (): void => this.#turn();
   #inFlight = 0;
+  /**
+   * Calls in flight while the loop is late, or just was: no more than the least limit, since those that are keep the
+   * thread busy and any other would make all of them late. It grows each time that the loop is in time, so a pause costs little.
+   */
+  #pace = Number.POSITIVE_INFINITY;
   /** ms that handlers have computed since the loop last went on. */
   #computed = 0;
   #turnEnds = false;
@@ -102,7 +110,8 @@ export class Limiter implements Permit {
     this.#events = events;
     this.#gradient = new Gradient(terms.limit, clock.now());
     this.#queue = new BandQueue(terms.queue);
-    this.#loop = terms.loopDelay === undefined ? undefined : new LoopDelay(clock, terms.loopDelay);
+    this.#loop =
+      terms.loopDelay === undefined ? undefined : new LoopDelay(clock, terms.loopDelay, (was) => this.#looked(was));
     this.#defer = clock === systemClock ? setImmediate : (fn) => clock.setTimer(fn, 0);
   }
 
@@ -150,10 +159,25 @@ export class Limiter implements Permit {
     return this.#queueing || this.#inFlight >= this.#gradient.limit || this.#computed >= this.#terms.slice;
   }
 
+  /** Calls that may be in flight now. */
+  #room(now: number): number {
+    const { limit, queue } = this.#terms;
+    if (queue.max > 0 && this.#loop?.late(now) === true) this.#pace = limit.min;
+    return Math.min(this.#pace, this.#gradient.limit);
+  }
+
+  #looked(was: 'late' | 'in time' | 'idle'): void {
+    const { limit, queue } = this.#terms;
+    if (was === 'idle' || queue.max === 0) this.#pace = Number.POSITIVE_INFINITY;
+    else if (was === 'late') this.#pace = limit.min;
+    else this.#pace = this.#pace >= this.#gradient.limit ? Number.POSITIVE_INFINITY : this.#pace * reopening;
+    this.#dispatch();
+  }
+
   /** Whether a call cannot run at once. */
   #crowded(now: number): boolean {
     if (this.#queueing && this.#queue.size === 0 && !this.#queue.overloaded(now)) this.#queueing = false;
-    return this.#busy;
+    return this.#busy || this.#inFlight >= this.#room(now);
   }
 
   /** Why it makes no sense that a call waits, if it makes none. */
@@ -265,7 +289,9 @@ export class Limiter implements Permit {
     this.#dispatching = true;
     const now = this.#clock.now();
     for (const one of this.#queue.stale(now)) this.#letGo(one, 'codel', now);
-    while (this.#inFlight < this.#gradient.limit && this.#computed < this.#terms.slice) {
+    this.#loop?.touch();
+    const room = this.#room(now);
+    while (this.#inFlight < room && this.#computed < this.#terms.slice) {
       const one = this.#queue.take(this.#clock.now());
       if (one === undefined) break;
       this.#start(one);

@@ -17,10 +17,13 @@ export class LoopDelay {
   #last = 0;
   #current = 0;
 
-  /** `threshold` in ms. */
-  constructor(clock: Clock, threshold: number) {
+  readonly #looked: (was: 'late' | 'in time' | 'idle') => void;
+
+  /** `threshold` in ms; `looked` is told how the loop was. */
+  constructor(clock: Clock, threshold: number, looked: (was: 'late' | 'in time' | 'idle') => void) {
     this.#clock = clock;
     this.#threshold = threshold;
+    this.#looked = looked;
   }
 
   /** A call has come. */
@@ -32,6 +35,11 @@ export class LoopDelay {
   /** ms that the last timer fired late. */
   get current(): number {
     return this.#current;
+  }
+
+  /** Whether the timer that is to fire next is late already. */
+  late(now: number): boolean {
+    return this.#armed && now - this.#due > this.#threshold;
   }
 
   /** ms that the loop is late for good; 0 while it is not above the threshold twice in a row. */
@@ -48,6 +56,8 @@ export class LoopDelay {
       this.#last = this.#current;
       this.#current = Math.max(0, this.#clock.now() - this.#due);
       this.#armed = false;
+      const late = this.#current > this.#threshold;
+      this.#looked(late ? 'late' : this.#active ? 'in time' : 'idle');
       if (this.#active) this.#arm();
     }, every);
   }
