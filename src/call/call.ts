@@ -46,13 +46,15 @@ export interface CallInit {
   readonly method: MethodType;
   readonly side: 'client' | 'server';
   readonly encoding: Encoding;
-  readonly headers?: HeaderMap | (() => HeaderMap);
+  readonly headers?: HeaderMap | (() => HeaderMap) | undefined;
+  /** `false` where the wire has no place for headers, either way. Default true. */
+  readonly carriesHeaders?: boolean;
   readonly peer?: Peer | (() => Peer);
   /** The address that the call came to (server): `127.0.0.1:50051`, `unix:/path`. */
   readonly local?: (() => string) | undefined;
   readonly request: unknown;
-  readonly deadline?: Deadline;
-  readonly options?: CallOptions;
+  readonly deadline?: Deadline | undefined;
+  readonly options?: CallOptions | undefined;
   /** The call that this one is an attempt of (client). */
   readonly outer?: Call;
 }
@@ -107,6 +109,8 @@ export class Call {
   readonly method: MethodType;
   readonly side: 'client' | 'server';
   readonly encoding: Encoding;
+  /** Whether headers go with this call, either way: what nobody would get need not be made. */
+  readonly carriesHeaders: boolean;
   /**
    * One message, or an AsyncIterable of messages where the request streams. Between the codec
    * stage and the wire a single message is its bytes.
@@ -156,6 +160,8 @@ export class Call {
   permit: Permit | undefined;
   /** When the permit was taken, on the server's clock. */
   permittedAt = 0;
+  /** What rings at the deadline; taken back when the call is over. */
+  alarm: { cancel(): void } | undefined;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
   #peer: Peer | (() => Peer);
   readonly #local: (() => string) | undefined;
@@ -169,13 +175,15 @@ export class Call {
   #finished = false;
   #principal: string | undefined;
   #controller: AbortController | undefined;
-  #onAbort: Set<(reason: RpcError) => void> | undefined;
+  /** Most calls have one listener: one alone needs no set. */
+  #onAbort: ((reason: RpcError) => void) | Set<(reason: RpcError) => void> | undefined;
   #onFinish: (() => void)[] | undefined;
 
   constructor(init: CallInit) {
     this.method = init.method;
     this.side = init.side;
     this.encoding = init.encoding;
+    this.carriesHeaders = init.carriesHeaders ?? true;
     this.request = init.request;
     this.deadline = init.deadline;
     this.options = init.options ?? noOptions;
@@ -370,7 +378,7 @@ export class Call {
     this.#controller?.abort(reason);
     const listeners = this.#onAbort;
     this.#onAbort = undefined;
-    if (listeners !== undefined) tell(listeners, reason);
+    if (listeners !== undefined) tell(typeof listeners === 'function' ? [listeners] : listeners, reason);
   }
 
   /** Like a listener on `signal`, without the cost of one. Runs at once when already aborted. Returns what removes it. */
@@ -380,15 +388,23 @@ export class Call {
       return () => {};
     }
     if (this.#finished) return () => {};
-    this.#onAbort ??= new Set();
     const listeners = this.#onAbort;
-    listeners.add(fn);
-    return () => listeners.delete(fn);
+    if (listeners === undefined) this.#onAbort = fn;
+    else if (typeof listeners === 'function') this.#onAbort = new Set([listeners, fn]);
+    else listeners.add(fn);
+    return () => this.#offAbort(fn);
+  }
+
+  #offAbort(fn: (reason: RpcError) => void): void {
+    const listeners = this.#onAbort;
+    if (listeners === fn) this.#onAbort = undefined;
+    else if (typeof listeners === 'object') listeners.delete(fn);
   }
 
   /** How many would be told of an abort now; the signal, once made, counts by itself. */
   get abortListeners(): number {
-    return this.#onAbort?.size ?? 0;
+    const listeners = this.#onAbort;
+    return typeof listeners === 'function' ? 1 : (listeners?.size ?? 0);
   }
 
   /** Runs `fn` when the call is over, however it ends; at once if it is. */
@@ -405,6 +421,7 @@ export class Call {
     if (this.#finished) return;
     this.#finished = true;
     this.#onAbort = undefined;
+    this.alarm?.cancel();
     this.permit?.release(this);
     const listeners = this.#onFinish;
     this.#onFinish = undefined;

@@ -42,6 +42,8 @@ export class Balancer implements ClientTransport {
   #endpoints: readonly Endpoint[] = [];
   /** Are no addresses any more, and have calls on their way; each with what keeps it from being closed at last. */
   readonly #leaving = new Map<Endpoint, () => void>();
+  /** Whether one of the endpoints does, or may. */
+  #mayCarryHeaders = true;
   #closed = false;
 
   constructor(init: BalancerInit) {
@@ -55,6 +57,11 @@ export class Balancer implements ClientTransport {
   get carriesHeaders(): boolean {
     if (this.#endpoints.length === 0) return this.encoding === 'proto';
     return this.#endpoints.every(({ transport }) => transport.carriesHeaders !== false);
+  }
+
+  /** Of any address; also before they are known. */
+  get mayCarryHeaders(): boolean {
+    return this.#mayCarryHeaders;
   }
 
   status(): readonly AddressStatus[] {
@@ -186,6 +193,7 @@ export class Balancer implements ClientTransport {
       before.delete(address);
     }
     this.#endpoints = after;
+    this.#mayCarryHeaders = after.length === 0 || after.some(({ transport }) => transport.carriesHeaders !== false);
     for (const gone of before.values()) this.#leave(gone);
     const { events } = this.#init;
     if ((added.length > 0 || before.size > 0) && events.wants('addresses')) {

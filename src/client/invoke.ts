@@ -19,6 +19,8 @@ export interface Bound {
   readonly method: MethodType;
   readonly handler: Handler;
   readonly encoding: Encoding;
+  /** Whether headers may arrive where a call goes; they may where nothing is said. */
+  readonly carriesHeaders?: boolean;
   /** Sent with every call. */
   readonly headers: HeaderMap | undefined;
 }
@@ -49,7 +51,8 @@ function opened(call: Call, handler: Handler): Promise<unknown> {
   }
 }
 
-function begin({ method, encoding, headers }: Bound, request: unknown, options: CallOptions | undefined): Call {
+function begin(bound: Bound, request: unknown, options: CallOptions | undefined): Call {
+  const { method, encoding, headers } = bound;
   if (options !== undefined) checkCallOptions(options, method.path);
   const given = options?.headers;
   const call = new Call({
@@ -57,8 +60,9 @@ function begin({ method, encoding, headers }: Bound, request: unknown, options: 
     side: 'client',
     encoding,
     request,
-    ...(options === undefined ? {} : { options }),
-    ...(headers === undefined && given === undefined ? {} : { headers: merged(headers, given) }),
+    options,
+    carriesHeaders: bound.carriesHeaders !== false,
+    headers: headers === undefined && given === undefined ? undefined : merged(headers, given),
   });
   const signal = options?.signal;
   if (signal !== undefined) followSignal(call, signal);

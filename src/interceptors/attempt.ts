@@ -43,8 +43,9 @@ export class Attempt {
       request: outer.request,
       options: outer.options,
       outer,
-      ...headersOf(outer, ownership),
-      ...(deadline === undefined ? {} : { deadline }),
+      carriesHeaders: outer.carriesHeaders,
+      headers: headersOf(outer, ownership),
+      deadline,
     });
     this.call.attempts = outer.attempts;
     this.call.attemptKind = kind;
@@ -138,14 +139,15 @@ function isTimeout(error: unknown): boolean {
 /** What most first attempts carry. A copy of it is not checked again. */
 const ownedByClient = new HeaderMap({ [ownerHeader]: 'client' });
 
-/** The caller's headers and ours. Most calls have none, and then no map is made. */
-function headersOf(outer: Call, { owner }: Ownership): { headers?: HeaderMap | (() => HeaderMap) } {
+/** The caller's headers and ours. Where there are none, or none would arrive, no map is made. */
+function headersOf(outer: Call, { owner }: Ownership): HeaderMap | undefined {
+  if (!outer.carriesHeaders && !outer.hasHeaders) return undefined;
   const before = outer.attempts - 1;
-  if (before === 0 && owner === undefined && !outer.hasHeaders) return {};
-  if (before === 0 && owner === 'client' && !outer.hasHeaders) return { headers: new HeaderMap(ownedByClient) };
+  if (before === 0 && owner === undefined && !outer.hasHeaders) return undefined;
+  if (before === 0 && owner === 'client' && !outer.hasHeaders) return new HeaderMap(ownedByClient);
   const headers = new HeaderMap(outer.hasHeaders ? outer.headers : undefined);
   if (owner !== undefined) headers.set(ownerHeader, owner);
   if (before > 0) headers.set(attemptsHeader, String(before));
   else headers.delete(attemptsHeader);
-  return { headers };
+  return headers;
 }

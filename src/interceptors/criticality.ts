@@ -46,7 +46,7 @@ export function heard(declared: Criticality, values: readonly unknown[], trusted
 export const clientCriticality: Interceptor = (method, next) => {
   const declared = declaredCriticality(method);
   return (call) => {
-    const parent = currentCall();
+    const parent = call.carriesHeaders ? currentCall() : undefined;
     if (parent !== undefined && parent.side === 'server' && !(call.hasHeaders && call.headers.has(criticalityHeader))) {
       const inherited = criticalityOf(parent);
       if (inherited !== declared) call.headers.set(criticalityHeader, inherited);

@@ -4,9 +4,10 @@
  * that nobody waits for any more, wherever it has come to.
  * Rules: gRPC over HTTP/2 "Timeout"; SRE book, "Addressing Cascading Failures".
  */
+import { Alarm, Alarms } from '../call/alarms.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { currentCall } from '../call/current.js';
+import { currentCall, outsideCalls, runInCall } from '../call/current.js';
 import { Deadline } from '../call/deadline.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { type Disposition, RpcError } from '../call/rpc-error.js';
@@ -36,6 +37,7 @@ export function clientDeadline(
   { clock, events, shortest }: ClientDeadlineContext,
   options: PolicyOptions,
 ): Interceptor {
+  const alarms = Alarms.of(clock);
   return (method, next) => {
     const usual = effectivePolicy(method, options).timeout.value;
     return (call) => {
@@ -49,7 +51,7 @@ export function clientDeadline(
         if (events.wants('discarded')) events.emit('discarded', { method, stage: 'deadline', error });
         return Promise.reject(error);
       }
-      arm(call, ms, clock, () => exceeded(method, ms, 'unknown'));
+      alarms.set(new CallAlarm(call, ms, clock));
       return next(call);
     };
   };
@@ -70,6 +72,7 @@ function leftForCallee(shortest: ShortestAnswer): number | undefined {
 
 /** Server, stage `deadline`. `maxTimeout` is the server's own, ms. */
 export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout?: number): Interceptor {
+  const alarms = Alarms.of(clock);
   return (method, next) => {
     const longest = longestTimeout(method, maxTimeout);
     return (call) => {
@@ -77,7 +80,7 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
       if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
-      arm(call, ms, clock, () => exceeded(method, ms, call.disposition));
+      alarms.set(new CallAlarm(call, ms, clock));
       // The caller is answered at the deadline even while the handler still thinks.
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
@@ -123,10 +126,30 @@ export function discard(
   return error;
 }
 
-/** One timer for the call; it goes when the call is over. */
-function arm(call: Call, ms: number, clock: Clock, error: () => RpcError): void {
-  call.deadline = Deadline.after(ms, clock);
-  call.onFinish(clock.setTimer(() => call.abort(error()), ms));
+/** Aborts a call at its deadline, as part of the call in which it was begun; gone when the call is over. */
+class CallAlarm extends Alarm {
+  readonly #call: Call;
+  readonly #ms: number;
+  readonly #within: Call | undefined;
+
+  constructor(call: Call, ms: number, clock: Clock) {
+    const deadline = Deadline.after(ms, clock);
+    super(deadline.at);
+    this.#call = call;
+    this.#ms = ms;
+    this.#within = currentCall();
+    call.deadline = deadline;
+    call.alarm?.cancel();
+    call.alarm = this;
+  }
+
+  override ring(): void {
+    const call = this.#call;
+    const abort = (): void =>
+      call.abort(exceeded(call.method, this.#ms, call.side === 'client' ? 'unknown' : call.disposition));
+    if (this.#within === undefined) outsideCalls(abort);
+    else runInCall(this.#within, abort);
+  }
 }
 
 export function exceeded(method: MethodType, ms: number, disposition: Disposition): RpcError {

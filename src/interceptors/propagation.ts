@@ -23,6 +23,7 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
   if (parent !== undefined && !(call.hasHeaders && call.headers.has(correlationHeader))) {
     call.correlationId = parent.correlationId;
   }
+  if (!call.carriesHeaders) return next(call);
   // Also where the call has one: what is no id is not sent.
   call.headers.set(correlationHeader, call.correlationId);
   if (parent !== undefined && call.trace === undefined) passTraceOn(parent, call);
@@ -33,7 +34,7 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
 export const serverPropagation: Interceptor = (method, next) => {
   if (method.kind === 'oneway') return next;
   return (call) => {
-    call.responseHeaders.set(correlationHeader, call.correlationId);
+    if (call.carriesHeaders) call.responseHeaders.set(correlationHeader, call.correlationId);
     return next(call);
   };
 };

@@ -76,8 +76,9 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
     peer: context.peer,
     local: context.local,
     request: body,
-    ...(headers === undefined ? {} : { headers }),
-    ...(deadline === undefined ? {} : { deadline }),
+    carriesHeaders: hasHeaders(envelope),
+    headers,
+    deadline,
   });
 }
 
