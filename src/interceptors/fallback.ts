@@ -113,6 +113,7 @@ export function clientFallback(
           const taken = await take(call, request, error);
           if (taken === undefined) throw error;
           call.fellBack = taken.kind;
+          call.trace?.event('hawser.fallback', { 'hawser.fallback.kind': taken.kind });
           if (events.wants('fallback')) {
             const { correlationId } = call;
             events.emit('fallback', { method, kind: taken.kind, age: taken.age, error, correlationId });

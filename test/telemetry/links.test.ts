@@ -1,6 +1,7 @@
 /** What others of the runtime say to the trace of a call: who ran before, how long it waited, what happened. */
 import { SpanKind } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
+import { RpcError } from '../../src/call/rpc-error.js';
 import { Echo, note } from '../support/echo.js';
 import { Otel } from '../support/otel.js';
 import { served, settled } from '../support/served.js';
@@ -79,5 +80,31 @@ describe('the span of a served call', () => {
     expect(span.events.map(({ name, attributes }) => [name, attributes])).toEqual([['fallback', { from: 'cache' }]]);
     expect(span.attributes.tenant).toBe('blue');
     expect(span.links.map(({ context }) => context.spanId)).toEqual(['1234567890123456']);
+  });
+});
+
+describe('the span of a call that was shed', () => {
+  it('says that a fallback answered it, and which', async () => {
+    const otel = new Otel();
+    const { client } = await served(Echo, idle, {
+      client: { fallback: { say: { value: note('none') } }, retry: false },
+      configure: (server) => {
+        server.use(
+          () => async () => {
+            throw new RpcError('UNAVAILABLE', 'full', { reason: 'OVERLOADED' });
+          },
+          { before: 'limiter' },
+        );
+      },
+    });
+    const call = client.say(note('x'));
+    await expect(call).resolves.toEqual(note('none'));
+    expect(call.fellBack).toBe('value');
+    await settled();
+    const spans = otel.spans.filter(({ kind }) => kind === SpanKind.CLIENT);
+    expect(spans.flatMap(({ events }) => events.map(({ name, attributes }) => [name, attributes]))).toContainEqual([
+      'hawser.fallback',
+      { 'hawser.fallback.kind': 'value' },
+    ]);
   });
 });
