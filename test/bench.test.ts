@@ -10,6 +10,7 @@ import { Remote } from '../bench/harness/remote.js';
 import { Results } from '../bench/harness/results.js';
 import { barChart } from '../bench/harness/svg.js';
 import { markdown } from '../bench/harness/table.js';
+import { verdicts, verdictTable } from '../bench/harness/targets.js';
 import { repository } from './support/scratch.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'hawser-bench-'));
@@ -133,8 +134,26 @@ describe('the harness', () => {
       results.add({ ...key, subject: 'grpc-js' }, '1/s', run, value / 2);
     }
     expect(results.rows()[0]).toMatchObject({ value: 200, min: 100, max: 300, runs: 3 });
-    expect(results.ratio({ ...key, subject: 'hawser' }, 'grpc-js')).toEqual({ value: 2, pairs: 3 });
+    expect(results.ratio({ ...key, subject: 'hawser' }, { subject: 'grpc-js' })).toEqual({ value: 2, pairs: 3 });
     expect(markdown(results.rows())).toContain('| 100B/64 | calls_per_s | 200 (100 to 300) | 100 (50 to 150) |');
+  });
+
+  it('says of a limit whether it holds: a share of a peer, or so much more than without the promise', () => {
+    const results = new Results();
+    const add = (bench: string, name: string, subject: string, metric: string, ...values: number[]) => {
+      for (const [run, value] of values.entries()) results.add({ bench, case: name, subject, metric }, '', run, value);
+    };
+    add('fanout', '125B/batched', 'hawser', 'updates_per_s', 290, 100);
+    add('fanout', '125B/batched', 'grpc-js', 'updates_per_s', 100, 33);
+    add('tracing', 'memory-1/no-sdk', 'hawser', 'cpu_us_per_call', 11.1);
+    add('tracing', 'memory-1/off', 'hawser', 'cpu_us_per_call', 10);
+    add('policies', 'memory-1/defaults', 'hawser', 'cpu_us_per_call', 9);
+    add('policies', 'memory-1/none', 'hawser', 'cpu_us_per_call', 10);
+    expect(verdictTable(verdicts(results)).split('\n').slice(2, -1)).toEqual([
+      '| updates to 100 subscribers (`125B/batched`) | at least 3x grpc-js | 2.97x | 2 | no |',
+      '| all default policies, memory (`memory-1/defaults`) | at most 5 us more than `memory-1/none` | -1.00 us | 1 | yes |',
+      '| tracing without an SDK (`memory-1/no-sdk`) | at most 1 us more than `memory-1/off` | +1.10 us | 1 | no |',
+    ]);
   });
 
   it('escapes what it draws', () => {

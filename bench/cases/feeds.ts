@@ -2,7 +2,7 @@
 import { type Bench, interleave, type Plan } from '../harness/bench.js';
 import { used } from '../harness/echo-bench.js';
 import type { Remote } from '../harness/remote.js';
-import { type Fanned, feedClient, feedModule, feedServer, feedSubjects, type Mode } from '../subjects/feed.js';
+import { echoing, type Fanned, feedClient, feedModule, feedServer, feedSubjects, type Mode } from '../subjects/feed.js';
 
 interface Feeding {
   readonly server: Remote;
@@ -84,7 +84,7 @@ export const pingpong: Bench = {
   title: 'one update to one subscriber, and the next when it is known to have come',
   cases: Object.keys(sizes),
   mustHold: [],
-  subjects: feedSubjects,
+  subjects: [...feedSubjects, echoing],
   estimate: (plan) => plan.cases.length * plan.subjects.length * (3 + plan.runs * (plan.scaled(rounds) / 8_000)),
   async run(plan) {
     for (const name of plan.cases) {
@@ -97,7 +97,7 @@ export const pingpong: Bench = {
           feed = await start(plan, subject);
           feeds.set(subject, feed);
           await subscribe(feed, 1, 'every', 1);
-          await feed.client.ask('ackEvery', { count: 1 });
+          if (subject !== echoing) await feed.client.ask('ackEvery', { count: 1 });
           await ping(plan.scaled(rounds / 4, 50));
         }
         const { p50, p99 } = await ping(plan.scaled(rounds, 100));

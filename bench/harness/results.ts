@@ -27,6 +27,12 @@ export interface Failure {
   readonly message: string;
 }
 
+export interface Compared {
+  readonly value: number;
+  /** Of runs. */
+  readonly pairs: number;
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -74,14 +80,23 @@ export class Results {
   }
 
   /** The median of the ratios of runs that stood side by side: what slowed the machine down slowed both. */
-  ratio(key: Key, versus: string): { readonly value: number; readonly pairs: number } | undefined {
+  ratio(key: Key, versus: Partial<Key>): Compared | undefined {
+    return this.#compared(key, versus, (own, base) => own / base);
+  }
+
+  /** The median of the differences of such runs. */
+  difference(key: Key, versus: Partial<Key>): Compared | undefined {
+    return this.#compared(key, versus, (own, base) => own - base);
+  }
+
+  #compared(key: Key, versus: Partial<Key>, compare: (own: number, base: number) => number): Compared | undefined {
     const own = this.#samples.get(textOf(key))?.byRun;
-    const other = this.#samples.get(textOf({ ...key, subject: versus }))?.byRun;
+    const other = this.#samples.get(textOf({ ...key, ...versus }))?.byRun;
     if (own === undefined || other === undefined) return undefined;
-    const ratios = [...own].flatMap(([run, value]) => {
+    const pairs = [...own].flatMap(([run, value]) => {
       const base = other.get(run);
-      return base === undefined || base === 0 ? [] : [value / base];
+      return base === undefined || base === 0 ? [] : [compare(value, base)];
     });
-    return ratios.length === 0 ? undefined : { value: median(ratios), pairs: ratios.length };
+    return pairs.length === 0 ? undefined : { value: median(pairs), pairs: pairs.length };
   }
 }

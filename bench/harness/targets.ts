@@ -1,18 +1,28 @@
-/** What must hold: ratios of Hawser to a peer, from runs that stood side by side. */
-import type { Results } from './results.js';
+/** What must hold: Hawser beside a peer, or beside itself without the promise that is paid for, from runs that stood side by side. */
+import type { Compared, Results } from './results.js';
 
 interface Target {
   readonly text: string;
   readonly bench: string;
   readonly case: string;
   readonly metric: string;
-  readonly versus: string;
-  /** Hawser's share of the peer's number. */
+  /** A peer, in the same case; or with `versusCase` a case, of Hawser itself. */
+  readonly versus?: string;
+  readonly versusCase?: string;
+  /** Hawser's number as a share of the other. */
   readonly atLeast?: number;
   readonly atMost?: number;
+  /** What Hawser's number may have more than the other, in `unit`. */
+  readonly atMostMore?: { readonly value: number; readonly unit: string };
 }
 
 const unary = { text: 'gRPC unary, 64 in flight', bench: 'unary', case: '100B/64', metric: 'calls_per_s' };
+const fanout = { bench: 'fanout', case: '125B/batched' };
+const fanoutCpu = { ...fanout, metric: 'server_cpu_us_per_update' };
+const fanoutRate = { ...fanout, metric: 'updates_per_s' };
+const pingpong = { bench: 'pingpong', case: '125B', atMost: 1.3 };
+const refused = { bench: 'admission', metric: 'server_cpu_us_per_call' };
+const callCpu = { metric: 'cpu_us_per_call' };
 const codec = { text: 'Thrift codec round trip, typical struct', bench: 'codec', metric: 'round_trips_per_s' };
 
 const targets: readonly Target[] = [
@@ -69,33 +79,110 @@ const targets: readonly Target[] = [
     versus: 'grpc-js',
     atMost: 2,
   },
+  { ...fanoutCpu, text: "server's CPU of an update to 100 subscribers", versus: 'grpc-js', atMost: 1 / 8 },
+  { ...fanoutCpu, text: "server's CPU of an update to 100 subscribers", versus: 'ws', atMost: 1 / 5 },
+  { ...fanoutRate, text: 'updates to 100 subscribers', versus: 'grpc-js', atLeast: 3 },
+  { ...fanoutRate, text: 'updates to 100 subscribers', versus: 'ws', atLeast: 2 },
+  { ...fanoutCpu, text: 'the same, one at a time', case: '125B/single', versus: 'grpc-js', atMost: 1.15 },
+  { ...pingpong, text: 'an update and the answer that it came, p50', metric: 'p50_us', versus: 'grpc-js bidi' },
+  { ...pingpong, text: 'an update and the answer that it came, p99', metric: 'p99_us', versus: 'grpc-js bidi' },
+  // There the answer costs a stream's message; here it comes back as Hawser's does, and the update alone is compared.
+  { ...pingpong, text: 'the same, both answered over a socket, p50', metric: 'p50_us', versus: 'grpc-js' },
+  { ...pingpong, text: 'the same, both answered over a socket, p99', metric: 'p99_us', versus: 'grpc-js' },
+  {
+    ...callCpu,
+    text: 'all default policies, gRPC',
+    bench: 'policies',
+    case: 'grpc-64/defaults',
+    versusCase: 'grpc-64/none',
+    atMost: 1.1,
+  },
+  {
+    ...callCpu,
+    text: 'all default policies, memory',
+    bench: 'policies',
+    case: 'memory-1/defaults',
+    versusCase: 'memory-1/none',
+    atMostMore: { value: 5, unit: 'us' },
+  },
+  {
+    ...callCpu,
+    text: 'negotiating versions',
+    bench: 'hello',
+    case: 'grpc-64/versioned',
+    versusCase: 'grpc-64/plain',
+    atMost: 1.02,
+  },
+  {
+    text: 'keyed calls on SQLite, 64 in flight',
+    bench: 'keyed',
+    case: 'sqlite/new',
+    metric: 'calls_per_s',
+    versusCase: 'sqlite/bare-loop',
+    atLeast: 0.5,
+  },
+  {
+    ...callCpu,
+    text: 'a stored answer over gRPC',
+    bench: 'keyed',
+    case: 'grpc/replay',
+    versusCase: 'grpc/no-store',
+    atMost: 1.2,
+  },
+  { ...refused, text: 'a call refused over gRPC', case: 'grpc/refused', versusCase: 'grpc/served', atMost: 0.85 },
+  {
+    ...refused,
+    text: 'a call refused over Thrift',
+    case: 'thrift/refused',
+    versusCase: 'thrift/served',
+    atMost: 1 / 3,
+  },
+  {
+    ...callCpu,
+    text: 'tracing without an SDK',
+    bench: 'tracing',
+    case: 'memory-1/no-sdk',
+    versusCase: 'memory-1/off',
+    atMostMore: { value: 1, unit: 'us' },
+  },
 ];
 
-export interface Verdict {
+export interface Verdict extends Compared {
   readonly target: Target;
-  readonly ratio: number;
-  readonly pairs: number;
   readonly holds: boolean;
 }
 
 /** Of those targets that were measured. */
 export function verdicts(results: Results): Verdict[] {
   return targets.flatMap((target) => {
-    const ratio = results.ratio({ ...target, subject: 'hawser' }, target.versus);
-    if (ratio === undefined) return [];
-    const { atLeast = 0, atMost = Number.POSITIVE_INFINITY } = target;
-    return [{ target, ratio: ratio.value, pairs: ratio.pairs, holds: ratio.value >= atLeast && ratio.value <= atMost }];
+    const { versus = 'hawser', versusCase = target.case } = target;
+    const own = { ...target, subject: 'hawser' };
+    const other = { subject: versus, case: versusCase };
+    const more = target.atMostMore?.value;
+    const compared = more === undefined ? results.ratio(own, other) : results.difference(own, other);
+    if (compared === undefined) return [];
+    const { atLeast = Number.NEGATIVE_INFINITY, atMost = more ?? Number.POSITIVE_INFINITY } = target;
+    return [{ target, ...compared, holds: compared.value >= atLeast && compared.value <= atMost }];
   });
 }
 
-const limitText = ({ atLeast, atMost, versus }: Target): string =>
-  `${atLeast === undefined ? `at most ${atMost}x` : `at least ${atLeast}x`} ${versus}`;
+function limitText({ atLeast, atMost, atMostMore, versus, versusCase }: Target): string {
+  const other = versus ?? `\`${versusCase}\``;
+  if (atMostMore !== undefined) return `at most ${atMostMore.value} ${atMostMore.unit} more than ${other}`;
+  return atLeast === undefined ? `at most ${Number(atMost?.toFixed(3))}x ${other}` : `at least ${atLeast}x ${other}`;
+}
+
+function measuredText({ target: { atMostMore }, value }: Verdict): string {
+  return atMostMore === undefined
+    ? `${value.toFixed(2)}x`
+    : `${value < 0 ? '' : '+'}${value.toFixed(2)} ${atMostMore.unit}`;
+}
 
 export function verdictTable(list: readonly Verdict[]): string {
   if (list.length === 0) return '';
-  const lines = list.map(
-    ({ target, ratio, pairs, holds }) =>
-      `| ${target.text} (\`${target.case}\`) | ${limitText(target)} | ${ratio.toFixed(2)}x | ${pairs} | ${holds ? 'yes' : 'no'} |`,
-  );
+  const lines = list.map((verdict) => {
+    const { target, pairs, holds } = verdict;
+    return `| ${target.text} (\`${target.case}\`) | ${limitText(target)} | ${measuredText(verdict)} | ${pairs} | ${holds ? 'yes' : 'no'} |`;
+  });
   return ['| | limit | measured | pairs | holds |', '|---|---|---:|---:|---|', ...lines, ''].join('\n');
 }

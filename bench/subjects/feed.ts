@@ -18,6 +18,8 @@ import { listen } from './grpc-js.js';
 
 export const feedModule = import.meta.filename;
 export const feedSubjects = ['hawser', 'grpc-js', 'ws', 'socket.io'];
+/** One stream both ways, on which what comes is sent back: there is nothing less to do between a publisher and one subscriber. */
+export const echoing = 'grpc-js bidi';
 
 export type Mode = 'every' | 'latest';
 
@@ -25,6 +27,8 @@ interface Publisher {
   readonly address: string;
   publish(tick: Tick): void;
   subscribers(): number;
+  /** Where answers come back by the subject's own way, and not over the socket of the bench. */
+  onEcho?(heard: () => void): void;
 }
 
 const encoded = (tick: Tick): Buffer => {
@@ -41,6 +45,8 @@ const ticks = {
   responseSerialize: encoded,
   responseDeserialize: (bytes: Buffer): Tick => Tick.decode(bytes),
 } as const;
+
+const echoes = { ...ticks, path: '/bench.v1.Naive/Echoes', requestStream: true, requestSerialize: encoded } as const;
 
 const publishers: Readonly<Record<string, () => Promise<Publisher>>> = {
   async hawser() {
@@ -65,6 +71,28 @@ const publishers: Readonly<Record<string, () => Promise<Publisher>>> = {
         for (const call of calls) call.write(tick);
       },
       subscribers: () => calls.size,
+    };
+  },
+  async [echoing]() {
+    const calls = new Set<grpc.ServerDuplexStream<Buffer, Tick>>();
+    let heard = (): void => {};
+    const address = await listen({ echoes } as unknown as grpc.ServiceDefinition, {
+      echoes: (call: grpc.ServerDuplexStream<Buffer, Tick>) => {
+        calls.add(call);
+        call.on('data', (bytes: Buffer) => {
+          Tick.decode(bytes);
+          heard();
+        });
+        call.on('cancelled', () => calls.delete(call));
+      },
+    });
+    return {
+      address,
+      publish(tick) {
+        for (const call of calls) call.write(tick);
+      },
+      subscribers: () => calls.size,
+      onEcho: (fn) => (heard = fn),
     };
   },
   async ws() {
@@ -119,6 +147,18 @@ const subscribing: Readonly<Record<string, Subscribe>> = {
       client.waitForReady(Date.now() + 20_000, (error) => (error === undefined ? resolve(undefined) : reject(error)));
     });
   },
+  async [echoing](address, _mode, heard, lost) {
+    const client = new grpc.Client(address, grpc.credentials.createInsecure());
+    const stream = client.makeBidiStreamRequest(echoes.path, echoes.requestSerialize, echoes.responseDeserialize);
+    stream.on('data', (tick: Tick) => {
+      heard(tick);
+      stream.write(tick);
+    });
+    stream.on('error', lost);
+    await new Promise((resolve, reject) => {
+      client.waitForReady(Date.now() + 20_000, (error) => (error === undefined ? resolve(undefined) : reject(error)));
+    });
+  },
   async ws(address, _mode, heard, lost) {
     const socket = new WebSocket(`ws://${address}`, { perMessageDeflate: false });
     socket.on('message', (data) => heard(Tick.decode(data as Buffer)));
@@ -151,13 +191,15 @@ export async function feedServer({ name }: { name: string }): Promise<Actor> {
   if (publisher === undefined) throw new Error(`there is no publisher ${name}`);
   let arrived = 0;
   let wake: (() => void) | undefined;
+  const came = (rounds: number): void => {
+    arrived += rounds;
+    wake?.();
+  };
+  publisher.onEcho?.(() => came(1));
   const acks = createTcpServer((socket) => {
     socket.setNoDelay(true);
     socket.on('error', () => {});
-    socket.on('data', (bytes) => {
-      arrived += bytes.length;
-      wake?.();
-    });
+    socket.on('data', (bytes) => came(bytes.length));
   });
   await new Promise<void>((resolve) => acks.listen(0, '127.0.0.1', resolve));
   /** Resolves once `rounds` have arrived; rejects with an Error when nothing more comes. */
