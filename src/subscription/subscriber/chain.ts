@@ -1,5 +1,15 @@
-/** The rule that everything rests on: a batch applied to a replica at `from` gives a replica at `to`. */
-import type { Batch } from '../../../gen/hawser/subscription/v1/subscription.js';
+/**
+ * The rule that everything rests on: a batch applied to a replica at `from` gives a replica at `to`, and the next one begins
+ * there. What breaks it is a sentence.
+ */
+import type { Batch, Gap, Progress } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { type Epoch, epochFromBytes } from '../position.js';
+
+/** Where a chain of batches stands. */
+export interface Place {
+  readonly epoch: Epoch;
+  seq: number;
+}
 
 /** What is wrong with a batch for one who is at `at`. `strict`: every update comes by itself, none ahead of `to`. */
 export function wrongInBatch({ from, to, updates }: Batch, at: number, strict: boolean): string | undefined {
@@ -15,4 +25,18 @@ export function wrongInBatch({ from, to, updates }: Batch, at: number, strict: b
     last = seq;
   }
   return undefined;
+}
+
+/** `at` is undefined before any position is known. */
+export function wrongInGap({ from, to }: Gap, at: number | undefined): string | undefined {
+  if (at !== undefined && to > from && from === at) return undefined;
+  return `a gap from ${from} to ${to} does not begin at the position ${at ?? 'unknown'}`;
+}
+
+export function wrongInProgress({ deliveredTo, epoch }: Progress, chain: Place): string | undefined {
+  if (epoch.byteLength > 0 && epochFromBytes(epoch) !== chain.epoch) {
+    return 'Progress is of another epoch than its chain';
+  }
+  if (deliveredTo <= chain.seq) return undefined;
+  return `everything up to ${deliveredTo} was sent, and the position is ${chain.seq}: something is lost`;
 }

@@ -3,9 +3,10 @@
  * is enough; where updates are conflated it means nothing without what is held, so the replica goes with it.
  */
 import type { Position } from '../position.js';
+import type { HeldState } from './contents.js';
 import { checkPosition } from './options.js';
 import { Replica } from './replica.js';
-import type { HeldState, Subscriber } from './subscriber.js';
+import type { Subscriber } from './subscriber.js';
 
 export interface Cursors {
   readonly version: 1;

@@ -1,10 +1,11 @@
 /** What `client.prices.subscribe()` gives: the changes one by one, the current map, and events. A thin face of a Subscriber. */
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Position } from '../position.js';
+import type { Amendment } from './amendment.js';
 import type { ReadyEvent, SubscriptionEventHub, SubscriptionEvents } from './events.js';
 import type { RawChange } from './feed.js';
 import { ReplicaView } from './replica-view.js';
-import type { Amendment, Subscriber } from './subscriber.js';
+import type { Subscriber } from './subscriber.js';
 import type { State } from './table.js';
 
 /** One change of a topic. */
