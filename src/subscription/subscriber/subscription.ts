@@ -213,9 +213,8 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   }
 
   #changeOf({ key, seq, epoch, mergedCount, time, snapshot, value }: RawChange): Change<T> {
-    const common = { key, seq, epoch, mergedCount, time, snapshot };
     return value === undefined
-      ? { ...common, type: 'delete', value: undefined }
-      : { ...common, type: 'set', value: this.#decode(key, seq, value) };
+      ? { key, seq, epoch, mergedCount, time, snapshot, type: 'delete', value: undefined }
+      : { key, seq, epoch, mergedCount, time, snapshot, type: 'set', value: this.#decode(key, seq, value) };
   }
 }
