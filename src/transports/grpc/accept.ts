@@ -28,6 +28,8 @@ export interface Serving {
   notes: boolean;
   /** Bytes of one response message. */
   readonly maxSendBytes: number;
+  /** Whether messages may pass by grpc-js; on a server that is the user's own its limits and interceptors see them. */
+  readonly direct: boolean;
 }
 
 export interface Accepted {

@@ -37,6 +37,7 @@ export function mountGrpc(server: Server, dispatcher: Dispatcher): void {
     address: () => 'unknown',
     notes: false,
     maxSendBytes: Number.POSITIVE_INFINITY,
+    direct: false,
   };
   const paths = register(server, serving);
   serving.notes = takeNotes(server, { ours: (path) => paths.has(path), gzip: false });

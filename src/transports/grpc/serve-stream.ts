@@ -9,10 +9,12 @@ import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Inbox } from '../../call/inbox.js';
 import { pump, type Source } from '../../call/pump.js';
+import { isPushSource } from '../../call/push-source.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
 import { accept, cancelled, responseHeaders, type Serving, tooLarge } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
+import { DirectWriter } from './direct-writer.js';
 import { failedStatus, trailersOf } from './failed-status.js';
 import { asBuffer } from './metadata.js';
 
@@ -86,8 +88,12 @@ class ServedStream {
 
   #respond(stream: Source<unknown>, writer: Writer): Promise<void> {
     const call = this.#call;
+    const direct = this.#serving.direct && !this.#gzip ? DirectWriter.of(writer) : undefined;
+    const shared = isPushSource(stream);
     const sent = pump(call, stream, (item) => {
-      const message = this.#outgoing(call.encodeItem(item));
+      const bytes = call.encodeItem(item);
+      if (direct !== undefined) return this.#writeDirect(direct, bytes, shared);
+      const message = this.#outgoing(bytes);
       if (message instanceof Promise) return message.then((ready) => this.#write(writer, ready));
       return this.#write(writer, message);
     });
@@ -104,9 +110,20 @@ class ServedStream {
     return new Promise((resolve) => writer.once('drain', resolve));
   }
 
-  #outgoing(message: Uint8Array): Promise<Outgoing> | Outgoing {
+  #writeDirect(writer: DirectWriter, message: Uint8Array, shared: boolean): Promise<void> | undefined {
+    this.#checkSize(message);
+    if (this.#ended || this.#rpc.cancelled) return undefined;
+    this.#sendHeaders();
+    return writer.write(message, shared);
+  }
+
+  #checkSize(message: Uint8Array): void {
     const { maxSendBytes } = this.#serving;
     if (message.byteLength > maxSendBytes) throw tooLarge(this.#call, message.byteLength, maxSendBytes);
+  }
+
+  #outgoing(message: Uint8Array): Promise<Outgoing> | Outgoing {
+    this.#checkSize(message);
     return this.#gzip ? compressed(asBuffer(message)) : asBuffer(message);
   }
 

@@ -95,6 +95,7 @@ export async function listenGrpc(
     address: () => address,
     notes: false,
     maxSendBytes: options.maxSendBytes ?? Number.POSITIVE_INFINITY,
+    direct: true,
   };
   const server = new Server({ ...channelOptions(options), interceptors: [unaryInterceptor(serving)] });
   const injector = server.createConnectionInjector(serverCredentials(options.tls));
