@@ -3,7 +3,7 @@
  * with jitter, and never sooner than the server asked for. A connection on which nothing comes for a heartbeat and its slack
  * is lost, whatever the socket says.
  */
-import type { ServerFrame, ServerItem, Subscribed } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { ServerFrame, ServerItem } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { Clock } from '../../call/clock.js';
 import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -213,60 +213,7 @@ export class Session implements Host {
       default:
         if (this.#state !== 'ready') return `${item.$case} came before Welcome`;
     }
-    switch (item.$case) {
-      case 'batch': {
-        const subscriber = this.#routes.byRef(item.value.ref);
-        if (subscriber === undefined) return this.#unknownRef(item.value.ref);
-        subscriber.dispatch('batch', item.value);
-        return undefined;
-      }
-      case 'progress': {
-        const subscriber = this.#routes.byRef(item.value.ref);
-        if (subscriber === undefined) return this.#unknownRef(item.value.ref);
-        subscriber.dispatch('progress', item.value);
-        return undefined;
-      }
-      case 'subscribed':
-        return this.#announced(item.value);
-      case 'unsubscribed': {
-        const { sub } = item.value;
-        if (!this.#routes.has(sub)) return `Unsubscribed of ${sub}, which was never asked for`;
-        const subscriber = this.#routes.get(sub);
-        if (subscriber === undefined) this.#routes.remove(sub);
-        else subscriber.dispatch('unsubscribed', item.value);
-        return undefined;
-      }
-      case 'snapshotBegin':
-      case 'snapshotChunk':
-      case 'snapshotEnd':
-      case 'gap':
-      case 'reset':
-      case 'throttle':
-      case 'commitOk': {
-        const { sub } = item.value;
-        if (!this.#routes.has(sub)) return `${item.$case} of the subscription ${sub}, which was never asked for`;
-        // The case and its value belong together; TypeScript sees two unions.
-        (this.#routes.get(sub)?.dispatch as ((name: string, value: unknown) => void) | undefined)?.call(
-          this.#routes.get(sub),
-          item.$case,
-          item.value,
-        );
-        return undefined;
-      }
-    }
-  }
-
-  #announced(value: Subscribed): string | undefined {
-    const { sub, ref } = value;
-    if (!this.#routes.has(sub)) return `Subscribed of ${sub}, which was never asked for`;
-    const wrong = this.#routes.announce(sub, ref);
-    if (wrong !== undefined) return wrong;
-    this.#routes.get(sub)?.dispatch('subscribed', value);
-    return undefined;
-  }
-
-  #unknownRef(ref: number): string {
-    return `something of the chain ${ref}, which was never announced`;
+    return this.#routes.deliver(item);
   }
 
   #welcomed(silence: number, maxFrameBytes: number): void {
