@@ -1,7 +1,7 @@
 /**
  * Five times what a server can bear: what it still does, and what becomes of it when nothing sheds. The proof is on
- * virtual time, over many seeds; the same against a process of its own and real sockets is `npm run soak`, since there the
- * generator of the load and whatever else runs share the machine.
+ * virtual time, over many seeds. Against a process of its own and real sockets, where the generator of the load and whatever
+ * else runs share the machine, it is only shown that the same happens; the bounds are strict there under `npm run soak`.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runs } from '../support/soak.js';
@@ -87,48 +87,74 @@ describe(`five times the load that a thread can bear, ${mixture}`, { timeout: 12
   });
 });
 
-describe.runIf(soak)('the same, a process and real sockets', () => {
+describe('a process of its own and real sockets', () => {
   let server: Served;
   let can: number;
   beforeAll(async () => {
     server = await startServer('on');
-    await capacity(server, 2);
-    can = await capacity(server, 3);
-  });
+    await capacity(server, 1);
+    can = await capacity(server, soak ? 3 : 1);
+  }, 60_000);
   afterAll(() => server.stop());
 
-  it('keeps serving what matters for 30 s, decodes only what it runs, and recovers', async () => {
-    const overload = await offer(server, can * 5, 30);
-    const counts = await server.counts();
-    console.log({
-      can,
-      goodput: sum(overload.ok) / overload.seconds / can,
-      critical: share(overload, 'plus', 'critical'),
-      counts,
-    });
-    expect(counts.requests).toBe(counts.run);
-    expect(sum(overload.ok) / overload.seconds / can).toBeGreaterThanOrEqual(0.8);
-    expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
-    expect(share(overload, 'sheddable')).toBeLessThan(0.2);
-    expect(percentile(overload.times, 99)).toBeLessThan(400);
-    await offer(server, can * 0.6, 5);
-    const after = await offer(server, can * 0.6, 5);
-    expect(sum(after.ok) / sum(after.sent)).toBeGreaterThanOrEqual(0.95);
+  it('does under five times its load what is waited for, the critical first, decodes only what it runs, and is well again', async () => {
+    const before = await server.counts();
+    const overload = await offer(server, can * 5, 8, 2_000);
+    const after = await server.counts();
+    expect(after.requests).toBe(after.run);
+    expect(after.refused).toBeGreaterThan(before.refused as number);
+    // However little processor others leave it, it is not spent in vain.
+    expect(sum(overload.ok) / ((after.run as number) - (before.run as number))).toBeGreaterThan(0.1);
+    expect(share(overload, 'plus', 'critical')).toBeGreaterThan(share(overload, 'sheddable'));
+    const success = async (): Promise<number> => {
+      const { ok, sent } = await offer(server, can * 0.2, 1, 2_000);
+      return sum(ok) / sum(sent);
+    };
+    await expect.poll(success, { timeout: 60_000, interval: 1 }).toBeGreaterThanOrEqual(0.95);
   }, 120_000);
 
-  it('does not grow over ten minutes of it', async () => {
-    await offer(server, can * 5, 60);
+  it('does not grow under it', async () => {
+    const seconds = Math.min(540, runs(15));
+    await offer(server, can * 5, soak ? 60 : 4);
     const before = await server.counts();
-    await offer(server, can * 5, 540);
+    await offer(server, can * 5, seconds);
     const after = await server.counts();
+    expect((after.heapUsed as number) - (before.heapUsed as number)).toBeLessThan(8 * 1024 * 1024);
     expect((after.rss as number) - (before.rss as number)).toBeLessThan(64 * 1024 * 1024);
   }, 900_000);
 
-  it('collapses without admission', async () => {
-    const plain = await startServer('off');
-    await capacity(plain, 2);
-    const overload = await offer(plain, can * 5, 15);
-    await plain.stop();
-    expect(sum(overload.ok) / overload.seconds / can).toBeLessThan(0.5);
-  }, 60_000);
+  it.runIf(soak)(
+    'keeps serving what matters for 30 s, and recovers',
+    async () => {
+      const overload = await offer(server, can * 5, 30);
+      const counts = await server.counts();
+      console.log({
+        can,
+        goodput: sum(overload.ok) / overload.seconds / can,
+        critical: share(overload, 'plus', 'critical'),
+        counts,
+      });
+      expect(counts.requests).toBe(counts.run);
+      expect(sum(overload.ok) / overload.seconds / can).toBeGreaterThanOrEqual(0.8);
+      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
+      expect(share(overload, 'sheddable')).toBeLessThan(0.2);
+      expect(percentile(overload.times, 99)).toBeLessThan(400);
+      await offer(server, can * 0.6, 5);
+      const after = await offer(server, can * 0.6, 5);
+      expect(sum(after.ok) / sum(after.sent)).toBeGreaterThanOrEqual(0.95);
+    },
+    120_000,
+  );
+
+  it.runIf(soak)(
+    'collapses without admission',
+    async () => {
+      const plain = await startServer('off');
+      await capacity(plain, 2);
+      const overload = await offer(plain, can * 5, 15);
+      await plain.stop();
+      expect(sum(overload.ok) / overload.seconds / can).toBeLessThan(0.5);
+    },
+    60_000,
+  );
 });

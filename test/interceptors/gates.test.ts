@@ -153,3 +153,56 @@ it('calls that wait for handlers which take long, and whose callers have the tim
   expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
   expect(server.admission()).toMatchObject({ admitted: 10, refused: 0 });
 });
+
+it('one who asks for ten times his quota, for long, takes nothing from another', async () => {
+  const clock = new VirtualClock();
+  const random = seededRandom(1);
+  const net = new SeededNetwork({ clock, random });
+  // Four can be served at a time, more than two quotas and less than what is asked for.
+  const server = createServer({
+    clock,
+    logger: silentLogger,
+    authenticate: (headers) => headers.get('x-name'),
+    quota: { rate: 20, burst: 2 },
+    admission: { limit: 4, queue: false },
+  }).add(Echo, {
+    ...idle,
+    say: async (request) => {
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 10));
+      return request as never;
+    },
+  });
+  await server.listen({ memory: net.node('a') });
+  const plain = { clock, random, logger: silentLogger, retry: false, throttle: false, breaker: false } as const;
+  const client = createClient(Echo, net.node('a'), plain);
+  const outcomes: Record<string, { sent: number; ok: number }> = {};
+  const sendAs = (name: string): void => {
+    outcomes[name] ??= { sent: 0, ok: 0 };
+    const counts = outcomes[name];
+    counts.sent += 1;
+    client.say(note('x'), { headers: { 'x-name': name } }).then(
+      () => {
+        counts.ok += 1;
+      },
+      () => {},
+    );
+  };
+  const seconds = 15;
+  let ticks = 0;
+  const ended = new Promise<void>((resolve) => {
+    const tick = (): void => {
+      ticks += 1;
+      for (let i = 0; i < 20; i++) sendAs('greedy');
+      sendAs('modest');
+      if (ticks < seconds * 10) clock.setTimer(tick, 100);
+      else clock.setTimer(resolve, 1_000);
+    };
+    tick();
+  });
+  await clock.runUntil(ended);
+  const { greedy, modest } = outcomes as Record<'greedy' | 'modest', { sent: number; ok: number }>;
+  expect(greedy.sent).toBe(200 * seconds);
+  expect(greedy.ok).toBeLessThanOrEqual(20 * (seconds + 1));
+  expect(greedy.ok).toBeGreaterThan(18 * seconds);
+  expect(modest.ok / modest.sent).toBeGreaterThanOrEqual(0.99);
+}, 120_000);

@@ -18,7 +18,7 @@ export interface Outcomes {
 const zeros = (): Record<Method, number> => ({ plus: 0, critical: 0, sheddablePlus: 0, sheddable: 0 });
 
 export async function startServer(...args: string[]) {
-  const child = spawn(process.execPath, [...fromSource, `${import.meta.dirname}/server.ts`, ...args], {
+  const child = spawn(process.execPath, ['--expose-gc', ...fromSource, `${import.meta.dirname}/server.ts`, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -56,7 +56,7 @@ export async function capacity({ client }: Served, seconds: number): Promise<num
 }
 
 /** `rate` calls a second for so long, of the stated mix; resolves when all of them are over. */
-export async function offer({ client }: Served, rate: number, seconds: number): Promise<Outcomes> {
+export async function offer({ client }: Served, rate: number, seconds: number, timeout = 500): Promise<Outcomes> {
   const outcomes: Outcomes = { sent: zeros(), ok: zeros(), codes: {}, times: [], seconds };
   const order = methods.flatMap((name) => Array.from({ length: mix[name] }, () => name));
   const pending = new Set<Promise<void>>();
@@ -68,7 +68,7 @@ export async function offer({ client }: Served, rate: number, seconds: number): 
     outcomes.sent[name] += 1;
     const began = performance.now();
     try {
-      await client[name]({ id: sent });
+      await client[name]({ id: sent }, { timeout });
       outcomes.ok[name] += 1;
       outcomes.times.push(performance.now() - began);
     } catch (error) {

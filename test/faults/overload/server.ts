@@ -28,6 +28,7 @@ const server = createServer({ admission, logger: silentLogger }).add(Work, {
 const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
 console.log(grpc);
 process.stdin.on('data', () => {
+  gc?.();
   const { rss, heapUsed } = process.memoryUsage();
   console.log(JSON.stringify({ run, ...decoded, rss, heapUsed, cpu: cpu(), ...server.admission() }));
 });
