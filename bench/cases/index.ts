@@ -3,6 +3,7 @@ import type { Bench } from '../harness/bench.js';
 import { admission } from './admission.js';
 import { codec } from './codec.js';
 import { fanout, pingpong, ramp } from './feeds.js';
+import { generate } from './generate.js';
 import { hello } from './hello.js';
 import { idle } from './idle.js';
 import { keyed } from './keyed.js';
@@ -20,6 +21,7 @@ export const benches: readonly Bench[] = [
   thrift,
   codec,
   startup,
+  generate,
   idle,
   policies,
   keyed,
