@@ -242,6 +242,9 @@ export function createClient<S extends ServiceType>(
         return handler;
       },
       encoding: transport.encoding,
+      get carriesHeaders() {
+        return balancer === undefined ? transport.carriesHeaders !== false : balancer.mayCarryHeaders;
+      },
       headers,
     };
   };

@@ -85,9 +85,14 @@ export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Ha
 
 function innermost(method: MethodType, handler: AnyHandler): Handler {
   if (!streamsResponse(method.kind)) {
-    return async (call) => {
+    // Not an async function: a handler that is one has made its promise already.
+    return (call) => {
       call.handlerStarted = true;
-      return handler(call.request, call);
+      try {
+        return Promise.resolve(handler(call.request, call));
+      } catch (error) {
+        return Promise.reject(error);
+      }
     };
   }
   return async (call) => {

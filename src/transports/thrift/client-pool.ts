@@ -64,6 +64,11 @@ export class ClientPool {
       () => this.#settled(),
     );
     if (attempt.settled) return;
+    const connection = this.#steady();
+    if (connection !== undefined) {
+      connection.send(attempt);
+      return;
+    }
     this.#waiting.add(attempt);
     this.#dispatch();
   }
@@ -109,6 +114,22 @@ export class ClientPool {
   #settled(): void {
     this.#live--;
     if (this.#live === 0) this.#onDrained?.();
+  }
+
+  /** Where a call goes at once: nothing waits, and of all connections that there may be each is open and goes on. */
+  #steady(): ClientConnection | undefined {
+    const { maxConnections } = this.#options;
+    if (this.#waiting.size > 0 || this.#dispatching || this.#connections.size < maxConnections) return undefined;
+    let best: ClientConnection | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const connection of this.#connections) {
+      if (!connection.ready || connection.stuck) return undefined;
+      const { outstanding } = connection;
+      if (outstanding >= least || !connection.hasRoom) continue;
+      best = connection;
+      least = outstanding;
+    }
+    return best;
   }
 
   /** Gives waiting calls to connections, and opens as many as that takes and the limit allows. */

@@ -29,15 +29,20 @@ export interface OutgoingMessage {
 export function encodeEnvelope(envelope: Envelope, message: OutgoingMessage, limits: ConnectionLimits): Buffer {
   const { layers, protocol, zlib } = envelope;
   const { name, type, sequenceId, body, headers } = message;
-  const bytes = writeMessage(protocol, name, type, sequenceId, body);
   if (hasHeaders(envelope)) {
+    const bytes = writeMessage(protocol, name, type, sequenceId, body);
     const frame = encodeHeaderFrame({ protocol, zlib, sequenceId, headers }, bytes, limits);
     return layers === 'header' ? frame : framed(frame);
   }
-  if (bytes.length > limits.maxFrameBytes) {
-    throw new RangeError(`the message has ${bytes.length} bytes; the limit is ${limits.maxFrameBytes} (maxFrameBytes)`);
+  // The frame's length goes in front of the message in the same piece of memory.
+  const prefix = layers === 'unframed' ? 0 : 4;
+  const bytes = writeMessage(protocol, name, type, sequenceId, body, prefix);
+  const length = bytes.length - prefix;
+  if (length > limits.maxFrameBytes) {
+    throw new RangeError(`the message has ${length} bytes; the limit is ${limits.maxFrameBytes} (maxFrameBytes)`);
   }
-  return layers === 'unframed' ? bytes : framed(bytes);
+  if (prefix > 0) bytes.writeInt32BE(length, 0);
+  return bytes;
 }
 
 /** Whether the envelope has a place for headers. */

@@ -3,7 +3,7 @@ import type { HeaderMap } from '../../call/headers.js';
 import { readMessageHeader } from '../../contract/thrift/message.js';
 import { ThriftProtocolError } from '../../contract/thrift/protocol-error.js';
 import type { Envelope } from './envelope.js';
-import type { FrameKind } from './sniff.js';
+import type { FrameKind, ThriftProtocol } from './sniff.js';
 import { decodeHeaderFrame, type HeaderOptions } from './theader.js';
 import { WireError } from './wire-error.js';
 
@@ -19,18 +19,19 @@ export interface Incoming {
   readonly body: Buffer;
 }
 
-const envelopes: Readonly<Record<string, Envelope>> = {
-  'framed binary': { layers: 'framed', protocol: 'binary', zlib: false },
-  'framed compact': { layers: 'framed', protocol: 'compact', zlib: false },
-  'unframed binary': { layers: 'unframed', protocol: 'binary', zlib: false },
-  'unframed compact': { layers: 'unframed', protocol: 'compact', zlib: false },
+const framedEnvelopes: Readonly<Record<ThriftProtocol, Envelope>> = {
+  binary: { layers: 'framed', protocol: 'binary', zlib: false },
+  compact: { layers: 'framed', protocol: 'compact', zlib: false },
+};
+const bareEnvelopes: Readonly<Record<ThriftProtocol, Envelope>> = {
+  binary: { layers: 'unframed', protocol: 'binary', zlib: false },
+  compact: { layers: 'unframed', protocol: 'compact', zlib: false },
 };
 
 /** Throws a FrameRefused or a WireError. */
 export function openMessage(frame: Buffer, kind: FrameKind, framed: boolean, options: HeaderOptions): Incoming {
   if (kind !== 'header' && kind !== 'framed-header') {
-    const envelope = envelopes[`${framed ? 'framed' : 'unframed'} ${kind}`] as Envelope;
-    return opened(frame, envelope, undefined);
+    return opened(frame, (framed ? framedEnvelopes : bareEnvelopes)[kind], undefined);
   }
   const { protocol, zlib, headers, payload } = decodeHeaderFrame(
     kind === 'header' ? frame : frame.subarray(4),
