@@ -11,32 +11,47 @@ import type { Clock } from '../call/clock.js';
 import { isRpcError } from '../call/rpc-error.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
+import { limitsOf } from '../subscription/hub/limits.js';
 import { PollSession } from './poll-session.js';
 
-/** ms without a poll after which a session is forgotten. */
-const idleMs = 60_000;
-/** ms that a poll waits at most. */
-const mostWaitMs = 30_000;
+export interface PollLimits {
+  /** Sessions in all; 10,000 by default. */
+  readonly maxSessions: number;
+  /** ms without a poll after which a session is forgotten; 60,000 by default. */
+  readonly idleMs: number;
+  /** ms that a poll waits at most; 30,000 by default. */
+  readonly maxWaitMs: number;
+}
+
+const defaults: PollLimits = { maxSessions: 10_000, idleMs: 60_000, maxWaitMs: 30_000 };
+
+/** Throws a RangeError that names the limit. */
+export function pollLimits(given: Partial<PollLimits> | undefined): PollLimits {
+  return limitsOf(defaults, given);
+}
+
 /** ms left for the answer of a poll to reach a caller with a deadline. */
 const answerMs = 100;
-const mostSessions = 10_000;
 
 export class PollService {
   readonly #sessions = new Map<string, PollSession>();
   readonly #hub: () => Hub;
   readonly #clock: Clock;
+  readonly #limits: PollLimits;
   readonly #authorizeFor: (call: Call) => Authorize | undefined;
 
-  constructor(hub: () => Hub, clock: Clock, authorizeFor: (call: Call) => Authorize | undefined) {
+  constructor(hub: () => Hub, clock: Clock, limits: PollLimits, authorizeFor: (call: Call) => Authorize | undefined) {
     this.#hub = hub;
     this.#clock = clock;
+    this.#limits = limits;
     this.#authorizeFor = authorizeFor;
   }
 
   async open(request: OpenRequest | undefined, call: Call): Promise<idl.Opened> {
     if (request === undefined) throw refusal('INVALID_REQUEST', 'an OpenRequest is needed');
-    if (this.#sessions.size >= mostSessions) {
-      throw refusal('TOO_MANY_SESSIONS', `the server has ${mostSessions} sessions; come back later`, 5000);
+    const { maxSessions, idleMs, maxWaitMs } = this.#limits;
+    if (this.#sessions.size >= maxSessions) {
+      throw refusal('TOO_MANY_SESSIONS', `the server has ${maxSessions} sessions; come back later`, 5000);
     }
     const id = randomBytes(16).toString('hex');
     const { address: peer } = call.peer;
@@ -52,14 +67,15 @@ export class PollService {
       session.end();
       throw refusal('INVALID_REQUEST', isRpcError(error) || error instanceof Error ? error.message : String(error));
     }
-    return { session: id, idleMs, maxWaitMs: mostWaitMs };
+    return { session: id, idleMs, maxWaitMs };
   }
 
   async poll(id: string, max: number, waitMs: number, call: Call): Promise<Event[]> {
     const session = this.#find(id, call);
     if (max < 1) throw refusal('INVALID_MAX', `max is ${max}; it is how many updates are wanted, 1 or more`);
-    const left = call.deadline === undefined ? mostWaitMs : call.deadline.remaining() - answerMs;
-    const wait = Math.max(0, Math.min(waitMs, mostWaitMs, left));
+    const { maxWaitMs } = this.#limits;
+    const left = call.deadline === undefined ? maxWaitMs : call.deadline.remaining() - answerMs;
+    const wait = Math.max(0, Math.min(waitMs, maxWaitMs, left));
     // An answer that nobody takes is one that was lost: the next batch shows it.
     call.onAbort(() => session.hush());
     return session.poll(max, wait);

@@ -11,7 +11,7 @@ import {
   type SubscriptionsPollArgs,
 } from '../../gen/hawser.js';
 import type { Call } from '../call/call.js';
-import type { Clock } from '../call/clock.js';
+import { type Clock, systemClock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
@@ -29,7 +29,7 @@ import { topicName } from '../subscription/topic-name.js';
 import type { TopicStores } from '../subscription/topic-store.js';
 import { serveFrames } from './frame-stream.js';
 import { plainSnapshot, plainStream } from './plain-topic.js';
-import { PollService } from './poll-service.js';
+import { type PollLimits, PollService, pollLimits } from './poll-service.js';
 import { type ServerTopic, TopicHandle } from './topic-handle.js';
 
 export interface TopicOptions {
@@ -41,6 +41,8 @@ export interface TopicOptions {
   /** Whether clients may publish, where `authorize` allows it; false by default. */
   readonly clientsPublish?: boolean;
   readonly limits?: Partial<HubLimits>;
+  /** Of those who follow by long poll over Thrift. */
+  readonly polls?: Partial<PollLimits>;
 }
 
 export interface TopicsContext {
@@ -77,6 +79,7 @@ export function withoutStreams(method: MethodType): MethodType {
 
 export class ServerTopics {
   readonly #options: TopicOptions;
+  readonly #pollLimits: PollLimits;
   readonly #context: TopicsContext;
   readonly #merges = new Map<string, Merge>();
   readonly #declared = new Map<string, MethodType>();
@@ -84,6 +87,7 @@ export class ServerTopics {
 
   constructor(options: TopicOptions | undefined, context: TopicsContext) {
     this.#options = options ?? {};
+    this.#pollLimits = pollLimits(options?.polls);
     this.#context = context;
   }
 
@@ -148,6 +152,7 @@ export class ServerTopics {
     const polls = new PollService(
       () => this.#hubOrNew(),
       clock,
+      this.#pollLimits,
       (call) => this.#authorizeFor(call),
     );
     const handler =
@@ -201,6 +206,8 @@ export class ServerTopics {
       stores: store ?? this.#context.store ?? memoryTopics(clock),
       clock,
       logger,
+      // In virtual time nothing happens between two timers that is none.
+      ...(clock === systemClock ? {} : { defer: (fn: () => void) => void clock.setTimer(fn, 0) }),
       ...(limits === undefined ? {} : { limits }),
     });
     return this.#hub;

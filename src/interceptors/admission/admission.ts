@@ -12,6 +12,7 @@ import { within } from '../budget.js';
 import type { ServerEventHub } from '../server-events.js';
 import { isHealth } from './health.js';
 import { Limiter, type LimiterTerms } from './limiter.js';
+import { isLongPoll } from './long-poll.js';
 
 export interface AdmissionOptions {
   /**
@@ -107,7 +108,7 @@ export function admissionLimiter(
 export function admission(limiter: Limiter | undefined): Interceptor {
   return (method, next) => {
     if (limiter === undefined || isHealth(method)) return next;
-    const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
+    const streams = streamsRequest(method.kind) || streamsResponse(method.kind) || isLongPoll(method);
     return (call) => limiter.admit(call, next, streams);
   };
 }

@@ -13,7 +13,7 @@ import type { Handler } from '../../call/interceptor.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
 import type { IncomingRequest, Refusal } from '../../call/transport.js';
-import type { MethodType } from '../../contract/method.js';
+import { type MethodType, streamsResponse } from '../../contract/method.js';
 import type { Criticality } from '../../contract/policy.js';
 import { bandOf, criticalityHeader, criticalityOf, declaredCriticality, heard } from '../criticality.js';
 import { discard, unwanted } from '../deadline.js';
@@ -223,8 +223,8 @@ export class Limiter implements Permit {
     };
     call.onFinish(free);
     const response = next(call);
-    // One that only takes requests answers at its very end; its handler has begun by now.
-    if (call.method.kind === 'client') free();
+    // One that only takes requests, and a long poll, answer at their very end; their handlers have begun by now.
+    if (!streamsResponse(call.method.kind)) free();
     else response.then(free, free);
     return response;
   }

@@ -58,12 +58,17 @@ export const defaultLimits: HubLimits = {
 export const maxKeyBytes = 1024;
 
 /** Throws a RangeError that names the limit. */
-export function hubLimits(given: Partial<HubLimits> = {}): HubLimits {
-  const limits = { ...defaultLimits, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!(name in defaultLimits)) {
+export function hubLimits(given?: Partial<HubLimits>): HubLimits {
+  return limitsOf(defaultLimits, given);
+}
+
+/** Throws a RangeError that names the limit. */
+export function limitsOf<L extends object>(defaults: L, given: Partial<L> = {}): L {
+  const limits = { ...defaults, ...given };
+  for (const [name, value] of Object.entries(limits) as [string, number][]) {
+    if (!Object.hasOwn(defaults, name)) {
       throw new RangeError(
-        `there is no limit ${JSON.stringify(name)}; the limits are ${Object.keys(defaultLimits).join(', ')}`,
+        `there is no limit ${JSON.stringify(name)}; the limits are ${Object.keys(defaults).join(', ')}`,
       );
     }
     if (!Number.isSafeInteger(value) || value < 1 || value > 2 ** 31 - 1) {
