@@ -5,28 +5,18 @@
 import type { Socket } from 'node:net';
 import type { Call, Peer } from '../../call/call.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
-import type { Refusal, Route } from '../../call/transport.js';
+import type { Route } from '../../call/transport.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { refusal } from './application-errors.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameTimer } from './frame-timer.js';
 import { type Incoming, openMessage } from './incoming.js';
-import { decodeHello, introductionMethod } from './introduction.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
-import { answerName, type RouteTable } from './routes.js';
-import {
-  type ExchangeContext,
-  encodeException,
-  encodeFailure,
-  encodeIntroduced,
-  encodeRefusal,
-  encodeResult,
-  makeCall,
-  run,
-  Unopened,
-} from './server-exchange.js';
+import type { RouteTable } from './routes.js';
+import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run, Unopened } from './server-exchange.js';
+import { Uncalled } from './uncalled.js';
 import { FrameRefused, WireError } from './wire-error.js';
 
 export interface ServerConnectionOptions extends ExchangeContext {
@@ -47,6 +37,7 @@ export class ServerConnection {
   readonly #reader: FrameReader;
   readonly #outbox: Outbox;
   readonly #replies: ReplyQueue;
+  readonly #uncalled: Uncalled;
   readonly #frameTimer: FrameTimer;
   readonly #calls = new Set<Call>();
   /** Reading stopped because too much is under way. */
@@ -69,6 +60,7 @@ export class ServerConnection {
     this.#reader = new FrameReader(options.limits, options.unframed ? 'either' : 'framed');
     this.#outbox = new Outbox(socket, () => this.#roomMade());
     this.#replies = new ReplyQueue((bytes) => this.#outbox.put(bytes));
+    this.#uncalled = new Uncalled(this.#replies, options, (sentence) => this.#log('warn', sentence));
     this.#frameTimer = new FrameTimer(options.dispatcher.clock, options.limits.frameTimeoutMs, () => {
       this.#breakOff(
         `a frame was begun and no byte of it came for ${options.limits.frameTimeoutMs} ms (frameTimeoutMs)`,
@@ -158,18 +150,18 @@ export class ServerConnection {
       message = openMessage(frame, kind, framed, this.#options);
     } catch (error) {
       if (!(error instanceof FrameRefused)) throw error;
-      this.#refuseFrame(error);
+      this.#uncalled.refuseFrame(error, this.#reader.kind === 'framed-header' ? 'framed-header' : 'header');
       return;
     }
     if (message.type !== TMessageType.CALL && message.type !== TMessageType.ONEWAY) {
       const type = ApplicationFault.INVALID_MESSAGE_TYPE;
-      this.#refuse(
+      this.#uncalled.refuse(
         message,
         refusal(type, `a server takes messages of type 1 (call) or 4 (oneway), not ${message.type}`),
         type,
       );
     } else if (this.#draining) {
-      this.#refuse(
+      this.#uncalled.refuse(
         message,
         new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN', disposition: 'not-executed' }),
       );
@@ -184,13 +176,15 @@ export class ServerConnection {
       ({ route, name } = this.#options.routes.find(message.name));
       const refusal = route.refuse?.(new Unopened(message, this.#options));
       if (refusal !== undefined) {
-        this.#turnAway(message, name, refusal);
+        this.#uncalled.turnAway(message, name, refusal);
         return;
       }
       call = makeCall(route, message, this.#options, this.#hello);
     } catch (error) {
       if (!isRpcError(error)) throw error;
-      if (!this.#introduced(message)) this.#refuse(message, error);
+      const hello = this.#uncalled.introduced(message);
+      if (hello === undefined) this.#uncalled.refuse(message, error);
+      else this.#hello = hello;
       return;
     }
     this.#calls.add(call);
@@ -219,50 +213,6 @@ export class ServerConnection {
     } catch (error) {
       this.#giveUp(error);
     }
-  }
-
-  /** Answers without a call. A oneway message is answered by nothing, whatever is wrong with it. */
-  #refuse(message: Incoming, error: RpcError, type?: ApplicationFault): void {
-    if (message.type === TMessageType.ONEWAY) {
-      this.#log('warn', `a oneway call of ${JSON.stringify(message.name)} was refused: ${error.message}`);
-      return;
-    }
-    const name = answerName(message.name);
-    this.#replies.fill(this.#replies.reserve(), encodeException(error, undefined, name, message, this.#options, type));
-  }
-
-  /** Looked for among the methods that do not exist, so that calls of others pay nothing for it. */
-  #introduced(message: Incoming): boolean {
-    const name = answerName(message.name);
-    if (name !== introductionMethod || message.type !== TMessageType.CALL) return false;
-    const { dispatcher } = this.#options;
-    const hello = helloIn(message);
-    const answer = hello === undefined ? undefined : dispatcher.introduce?.(hello);
-    if (answer === undefined) return false;
-    this.#hello = hello;
-    this.#replies.fill(this.#replies.reserve(), encodeIntroduced(answer, name, message, this.#options));
-    return true;
-  }
-
-  /** There is no room for the call; a oneway one goes without a word, since a line of log for each would be work, too. */
-  #turnAway(message: Incoming, name: string, refusal: Refusal): void {
-    if (message.type === TMessageType.ONEWAY) return;
-    this.#replies.fill(this.#replies.reserve(), encodeRefusal(refusal, name, message, this.#options));
-  }
-
-  #refuseFrame({ type, sequenceId, message: sentence }: FrameRefused): void {
-    const layers = this.#reader.kind === 'framed-header' ? 'framed-header' : 'header';
-    const envelope = { layers, protocol: 'binary', zlib: false } as const;
-    const message = {
-      envelope,
-      headers: undefined,
-      name: '',
-      type: TMessageType.CALL,
-      sequenceId,
-      body: Buffer.alloc(0),
-    };
-    this.#log('warn', `a THeader frame was refused: ${sentence}`);
-    this.#refuse(message, refusal(type, sentence), type);
   }
 
   /** A peer that asks and never reads would have us keep every answer. */
@@ -347,14 +297,5 @@ export class ServerConnection {
 
   #peer(): Peer {
     return this.#options.peer();
-  }
-}
-
-/** Undefined for arguments that cannot be read, as for none. */
-function helloIn({ body, envelope }: Incoming): string | undefined {
-  try {
-    return decodeHello(body, envelope.protocol);
-  } catch {
-    return undefined;
   }
 }
