@@ -17,9 +17,9 @@ import { Inbox } from '../call/inbox.js';
 import { RpcError } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
 import type { Connection, Session } from '../subscription/connection.js';
+import { version } from '../subscription/hub/greeting.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
-import { version } from '../subscription/hub/session.js';
 import { encodingOf } from '../subscription/topic-method.js';
 import { keysField, topicName } from '../subscription/topic-name.js';
 

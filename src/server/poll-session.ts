@@ -12,8 +12,8 @@ import {
 import type * as idl from '../../gen/hawser.js';
 import type { Clock } from '../call/clock.js';
 import type { Connection, Session } from '../subscription/connection.js';
+import { version } from '../subscription/hub/greeting.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
-import { version } from '../subscription/hub/session.js';
 import { eventOf } from './poll-events.js';
 
 export interface PollSessionInit {

@@ -4,10 +4,8 @@
  * connection can take it.
  */
 import {
-  type Amend,
   ClientFrame,
   type ClientItem,
-  type CreditLimits,
   type Effective,
   type Hello,
   Throttle_Cause,
@@ -15,18 +13,17 @@ import {
 import { RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { epochToBytes } from '../position.js';
-import { refusalOf, unsubscribed } from './answers.js';
+import { amend, commit, raise, unsubscribe } from './amend-requests.js';
+import { unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
 import type { Sender } from './flush.js';
+import { greet } from './greeting.js';
 import type { HubContext } from './hub-context.js';
 import { publishAll } from './publish-requests.js';
-import { amend, subscribe } from './subscribe-requests.js';
+import { subscribe } from './subscribe-requests.js';
 import type { Outlet, Subscription } from './subscription.js';
 import { effectiveOf } from './terms.js';
 import { item } from './wire.js';
-
-/** The version of the frames. */
-export const version = 1;
 
 export class HubSession implements Session, Sender, Outlet {
   readonly hub: HubContext;
@@ -119,28 +116,17 @@ export class HubSession implements Session, Sender, Outlet {
         subscribe(this, one.value);
         break;
       case 'amend':
-        this.#amend(one.value);
+        amend(this, one.value);
         break;
       case 'unsubscribe':
-        this.#unsubscribe(one.value.sub);
+        unsubscribe(this, one.value.sub);
         break;
       case 'credit':
-        this.#raise(one.value.sub, one.value.limits);
+        raise(this, one.value.sub, one.value.limits);
         break;
-      case 'commit': {
-        const { sub, position } = one.value;
-        const subscription = this.subscriptions.get(sub);
-        if (subscription !== undefined && position !== undefined) {
-          this.hub.commits.set(
-            this.connection.principal,
-            subscription.terms.durableName,
-            subscription.topic.name,
-            position,
-          );
-          this.say(item({ $case: 'commitOk', value: { sub, position } }));
-        }
+      case 'commit':
+        commit(this, one.value);
         break;
-      }
       case 'ping':
         this.say(item({ $case: 'pong', value: { nonce: one.value.nonce } }));
         break;
@@ -151,66 +137,16 @@ export class HubSession implements Session, Sender, Outlet {
   }
 
   #greet(hello: Hello): void {
-    if (hello.version !== version) {
-      this.fail('VERSION', `the frames are of version ${hello.version}, and the server speaks version ${version}`);
+    const greeting = greet(this.hub, hello);
+    if ('code' in greeting) {
+      this.fail(greeting.code, greeting.message, greeting.retryAfterMs);
       return;
     }
-    const refusal = this.hub.refuseHello();
-    if (refusal !== undefined) {
-      const { code, message, retryAfterMs } = refusal;
-      this.fail(code, message, retryAfterMs);
-      return;
-    }
-    const { limits } = this.hub;
     this.#greeted = true;
     this.credit = new Credit(hello.credit);
-    if (hello.maxFrameBytes > 0) this.#frameBytes = Math.min(limits.frameBytes, Math.max(1024, hello.maxFrameBytes));
-    if (hello.heartbeatMs > 0) this.#heartbeat = Math.min(limits.heartbeatMs, Math.max(1000, hello.heartbeatMs));
-    this.say(
-      item({
-        $case: 'welcome',
-        value: {
-          version,
-          serverId: this.hub.serverId,
-          heartbeatMs: this.#heartbeat,
-          slackMs: limits.slackMs,
-          maxFrameBytes: limits.maxFrameBytes,
-          maxSubscriptions: limits.maxSubscriptions,
-          serverTime: Math.floor(this.hub.clock.wallTime()),
-        },
-      }),
-    );
-  }
-
-  #amend(value: Amend): void {
-    const subscription = this.subscriptions.get(value.sub);
-    if (subscription === undefined) return; // it ended meanwhile
-    try {
-      const frame = amend(this, subscription, value);
-      if (frame !== undefined) this.say(frame);
-    } catch (error) {
-      const { code, message } = refusalOf(error);
-      this.say(item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub: value.sub } }));
-    }
-    this.enqueue(subscription);
-  }
-
-  #unsubscribe(sub: number): void {
-    const subscription = this.subscriptions.get(sub);
-    if (subscription !== undefined) this.say(this.ended(subscription, '', '', false));
-    else if (this.starting.delete(sub)) this.say(unsubscribed(sub, '', '', false, undefined));
-  }
-
-  #raise(sub: number, limits: CreditLimits | undefined): void {
-    if (sub === 0) {
-      this.credit.raise(limits);
-      for (const subscription of this.subscriptions.values()) this.enqueue(subscription);
-      return;
-    }
-    const subscription = this.subscriptions.get(sub);
-    if (subscription === undefined) return;
-    subscription.credit.raise(limits);
-    this.enqueue(subscription);
+    this.#frameBytes = greeting.frameBytes;
+    this.#heartbeat = greeting.heartbeat;
+    this.say(greeting.welcome);
   }
 
   // -------------------------------------------------------------------------------------- to the client

@@ -1,10 +1,5 @@
-/** Subscribe and Amend of a client: checked, authorized, decided on, and answered, each exactly once. */
-import {
-  type Amend,
-  type Start,
-  Start_Kind,
-  type Subscribe,
-} from '../../../gen/hawser/subscription/v1/subscription.js';
+/** Subscribe of a client: checked, authorized, decided on, and answered, exactly once. */
+import { type Start, Start_Kind, type Subscribe } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Awaitable } from '../topic-store.js';
 import { refusalOf, unsubscribed } from './answers.js';
@@ -13,7 +8,7 @@ import { Pace } from './pace.js';
 import { begin } from './recovery.js';
 import type { HubSession } from './session.js';
 import { Subscription, type Terms } from './subscription.js';
-import { conflateOf, keysOf, termsOf } from './terms.js';
+import { keysOf, termsOf } from './terms.js';
 import type { Topic } from './topic.js';
 import { item } from './wire.js';
 
@@ -140,27 +135,4 @@ function refOf({ refs }: HubSession, topic: Topic): number {
   let ref = ownRefs;
   while (refs.has(ref)) ref += 1;
   return ref;
-}
-
-/** Changes a subscription; answers with what the client is told. Throws an RpcError INVALID_ARGUMENT. */
-export function amend(session: HubSession, subscription: Subscription, request: Amend): Uint8Array | undefined {
-  const { pace, terms, topic } = subscription;
-  const { minIntervalMs, maxBps, paused, conflate, keysAdd, keysRemove } = request;
-  const keys =
-    keysAdd.length + keysRemove.length === 0
-      ? subscription.keys
-      : keysOf([...union(subscription.keys, keysAdd, keysRemove)], topic.declaration, session.hub.limits);
-  if (conflate !== undefined) Object.assign(terms, conflateOf(conflate, terms.mode, topic.declaration.conflation));
-  if (minIntervalMs !== undefined) pace.minInterval = minIntervalMs;
-  if (maxBps !== undefined) pace.maxBps = maxBps;
-  if (paused !== undefined) subscription.paused = paused;
-  session.applyImposed(subscription);
-  return keys === subscription.keys ? undefined : subscription.amendKeys(keys);
-}
-
-function union(keys: ReadonlySet<string> | undefined, added: readonly string[], removed: readonly string[]) {
-  const result = new Set(keys);
-  for (const key of added) result.add(key);
-  for (const key of removed) result.delete(key);
-  return result;
 }

@@ -1,0 +1,70 @@
+/** What a client says of a subscription that it has: other terms, more credit, how far it has come, and that it is over. */
+import type { Amend, Commit, CreditLimits } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { refusalOf, unsubscribed } from './answers.js';
+import type { HubSession } from './session.js';
+import type { Subscription } from './subscription.js';
+import { conflateOf, keysOf } from './terms.js';
+import { item } from './wire.js';
+
+export function amend(session: HubSession, value: Amend): void {
+  const subscription = session.subscriptions.get(value.sub);
+  if (subscription === undefined) return; // it ended meanwhile
+  try {
+    const frame = amendment(session, subscription, value);
+    if (frame !== undefined) session.say(frame);
+  } catch (error) {
+    const { code, message } = refusalOf(error);
+    session.say(item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub: value.sub } }));
+  }
+  session.enqueue(subscription);
+}
+
+export function unsubscribe(session: HubSession, sub: number): void {
+  const subscription = session.subscriptions.get(sub);
+  if (subscription !== undefined) session.say(session.ended(subscription, '', '', false));
+  else if (session.starting.delete(sub)) session.say(unsubscribed(sub, '', '', false, undefined));
+}
+
+/** `sub` 0 is the connection itself. */
+export function raise(session: HubSession, sub: number, limits: CreditLimits | undefined): void {
+  if (sub === 0) {
+    session.credit.raise(limits);
+    for (const subscription of session.subscriptions.values()) session.enqueue(subscription);
+    return;
+  }
+  const subscription = session.subscriptions.get(sub);
+  if (subscription === undefined) return;
+  subscription.credit.raise(limits);
+  session.enqueue(subscription);
+}
+
+export function commit(session: HubSession, { sub, position }: Commit): void {
+  const subscription = session.subscriptions.get(sub);
+  if (subscription === undefined || position === undefined) return;
+  const { terms, topic } = subscription;
+  session.hub.commits.set(session.connection.principal, terms.durableName, topic.name, position);
+  session.say(item({ $case: 'commitOk', value: { sub, position } }));
+}
+
+/** Changes a subscription; answers with what the client is told. Throws an RpcError INVALID_ARGUMENT. */
+function amendment(session: HubSession, subscription: Subscription, request: Amend): Uint8Array | undefined {
+  const { pace, terms, topic } = subscription;
+  const { minIntervalMs, maxBps, paused, conflate, keysAdd, keysRemove } = request;
+  const keys =
+    keysAdd.length + keysRemove.length === 0
+      ? subscription.keys
+      : keysOf([...union(subscription.keys, keysAdd, keysRemove)], topic.declaration, session.hub.limits);
+  if (conflate !== undefined) Object.assign(terms, conflateOf(conflate, terms.mode, topic.declaration.conflation));
+  if (minIntervalMs !== undefined) pace.minInterval = minIntervalMs;
+  if (maxBps !== undefined) pace.maxBps = maxBps;
+  if (paused !== undefined) subscription.paused = paused;
+  session.applyImposed(subscription);
+  return keys === subscription.keys ? undefined : subscription.amendKeys(keys);
+}
+
+function union(keys: ReadonlySet<string> | undefined, added: readonly string[], removed: readonly string[]) {
+  const result = new Set(keys);
+  for (const key of added) result.add(key);
+  for (const key of removed) result.delete(key);
+  return result;
+}
