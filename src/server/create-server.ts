@@ -21,7 +21,7 @@ import { correlated } from '../telemetry/log-fields.js';
 import type { TelemetryOptions } from '../telemetry/options.js';
 import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
-import { checkGrpcServerOptions, type GrpcServerOptions, listenGrpc } from '../transports/grpc/server.js';
+import { checkGrpcServerOptions, type GrpcServerOptions } from '../transports/grpc/server-options.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
@@ -270,6 +270,8 @@ class HawserServer<Tx> implements Server<Tx> {
       }
       if (grpc !== undefined) {
         this.#addStandardServices();
+        // With grpc-js: a program that only calls does without it.
+        const { listenGrpc } = await import('../transports/grpc/server.js');
         const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...where(grpc) });
         await this.#opened(listener);
         bound.grpc = listener.address;

@@ -3,12 +3,13 @@
  * certificate) is read on first use.
  */
 import type { PeerCertificate as TlsCertificate } from 'node:tls';
-import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { Call, type Peer, type PeerCertificate } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
 import { addHeaders, headersOf } from './metadata.js';
+import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf, type RequestNote } from './request-headers.js';
 
 /** What calls of every kind have in common. */
@@ -40,6 +41,7 @@ export interface Accepted {
 }
 
 export function accept(serving: Serving, route: Route, rpc: ServerRpc, request: unknown): Accepted {
+  learnMetadata(rpc.metadata);
   const { method } = route;
   const { timeout, acceptsGzip } = serving.notes ? noteOf(rpc.metadata) : ownNote(rpc);
   const { clock } = serving.dispatcher;
@@ -81,7 +83,7 @@ export function cancelled(call: Call): RpcError {
 
 /** The response's headers as they go out. */
 export function responseHeaders(call: Call, gzip: boolean): Metadata {
-  const metadata = new Metadata();
+  const metadata = newMetadata();
   if (call.hasResponseHeaders) addHeaders(metadata, call.responseHeaders);
   if (gzip) metadata.set('grpc-encoding', 'gzip');
   return metadata;

@@ -3,7 +3,7 @@
  * many clients refuse the whole call when those pass 8 KB (Java, C++ and Python by default), so a long text is cut
  * and details that do not fit are left out, the ErrorInfo last.
  */
-import { Metadata, type StatusObject } from '@grpc/grpc-js';
+import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Logger } from '../../call/logger.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
@@ -18,6 +18,7 @@ import {
 import type { Refusal } from '../../call/transport.js';
 import { codeNumber, isCode } from '../../contract/code.js';
 import { addHeaders, asBuffer } from './metadata.js';
+import { newMetadata } from './new-metadata.js';
 
 /** Characters of `grpc-message`, percent-encoded. */
 const longestMessage = 2_000;
@@ -35,13 +36,13 @@ export function failedStatus(call: Call, reason: unknown, logger: Logger): Statu
   } catch (error) {
     // A declared error whose fields are of the wrong types, say.
     logger.error({ err: error, reason, method: call.method.path }, 'the error of a call cannot be sent');
-    return { code: codeNumber('INTERNAL'), details: 'the server failed', metadata: new Metadata() };
+    return { code: codeNumber('INTERNAL'), details: 'the server failed', metadata: newMetadata() };
   }
 }
 
 function statusOf(call: Call, error: RpcError): StatusObject {
   const message = shortened(error.message);
-  const metadata = trailersOf(call) ?? new Metadata();
+  const metadata = trailersOf(call) ?? newMetadata();
   const room = call.headers.get('user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
   const details = detailsWithin(error, message, room);
   if (details !== undefined) metadata.set(detailsHeader, details);
@@ -58,7 +59,7 @@ export function refusedStatus(refusal: Refusal): StatusObject {
   let status = refusals.get(refusal);
   if (status === undefined) {
     const { error, pushback } = refusal;
-    const metadata = new Metadata();
+    const metadata = newMetadata();
     metadata.set(pushbackHeader, pushback);
     metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
     metadata.set(dispositionHeader, error.disposition);
@@ -70,7 +71,7 @@ export function refusedStatus(refusal: Refusal): StatusObject {
 
 /** The handler's own trailers, if there are any. */
 export function trailersOf(call: Call): Metadata | undefined {
-  return call.hasResponseTrailers ? addHeaders(new Metadata(), call.responseTrailers) : undefined;
+  return call.hasResponseTrailers ? addHeaders(newMetadata(), call.responseTrailers) : undefined;
 }
 
 function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {

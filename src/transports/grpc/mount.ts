@@ -2,7 +2,7 @@
  * Services of ours on a grpc-js server, ours or the user's own: every method is registered with codecs that
  * pass bytes through, so that what runs before decoding sees them and nothing is decoded twice.
  */
-import { Metadata, type Server, type ServerDuplexStream, type UntypedHandleCall } from '@grpc/grpc-js';
+import type { Server, ServerDuplexStream, UntypedHandleCall } from '@grpc/grpc-js';
 import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, encodeStatus } from '../../call/status.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
@@ -11,6 +11,7 @@ import type { MethodKind, MethodType } from '../../contract/method.js';
 import type { Serving } from './accept.js';
 import type { Outgoing } from './compression.js';
 import { asBuffer, noteHeader, textOf } from './metadata.js';
+import { learnMetadata, newMetadata } from './new-metadata.js';
 import { takeNotes } from './request-headers.js';
 import { serveBidi, serveClientStream, serveServerStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
@@ -63,7 +64,8 @@ export function registerRefusals(server: Server, maxHeaderBytes: number): void {
 function refuse(server: Server, path: string, errorOf: (note: string | undefined) => RpcError): void {
   const answer = (rpc: ServerDuplexStream<Buffer, Buffer>): void => {
     const error = errorOf(textOf(rpc.metadata, noteHeader));
-    const metadata = new Metadata();
+    learnMetadata(rpc.metadata);
+    const metadata = newMetadata();
     metadata.set(dispositionHeader, 'not-executed');
     metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
     rpc.emit('error', { code: codeNumber(error.code), details: error.message, metadata });

@@ -4,14 +4,14 @@
  * call and send the status only when the message was flushed; on a server of the user's it
  * is an ordinary handler.
  */
-import {
-  type handleUnaryCall,
+import type {
+  handleUnaryCall,
   Metadata,
-  type MetadataValue,
-  type ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-  type StatusObject,
+  MetadataValue,
+  ServerInterceptingCall,
+  ServerInterceptingCallInterface,
+  ServerInterceptor,
+  StatusObject,
 } from '@grpc/grpc-js';
 import type { Call, Peer } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
@@ -22,6 +22,7 @@ import { accept, cancelled, peerOf, responseHeaders, type ServerRpc, type Servin
 import { compressed, type Outgoing } from './compression.js';
 import { failedStatus, refusedStatus, trailersOf } from './failed-status.js';
 import { asBuffer } from './metadata.js';
+import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf } from './request-headers.js';
 
 /** How an answer leaves. */
@@ -153,6 +154,7 @@ class TakenOver implements Reply, IncomingRequest {
   }
 
   onReceiveMetadata(metadata: Metadata): void {
+    learnMetadata(metadata);
     this.#metadata = metadata;
     const refusal = this.#route.refuse?.(this);
     if (refusal === undefined) this.#next.startRead();
@@ -193,7 +195,7 @@ class TakenOver implements Reply, IncomingRequest {
   }
 
   get metadata(): Metadata {
-    return this.#metadata ?? new Metadata();
+    return this.#metadata ?? newMetadata();
   }
 
   getPeer(): string {
@@ -223,7 +225,7 @@ class TakenOver implements Reply, IncomingRequest {
   }
 
   #refuse(what: string): void {
-    const metadata = new Metadata();
+    const metadata = newMetadata();
     metadata.set(dispositionHeader, 'not-executed');
     this.#next.sendStatus({ code: 12, details: `${this.#route.method.path} is unary, and got ${what}`, metadata });
   }

@@ -1,79 +1,23 @@
 /**
- * A gRPC listener on @grpc/grpc-js. The listening socket is our own and hands connections to
+ * A gRPC listener on @grpc/grpc-js; loaded, with it, when there is one to be. The listening socket is our own and hands connections to
  * grpc-js, so that a failure to bind is one clear error, every connection is known, and closing
  * always ends: grpc-js's tryShutdown alone waits for ever on a stream that stays open.
  */
 import { createServer, type Socket } from 'node:net';
-import { type ChannelOptions, Server } from '@grpc/grpc-js';
+import { Metadata, Server } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
-import { type Duration, timerDuration } from '../../contract/duration.js';
-import { knownOptions } from '../../contract/option-names.js';
 import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
 import type { Serving } from './accept.js';
-import { positive } from './limits.js';
 import { oversizedPath, register, registerRefusals, unimplementedPath } from './mount.js';
+import { learnMetadata } from './new-metadata.js';
 import { takeNotes } from './request-headers.js';
-import { serverCredentials } from './secure.js';
 import { unaryInterceptor } from './serve-unary.js';
-
-export interface GrpcServerOptions {
-  /** Bytes of one request message, after decompression; 4 MiB by default. */
-  readonly maxReceiveBytes?: number;
-  /**
-   * Bytes of a request's headers, as HTTP/2 counts them (32 for each, besides name and value); 16,384 by default, at most
-   * 65,535. A call with more is RESOURCE_EXHAUSTED, reason HEADERS_TOO_LARGE; the connection and its other calls go on.
-   */
-  readonly maxHeaderBytes?: number;
-  /** Bytes of one response message; unlimited by default, as a client's own limit holds. */
-  readonly maxSendBytes?: number;
-  /** Compress responses for callers that accept gzip. Compressed requests are understood either way. Off by default. */
-  readonly gzip?: boolean;
-  /** Ping a silent connection after `time`, and drop it when `timeout` (20 s) passes unanswered. Off by default. */
-  readonly keepalive?: { readonly time: Duration; readonly timeout?: Duration };
-  /** Calls at a time on one connection; 10,000 by default. */
-  readonly maxConcurrentStreams?: number;
-  /** Ask clients to reconnect after this long, so that they spread over new servers; give calls `grace` to end. */
-  readonly maxConnectionAge?: { readonly time: Duration; readonly grace?: Duration };
-}
-
-const checkNames = knownOptions<GrpcServerOptions>({
-  maxReceiveBytes: true,
-  maxHeaderBytes: true,
-  maxSendBytes: true,
-  gzip: true,
-  keepalive: true,
-  maxConcurrentStreams: true,
-  maxConnectionAge: true,
-});
-const checkKeepalive = knownOptions<NonNullable<GrpcServerOptions['keepalive']>>({ time: true, timeout: true });
-const checkAge = knownOptions<NonNullable<GrpcServerOptions['maxConnectionAge']>>({ time: true, grace: true });
-
-/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
-export function checkGrpcServerOptions(options: GrpcServerOptions): void {
-  checkNames(options, 'grpc');
-  const { keepalive, maxConnectionAge, maxSendBytes } = options;
-  if (keepalive !== undefined) checkKeepalive(keepalive, 'grpc.keepalive');
-  if (maxConnectionAge !== undefined) checkAge(maxConnectionAge, 'grpc.maxConnectionAge');
-  if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
-  channelOptions(options);
-  headerBytes(options);
-}
-
-/** Above this Node's HTTP/2 engine ends the stream by itself. */
-const engineHeaderBytes = 65_535;
-
-function headerBytes({ maxHeaderBytes = 16_384 }: GrpcServerOptions): number {
-  if (positive(maxHeaderBytes, 'grpc.maxHeaderBytes') > engineHeaderBytes) {
-    throw new RangeError(
-      `grpc.maxHeaderBytes is ${maxHeaderBytes}; the HTTP/2 engine takes at most ${engineHeaderBytes}`,
-    );
-  }
-  return maxHeaderBytes;
-}
+import { serverCredentials } from './server-credentials.js';
+import { channelOptions, type GrpcServerOptions, headerBytes } from './server-options.js';
 
 /** ms that the last answers get to leave, once the calls behind them are aborted. */
 const flushMs = 250;
@@ -87,6 +31,7 @@ export async function listenGrpc(
   options: GrpcServerOptions & { readonly address: string; readonly tls?: ServerTls },
 ): Promise<Listener> {
   parseListenAddress(options.address, 'gRPC');
+  learnMetadata(new Metadata());
   let address = options.address;
   const calls = new Set<Call>();
   const serving: Serving = {
@@ -148,32 +93,6 @@ export async function listenGrpc(
     for (const socket of sockets) socket.destroy();
     await stopped;
   }
-}
-
-function channelOptions(options: GrpcServerOptions): ChannelOptions {
-  const { keepalive, maxConnectionAge } = options;
-  return {
-    'grpc.enable_channelz': 0,
-    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
-    // Checked before grpc-js sees the message, with a sentence that says what to do.
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'grpc.maxConcurrentStreams'),
-    ...(keepalive === undefined
-      ? {}
-      : {
-          'grpc.keepalive_time_ms': timerDuration(keepalive.time, 'grpc.keepalive.time'),
-          'grpc.keepalive_timeout_ms': timerDuration(keepalive.timeout ?? '20s', 'grpc.keepalive.timeout'),
-        }),
-    ...(maxConnectionAge === undefined
-      ? {}
-      : {
-          'grpc.max_connection_age_ms': timerDuration(maxConnectionAge.time, 'grpc.maxConnectionAge.time'),
-          'grpc.max_connection_age_grace_ms': timerDuration(
-            maxConnectionAge.grace ?? '30s',
-            'grpc.maxConnectionAge.grace',
-          ),
-        }),
-  };
 }
 
 /** Whether `done` came within `ms`. */

@@ -20,7 +20,8 @@ import { clientCodec, serverCodec } from '../../../src/interceptors/codec.js';
 import { failure } from '../../../src/interceptors/failure.js';
 import { bindHandlers, type Handlers } from '../../../src/server/handlers.js';
 import { type GrpcClientOptions, grpcTransport } from '../../../src/transports/grpc/client.js';
-import { type GrpcServerOptions, listenGrpc } from '../../../src/transports/grpc/server.js';
+import { listenGrpc } from '../../../src/transports/grpc/server.js';
+import type { GrpcServerOptions } from '../../../src/transports/grpc/server-options.js';
 import type { ClientTls, ServerTls } from '../../../src/transports/tls.js';
 import { type Note, Notes, note, noteCodec } from './note.js';
 

@@ -1,0 +1,20 @@
+/** TLS options of a listener as grpc-js takes them. */
+import { ServerCredentials } from '@grpc/grpc-js';
+import { checkServerTls, type ServerTls } from '../tls.js';
+import { checkMaterial } from './secure.js';
+
+/** Throws a TypeError that names the option. */
+export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  checkServerTls(tls);
+  checkMaterial(tls);
+  return ServerCredentials.createSsl(
+    bytes(tls.ca),
+    [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }],
+    tls.requireClientCert ?? false,
+  );
+}
+
+function bytes(pem: string | Buffer | undefined): Buffer | null {
+  return pem === undefined ? null : Buffer.from(pem);
+}

@@ -1,0 +1,86 @@
+/** What a gRPC listener can be told, checked, and as grpc-js takes it. */
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { type Duration, timerDuration } from '../../contract/duration.js';
+import { knownOptions } from '../../contract/option-names.js';
+import { positive } from './limits.js';
+
+export interface GrpcServerOptions {
+  /** Bytes of one request message, after decompression; 4 MiB by default. */
+  readonly maxReceiveBytes?: number;
+  /**
+   * Bytes of a request's headers, as HTTP/2 counts them (32 for each, besides name and value); 16,384 by default, at most
+   * 65,535. A call with more is RESOURCE_EXHAUSTED, reason HEADERS_TOO_LARGE; the connection and its other calls go on.
+   */
+  readonly maxHeaderBytes?: number;
+  /** Bytes of one response message; unlimited by default, as a client's own limit holds. */
+  readonly maxSendBytes?: number;
+  /** Compress responses for callers that accept gzip. Compressed requests are understood either way. Off by default. */
+  readonly gzip?: boolean;
+  /** Ping a silent connection after `time`, and drop it when `timeout` (20 s) passes unanswered. Off by default. */
+  readonly keepalive?: { readonly time: Duration; readonly timeout?: Duration };
+  /** Calls at a time on one connection; 10,000 by default. */
+  readonly maxConcurrentStreams?: number;
+  /** Ask clients to reconnect after this long, so that they spread over new servers; give calls `grace` to end. */
+  readonly maxConnectionAge?: { readonly time: Duration; readonly grace?: Duration };
+}
+
+const checkNames = knownOptions<GrpcServerOptions>({
+  maxReceiveBytes: true,
+  maxHeaderBytes: true,
+  maxSendBytes: true,
+  gzip: true,
+  keepalive: true,
+  maxConcurrentStreams: true,
+  maxConnectionAge: true,
+});
+const checkKeepalive = knownOptions<NonNullable<GrpcServerOptions['keepalive']>>({ time: true, timeout: true });
+const checkAge = knownOptions<NonNullable<GrpcServerOptions['maxConnectionAge']>>({ time: true, grace: true });
+
+/** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
+export function checkGrpcServerOptions(options: GrpcServerOptions): void {
+  checkNames(options, 'grpc');
+  const { keepalive, maxConnectionAge, maxSendBytes } = options;
+  if (keepalive !== undefined) checkKeepalive(keepalive, 'grpc.keepalive');
+  if (maxConnectionAge !== undefined) checkAge(maxConnectionAge, 'grpc.maxConnectionAge');
+  if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
+  channelOptions(options);
+  headerBytes(options);
+}
+
+/** Above this Node's HTTP/2 engine ends the stream by itself. */
+const engineHeaderBytes = 65_535;
+
+export function headerBytes({ maxHeaderBytes = 16_384 }: GrpcServerOptions): number {
+  if (positive(maxHeaderBytes, 'grpc.maxHeaderBytes') > engineHeaderBytes) {
+    throw new RangeError(
+      `grpc.maxHeaderBytes is ${maxHeaderBytes}; the HTTP/2 engine takes at most ${engineHeaderBytes}`,
+    );
+  }
+  return maxHeaderBytes;
+}
+
+export function channelOptions(options: GrpcServerOptions): ChannelOptions {
+  const { keepalive, maxConnectionAge } = options;
+  return {
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
+    // Checked before grpc-js sees the message, with a sentence that says what to do.
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'grpc.maxConcurrentStreams'),
+    ...(keepalive === undefined
+      ? {}
+      : {
+          'grpc.keepalive_time_ms': timerDuration(keepalive.time, 'grpc.keepalive.time'),
+          'grpc.keepalive_timeout_ms': timerDuration(keepalive.timeout ?? '20s', 'grpc.keepalive.timeout'),
+        }),
+    ...(maxConnectionAge === undefined
+      ? {}
+      : {
+          'grpc.max_connection_age_ms': timerDuration(maxConnectionAge.time, 'grpc.maxConnectionAge.time'),
+          'grpc.max_connection_age_grace_ms': timerDuration(
+            maxConnectionAge.grace ?? '30s',
+            'grpc.maxConnectionAge.grace',
+          ),
+        }),
+  };
+}
