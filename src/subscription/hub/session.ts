@@ -19,9 +19,10 @@ import { Credit } from './credit.js';
 import type { Sender } from './flush.js';
 import { greet } from './greeting.js';
 import type { HubContext } from './hub-context.js';
+import type { Outlet } from './outlet.js';
 import { publishAll } from './publish-requests.js';
 import { subscribe } from './subscribe-requests.js';
-import type { Outlet, Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
 import { effectiveOf } from './terms.js';
 import { item } from './wire.js';
 

@@ -7,8 +7,8 @@ import { Credit } from './credit.js';
 import { Pace } from './pace.js';
 import { begin } from './recovery.js';
 import type { HubSession } from './session.js';
-import { Subscription, type Terms } from './subscription.js';
-import { keysOf, termsOf } from './terms.js';
+import { Subscription } from './subscription.js';
+import { keysOf, type Terms, termsOf } from './terms.js';
 import type { Topic } from './topic.js';
 import { item } from './wire.js';
 

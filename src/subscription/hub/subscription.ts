@@ -6,46 +6,21 @@
  * `cursor` is the `to` of the last batch, so the next one begins there. `read` is how far the log was looked at, which for
  * a subscriber of few keys is further.
  */
-import { type Effective, Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
-import type { Awaitable, LogUpdate, Page } from '../topic-store.js';
+import { Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { LogUpdate, Page } from '../topic-store.js';
 import { gapFrame, progressFrame, resetFrame, subscribedFrame } from './announce.js';
 import { ConflatedRun, type RunStep } from './conflated-run.js';
 import type { Credit } from './credit.js';
+import type { Outlet } from './outlet.js';
+import { onOverflow } from './overflow.js';
 import type { Pace } from './pace.js';
 import { pickKeys } from './pick-keys.js';
-import type { Accepted, Beginning } from './recovery.js';
+import type { Beginning } from './recovery.js';
 import { SnapshotReader, type SnapshotStep } from './snapshot-reader.js';
+import { StoreRead } from './store-read.js';
+import type { Terms } from './terms.js';
 import type { Reader, SharedBatch, Topic } from './topic.js';
 import { batchFrame, valueBytes } from './wire.js';
-
-export type Overflow = 'BY_ACCEPT' | 'GAP' | 'UNSUBSCRIBE' | 'DISCONNECT';
-
-/** What the subscriber asked for, as far as the server grants it. */
-export interface Terms {
-  readonly accept: ReadonlySet<Accepted>;
-  readonly mode: 'EVERY' | 'LATEST' | 'MERGE';
-  /** When updates of a key are conflated; NEVER in EVERY. */
-  when: 'ON_PRESSURE' | 'ALWAYS' | 'NEVER';
-  overflow: Overflow;
-  readonly priority: number;
-  readonly durableName: string;
-}
-
-/** What a subscription needs of its connection. */
-export interface Outlet {
-  readonly credit: Credit;
-  now(): number;
-  setTimer(fn: () => void, ms: number): () => void;
-  /** Asks to be pulled. */
-  enqueue(subscription: Subscription): void;
-  /** Whether snapshots wait until the server has less to do. */
-  readonly snapshotsPaused: boolean;
-  effective(subscription: Subscription): Effective;
-  /** The subscription is over; answers with the frame that says so. */
-  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array;
-  /** The connection must end. */
-  disconnect(code: string, message: string): void;
-}
 
 /** Updates of one page of a filtered log, and bytes that one looks at in one turn. */
 const scanned = { count: 4096, bytes: Number.POSITIVE_INFINITY };
@@ -74,10 +49,7 @@ export class Subscription implements Reader {
   #run: ConflatedRun | undefined;
   /** The last run, while something that it sent is newer than `#cursor`. */
   #ahead: ConflatedRun | undefined;
-  /** Grows whenever everything begins anew, so that a late answer of the store is known as such. */
-  #life = 0;
-  #waiting = false;
-  #ready: (() => Uint8Array | undefined) | undefined;
+  readonly #store: StoreRead;
   #cancelTimer: (() => void) | undefined;
   #over = false;
 
@@ -99,6 +71,7 @@ export class Subscription implements Reader {
     this.credit = credit;
     this.pace = pace;
     this.#outlet = outlet;
+    this.#store = new StoreRead(this, outlet);
   }
 
   get cursor(): number {
@@ -147,7 +120,7 @@ export class Subscription implements Reader {
     this.#snapshot = undefined;
     this.#run = undefined;
     this.#ahead = undefined;
-    this.#ready = undefined;
+    this.#store.forget();
   }
 
   wake(from: number): void {
@@ -173,7 +146,7 @@ export class Subscription implements Reader {
 
   /** For a heartbeat: a batch of what the subscriber need not see, and how far it has everything. Not during a snapshot. */
   progress(): Uint8Array | undefined {
-    if (this.#over || this.#snapshot !== undefined || this.#waiting || this.#ready !== undefined) return undefined;
+    if (this.#over || this.#snapshot !== undefined || this.#store.busy) return undefined;
     const read = this.#readTo;
     const frames: Uint8Array[] = [];
     if (read > this.#cursor && this.#run === undefined) {
@@ -187,12 +160,9 @@ export class Subscription implements Reader {
   /** The next frame, of about `room` bytes; undefined when there is nothing, or it may not be sent now. */
   pull(room: number): Uint8Array | undefined {
     this.more = false;
-    if (this.#over || this.#waiting) return undefined;
-    const ready = this.#ready;
-    if (ready !== undefined) {
-      this.#ready = undefined;
-      return ready();
-    }
+    if (this.#over || this.#store.waiting) return undefined;
+    const step = this.#store.take();
+    if (step !== undefined) return step();
     if (!this.#pending) {
       this.#caughtUp();
       return undefined;
@@ -246,14 +216,12 @@ export class Subscription implements Reader {
   }
 
   #standAt(seq: number): void {
-    this.#life += 1;
-    this.#waiting = false;
+    this.#store.forget();
     this.#cursor = seq;
     this.#read = seq;
     this.#behind = seq < this.topic.head;
     this.#run = undefined;
     this.#ahead = undefined;
-    this.#ready = undefined;
     this.#pressed = false;
   }
 
@@ -265,7 +233,7 @@ export class Subscription implements Reader {
 
   #pullSnapshot(snapshot: SnapshotReader, count: number, bytes: number): Uint8Array | undefined {
     const step = snapshot.next({ count, bytes });
-    return this.#then(step, (one) => this.#snapshotStep(one));
+    return this.#store.goOn(step, (one) => this.#snapshotStep(one));
   }
 
   #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array {
@@ -277,7 +245,7 @@ export class Subscription implements Reader {
 
   /** All updates of the topic, in the bytes that all get who stand here. */
   #pullShared(count: number, bytes: number): Uint8Array | undefined {
-    return this.#then(this.topic.batchAt(this.#cursor, this.ref), (batch) => {
+    return this.#store.goOn(this.topic.batchAt(this.#cursor, this.ref), (batch) => {
       if (batch === undefined) return this.#trimmed(count, bytes);
       return batch.count <= count && (batch.bytes <= bytes || batch.count === 1)
         ? this.#sendShared(batch)
@@ -295,7 +263,7 @@ export class Subscription implements Reader {
 
   /** As many as credit and room allow. */
   #pullPart(count: number, bytes: number): Uint8Array | undefined {
-    return this.#then(this.topic.store.read(this.#cursor, { count, bytes }), (page) => {
+    return this.#store.goOn(this.topic.store.read(this.#cursor, { count, bytes }), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
       const last = page.updates.at(-1);
       if (last === undefined) return undefined;
@@ -306,7 +274,7 @@ export class Subscription implements Reader {
 
   /** The updates of certain keys. Looks at so much of the log in one turn, and goes on in the next. */
   #pullFiltered(keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
-    return this.#then(this.topic.store.read(this.#read, scanned), (page) => {
+    return this.#store.goOn(this.topic.store.read(this.#read, scanned), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
       return this.#filtered(page, keys, count, bytes);
     });
@@ -323,7 +291,7 @@ export class Subscription implements Reader {
 
   #beginRun(count: number, bytes: number): Uint8Array | undefined {
     const merged = this.terms.mode === 'MERGE';
-    return this.#then(this.topic.changesSince(this.#readTo, merged), (changes) => {
+    return this.#store.goOn(this.topic.changesSince(this.#readTo, merged), (changes) => {
       if (changes === undefined) return this.#overflow();
       this.#run = new ConflatedRun(this.topic, this.keys, changes, merged, this.#ahead);
       return this.#pullRun(this.#run, count, bytes);
@@ -331,7 +299,7 @@ export class Subscription implements Reader {
   }
 
   #pullRun(run: ConflatedRun, count: number, bytes: number): Uint8Array | undefined {
-    return this.#then(run.next(count, bytes), (step) => this.#runStep(run, step));
+    return this.#store.goOn(run.next(count, bytes), (step) => this.#runStep(run, step));
   }
 
   #runStep(run: ConflatedRun, { updates, done, lost }: RunStep): Uint8Array | undefined {
@@ -373,26 +341,27 @@ export class Subscription implements Reader {
   }
 
   #overflow(): Uint8Array | undefined {
-    const { overflow, accept } = this.terms;
     const { first } = this.topic.store.state();
     const what = `the log of ${this.topic.name} is kept from seq ${first} on, and the subscriber stands at ${this.#cursor}`;
-    if (overflow === 'DISCONNECT') {
-      this.#outlet.disconnect('OVERFLOW', what);
-      return undefined;
+    switch (onOverflow(this.terms, this.topic.keyed)) {
+      case 'DISCONNECT':
+        this.#outlet.disconnect('OVERFLOW', what);
+        return undefined;
+      case 'UNSUBSCRIBE':
+        return this.#outlet.ended(this, 'OVERFLOW', what, true);
+      case 'GAP': {
+        const from = this.#cursor;
+        const to = Math.max(first - 1, from);
+        this.#standAt(to);
+        this.more = this.#pending;
+        return gapFrame(this, from, to, Gap_Reason.OVERFLOW);
+      }
+      case 'RESET':
+        this.more = true;
+        return this.#reset(Reset_Reason.TRIMMED);
+      case 'UNRECOVERABLE':
+        return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
     }
-    if (overflow === 'UNSUBSCRIBE') return this.#outlet.ended(this, 'OVERFLOW', what, true);
-    if (overflow === 'GAP' || (accept.has('GAP') && !(this.topic.keyed && accept.has('RESET')))) {
-      const from = this.#cursor;
-      const to = Math.max(first - 1, from);
-      this.#standAt(to);
-      this.more = this.#pending;
-      return gapFrame(this, from, to, Gap_Reason.OVERFLOW);
-    }
-    if (accept.has('RESET')) {
-      this.more = true;
-      return this.#reset(Reset_Reason.TRIMMED);
-    }
-    return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
   }
 
   /** What the subscriber holds must go: a snapshot follows, or where there are no keys all that the log holds. */
@@ -405,26 +374,5 @@ export class Subscription implements Reader {
 
   #subscribed(outcome: Outcome, from: number): Uint8Array {
     return subscribedFrame(this, outcome, from, this.#outlet.effective(this));
-  }
-
-  /** Goes on with `fn` now, or at the next pull after the store has answered. */
-  #then<T>(value: Awaitable<T>, fn: (value: T) => Uint8Array | undefined): Uint8Array | undefined {
-    if (!(value instanceof Promise)) return fn(value);
-    this.#waiting = true;
-    const life = this.#life;
-    const goOn = (step: () => Uint8Array | undefined): void => {
-      if (this.#over || this.#life !== life) return;
-      this.#waiting = false;
-      this.#ready = step;
-      this.#outlet.enqueue(this);
-    };
-    value.then(
-      (answer) => goOn(() => fn(answer)),
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        goOn(() => this.#outlet.ended(this, 'STORE_FAILED', message, true));
-      },
-    );
-    return undefined;
   }
 }

@@ -10,8 +10,19 @@ import {
 import { RpcError } from '../../call/rpc-error.js';
 import { acceptedBy, type ConflateWhen, type DeliveryMode, type TopicDeclaration } from './declaration.js';
 import { type HubLimits, maxKeyBytes } from './limits.js';
+import type { Overflow } from './overflow.js';
 import type { Accepted } from './recovery.js';
-import type { Overflow, Terms } from './subscription.js';
+
+/** What the subscriber asked for, as far as the server grants it. */
+export interface Terms {
+  readonly accept: ReadonlySet<Accepted>;
+  readonly mode: DeliveryMode;
+  /** When updates of a key are conflated; NEVER in EVERY. */
+  when: ConflateWhen;
+  overflow: Overflow;
+  readonly priority: number;
+  readonly durableName: string;
+}
 
 const modes: Readonly<Record<number, DeliveryMode>> = {
   [Mode.EVERY]: 'EVERY',

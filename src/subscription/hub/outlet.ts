@@ -1,0 +1,19 @@
+/** What a subscription needs of the connection that it is sent on. */
+import type { Effective } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Credit } from './credit.js';
+import type { Subscription } from './subscription.js';
+
+export interface Outlet {
+  readonly credit: Credit;
+  now(): number;
+  setTimer(fn: () => void, ms: number): () => void;
+  /** Asks to be pulled. */
+  enqueue(subscription: Subscription): void;
+  /** Whether snapshots wait until the server has less to do. */
+  readonly snapshotsPaused: boolean;
+  effective(subscription: Subscription): Effective;
+  /** The subscription is over; answers with the frame that says so. */
+  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array;
+  /** The connection must end. */
+  disconnect(code: string, message: string): void;
+}
