@@ -11,7 +11,8 @@ export function currentCall(): Call | undefined {
 
 /** Runs `fn` as part of no call: what it begins outlives the one that happens to be running. */
 export function outsideCalls<T>(fn: () => T): T {
-  return storage.exit(fn);
+  // Not `exit`: it switches the hooks of the whole process off and on again.
+  return storage.run(undefined as never, fn);
 }
 
 /** Runs `fn` as part of `call`. A stream's pump is started in here once, so its every step sees the call. */

@@ -12,13 +12,14 @@ const legalName = /^[0-9a-z_.-]+$/;
 const legalText = /^[\x20-\x7e]*$/;
 
 export class HeaderMap implements Iterable<[string, HeaderValue]> {
-  readonly #values = new Map<string, HeaderValue[]>();
+  /** As good as every header has one value: it stands by itself. */
+  readonly #values = new Map<string, HeaderValue | HeaderValue[]>();
 
   /** Throws a TypeError for an illegal name or value. */
   constructor(init?: HeadersInit) {
     if (init === undefined) return;
     if (init instanceof HeaderMap) {
-      for (const [name, values] of init.#values) this.#values.set(name, [...values]);
+      for (const [name, value] of init.#values) this.#values.set(name, Array.isArray(value) ? [...value] : value);
       return;
     }
     for (const [name, value] of Object.entries(init)) {
@@ -38,32 +39,34 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
 
   /** The first value of a text header. */
   get(name: string): string | undefined {
-    const value = this.#values.get(name.toLowerCase())?.[0];
+    const value = this.#first(name);
     return typeof value === 'string' ? value : undefined;
   }
 
   /** The first value of a `-bin` header. */
   getBinary(name: string): Uint8Array | undefined {
-    const value = this.#values.get(name.toLowerCase())?.[0];
+    const value = this.#first(name);
     return value instanceof Uint8Array ? value : undefined;
   }
 
   getAll(name: string): readonly HeaderValue[] {
-    return this.#values.get(name.toLowerCase()) ?? [];
+    const value = this.#values.get(name.toLowerCase());
+    return value === undefined ? none : listed(value);
   }
 
   /** Replaces what was there. Throws a TypeError for an illegal name or value. */
   set(name: string, value: HeaderValue): this {
-    this.#values.set(checked(name, value), [value]);
+    this.#values.set(checked(name, value), value);
     return this;
   }
 
   /** Adds a value. Throws a TypeError for an illegal name or value. */
   append(name: string, value: HeaderValue): this {
     const key = checked(name, value);
-    const values = this.#values.get(key);
-    if (values === undefined) this.#values.set(key, [value]);
-    else values.push(value);
+    const before = this.#values.get(key);
+    if (before === undefined) this.#values.set(key, value);
+    else if (Array.isArray(before)) before.push(value);
+    else this.#values.set(key, [before, value]);
     return this;
   }
 
@@ -71,32 +74,47 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
     return this.#values.delete(name.toLowerCase());
   }
 
-  /** Every name, with its values. */
-  forEach(fn: (name: string, values: readonly HeaderValue[]) => void): void {
-    for (const [name, values] of this.#values) fn(name, values);
+  /** Every name, with its value, or its values where there are several. */
+  forEach(fn: (name: string, value: HeaderValue | readonly HeaderValue[]) => void): void {
+    for (const [name, value] of this.#values) fn(name, value);
   }
 
   /** Every pair, a name with several values several times. */
   *[Symbol.iterator](): IterableIterator<[string, HeaderValue]> {
-    for (const [name, values] of this.#values) for (const value of values) yield [name, value];
+    for (const [name, value] of this.#values) for (const one of listed(value)) yield [name, one];
   }
 
   toJSON(): Record<string, string | string[]> {
     const json: Record<string, string | string[]> = Object.create(null);
-    for (const [name, values] of this.#values) {
-      const texts = values.map((v) => (typeof v === 'string' ? v : Buffer.from(v).toString('base64')));
-      json[name] = texts.length === 1 ? (texts[0] as string) : texts;
+    for (const [name, value] of this.#values) {
+      json[name] = Array.isArray(value) ? value.map(textOf) : textOf(value);
     }
     return json;
   }
+
+  #first(name: string): HeaderValue | undefined {
+    const value = this.#values.get(name.toLowerCase());
+    return Array.isArray(value) ? value[0] : value;
+  }
 }
 
+const none: readonly HeaderValue[] = [];
+
+function listed(value: HeaderValue | HeaderValue[]): readonly HeaderValue[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function textOf(value: HeaderValue): string {
+  return typeof value === 'string' ? value : Buffer.from(value).toString('base64');
+}
+
+/** Names that were found legal; so many, that nobody fills it from outside. */
+const known = new Map<string, { readonly key: string; readonly binary: boolean }>();
+const mostKnown = 512;
+
 function checked(name: string, value: HeaderValue): string {
-  const key = name.toLowerCase();
-  if (!legalName.test(key)) {
-    throw new TypeError(`header name ${JSON.stringify(name)} is not legal: use letters, digits, "-", "_" and "."`);
-  }
-  if (key.endsWith('-bin')) {
+  const { key, binary } = known.get(name) ?? learned(name);
+  if (binary) {
     if (!(value instanceof Uint8Array)) throw new TypeError(`header ${key} ends in "-bin", so its value must be bytes`);
   } else if (typeof value !== 'string' || !legalText.test(value)) {
     throw new TypeError(
@@ -104,4 +122,14 @@ function checked(name: string, value: HeaderValue): string {
     );
   }
   return key;
+}
+
+function learned(name: string): { readonly key: string; readonly binary: boolean } {
+  const key = name.toLowerCase();
+  if (!legalName.test(key)) {
+    throw new TypeError(`header name ${JSON.stringify(name)} is not legal: use letters, digits, "-", "_" and "."`);
+  }
+  const found = { key, binary: key.endsWith('-bin') };
+  if (known.size < mostKnown && name.length <= 64) known.set(name, found);
+  return found;
 }

@@ -56,11 +56,11 @@ export function addHeaders(metadata: Metadata, headers: HeaderMap): Metadata {
 
 /** Adds `headers` to those of a request as node:http2 takes them, less what the transport owns. */
 export function addOutgoing(to: OutgoingHttpHeaders, headers: HeaderMap): void {
-  headers.forEach((name, values) => {
+  headers.forEach((name, value) => {
     if (isPrivate(name)) return;
-    if (values.length === 1) to[name] = outgoing(values[0] as HeaderValue);
-    else if (singleValued.test(name)) to[name] = outgoing(values.at(-1) as HeaderValue);
-    else to[name] = values.map(outgoing);
+    if (typeof value === 'string' || value instanceof Uint8Array) to[name] = outgoing(value);
+    else if (singleValued.test(name)) to[name] = outgoing(value.at(-1) as HeaderValue);
+    else to[name] = value.map(outgoing);
   });
 }
 
