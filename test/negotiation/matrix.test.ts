@@ -86,6 +86,8 @@ describe.each(['grpc', 'theader', 'binary'] as const)('a fleet over %s', (wire) 
         methods: { last: { idempotency: 'IDEMPOTENT' } },
         breaker: false,
         throttle: false,
+        // The next server goes down some ms after the one before is up: no time to wait before that is asked again.
+        grpc: { reconnect: { initial: 10, max: 20 } },
         thrift,
       });
       onTestFinished(() => client.$close());

@@ -179,7 +179,7 @@ function readUnion(name: string, slots: readonly Slot[], reader: ThriftReader): 
       unknown = field >> 8;
       continue;
     }
-    if (union?.$case !== slot.info.localName) count++;
+    count++;
     union = { $case: slot.info.localName, value };
   }
   reader.structEnd();
