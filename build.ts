@@ -5,12 +5,8 @@
  * the modules of @bufbuild/protobuf/wire that are used.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Plugin } from 'esbuild';
-
-/** As tsx depends on it, so that it is this one wherever it is installed. */
-const { build } = createRequire(import.meta.resolve('tsx'))('esbuild') as typeof import('esbuild');
+import { build, type Plugin } from 'esbuild';
 
 const root = import.meta.dirname;
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {

@@ -32,7 +32,9 @@ export class Remote {
 
   constructor(name: string, module: string, exported: string, args: unknown, { exposeGc = false }: SpawnOptions) {
     this.#name = name;
-    const execArgv = ['--conditions=hawser-source', '--import', 'tsx', ...(exposeGc ? ['--expose-gc'] : [])];
+    // The built package, as users run it; a parent that runs from source has children that do.
+    const conditions = process.execArgv.filter((option) => option.startsWith('--conditions='));
+    const execArgv = [...conditions, '--import', 'tsx', ...(exposeGc ? ['--expose-gc'] : [])];
     this.#child = fork(childEntry, [module, exported, JSON.stringify(args)], {
       execArgv,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
