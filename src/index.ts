@@ -72,17 +72,11 @@ export type {
 } from './interceptors/server-events.js';
 export type { ThrottleOptions } from './interceptors/throttle.js';
 export { adapt, type Mapping, type Mappings } from './server/adapt.js';
-export {
-  type CloseOptions,
-  createServer,
-  type ListenAddress,
-  type ListenOptions,
-  type Server,
-  type ServerOptions,
-} from './server/create-server.js';
+export { createServer } from './server/create-server.js';
 export type { HandlerOf, Handlers, ServerCall } from './server/handlers.js';
 export type { ServerTopic } from './server/topic-handle.js';
 export type { TopicOptions } from './server/topics.js';
+export type { CloseOptions, ListenAddress, ListenOptions, Server, ServerOptions } from './server/types.js';
 export { memoryTopics } from './stores/memory/topic-store.js';
 export { type MemoryStore, type MemoryStoreOptions, type MemoryTransaction, memoryStore } from './stores/memory.js';
 export { type ConsumeOptions, type Consumer, consume, type Subscribable } from './subscription/consume.js';

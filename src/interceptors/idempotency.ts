@@ -14,11 +14,12 @@ import { declarationOf } from '../call/status.js';
 import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
 import { discard, longestTimeout, unwanted } from './deadline.js';
+import { nameOf, withTransaction } from './execution-call.js';
 import { ExecutionDeadlines } from './execution-deadlines.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
 import { keyHeader, keyPropertyOf, keyTime, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
 import { type IdempotencyStore, recordName, type StoredRecord } from './idempotency-store.js';
-import { type Answer, type ExecutionContext, KeyedExecution, nameOf, withTransaction } from './keyed-execution.js';
+import { type Answer, type ExecutionContext, KeyedExecution } from './keyed-execution.js';
 import { knownKeysOf } from './known-keys.js';
 import type { IdempotencyOutcome, ServerEventHub } from './server-events.js';
 

@@ -3,9 +3,8 @@
  * method's longest time, not what one attempt had left, so that a retry finds it running and gets its answer. Nothing
  * begins once nobody waits.
  */
-import { randomUUID } from 'node:crypto';
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
-import { Call } from '../call/call.js';
+import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { runInCall } from '../call/current.js';
 import type { Handler } from '../call/interceptor.js';
@@ -13,6 +12,7 @@ import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { discard, unwanted } from './deadline.js';
+import { executionOf, nameOf } from './execution-call.js';
 import type { ExecutionDeadlines } from './execution-deadlines.js';
 import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import type { KnownKeys } from './known-keys.js';
@@ -307,46 +307,6 @@ export class KeyedExecution {
       events.emit('idempotency', { method: call.method, outcome, store: store.name, call });
     }
   }
-}
-
-const storeNames = new WeakMap<IdempotencyStore, string>();
-
-/** A name that no other store in the world has. */
-export function nameOf(store: IdempotencyStore): string {
-  let name = storeNames.get(store);
-  if (name === undefined) {
-    name = randomUUID();
-    storeNames.set(store, name);
-  }
-  return name;
-}
-
-/** The call as the handler sees it: the same caller and request, a life of its own. */
-function executionOf(origin: Call, tx: unknown, store: string): Call {
-  const call = new Call({
-    method: origin.method,
-    side: 'server',
-    encoding: origin.encoding,
-    request: origin.request,
-    headers: origin.headers,
-    peer: () => origin.peer,
-    local: () => origin.local ?? '',
-    outer: origin,
-  });
-  call.principal = origin.principal;
-  call.identity = origin.identity;
-  call.trusted = origin.trusted;
-  call.criticality = origin.criticality;
-  call.trace = origin.trace;
-  call.idempotencyKey = origin.idempotencyKey;
-  call.tx = tx;
-  call.transactions = withTransaction(origin, store);
-  return call;
-}
-
-/** What a call holds once a transaction of `store` is its own. */
-export function withTransaction({ transactions }: Call, store: string): string {
-  return transactions === undefined ? store : `${transactions},${store}`;
 }
 
 function inProgress({ method, idempotencyKey }: Call): RpcError {

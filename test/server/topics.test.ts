@@ -8,7 +8,8 @@ import {
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import { silentLogger } from '../../src/call/logger.js';
 import { isRpcError, RpcError } from '../../src/call/rpc-error.js';
-import { createServer, type ServerOptions } from '../../src/server/create-server.js';
+import { createServer } from '../../src/server/create-server.js';
+import type { ServerOptions } from '../../src/server/types.js';
 import { subscription } from '../support/hub-client.js';
 import { type Price, Prices } from '../support/prices.js';
 import { settled } from '../support/served.js';

@@ -4,8 +4,9 @@ import { silentLogger } from '../../src/call/logger.js';
 import { type ClientOptions, createClient } from '../../src/client/create-client.js';
 import type { Client } from '../../src/client/types.js';
 import type { ServiceType } from '../../src/contract/service.js';
-import { createServer, type Server, type ServerOptions } from '../../src/server/create-server.js';
+import { createServer } from '../../src/server/create-server.js';
 import type { Handlers } from '../../src/server/handlers.js';
+import type { Server, ServerOptions } from '../../src/server/types.js';
 import { MemoryNetwork } from '../../src/transports/memory/network.js';
 
 export async function served<S extends ServiceType>(

@@ -3,7 +3,7 @@ import { connect, createServer as createTcpServer, type Socket, type Server as T
 import { createServer, type Server, type ServerOptions } from 'hawser';
 import { readMessageHeader, TMessageType, writeMessage } from 'hawser/thrift';
 import type { Call } from '../../../src/call/call.js';
-import type { ListenAddress } from '../../../src/server/create-server.js';
+import type { ListenAddress } from '../../../src/server/types.js';
 import { Harbour, Parley, Refusal } from './parley.js';
 
 export interface LogLine {
