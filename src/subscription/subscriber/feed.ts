@@ -99,6 +99,15 @@ export class Feed {
     return dropped;
   }
 
+  /** What waits is of a state that is void. Returns the changes that will not be seen, so that their credit is given back. */
+  clear(): readonly RawChange[] {
+    const dropped = this.#queue.slice(this.#head).map(({ change }) => change);
+    this.#queue = [];
+    this.#head = 0;
+    this.#snapshot = undefined;
+    return dropped;
+  }
+
   take(): RawChange | undefined {
     if (this.#snapshot !== undefined) return this.#takeOfSnapshot(this.#snapshot);
     const first = this.#queue[this.#head];

@@ -20,7 +20,7 @@ import { Contents, type HeldState } from './contents.js';
 import type { Credit } from './credit.js';
 import type { OutcomeName, SubscriptionEvents } from './events.js';
 import { tooLarge } from './failures.js';
-import { Feed } from './feed.js';
+import { Feed, type RawChange } from './feed.js';
 import { gapReasons, valueBytes } from './names.js';
 import type { News } from './news.js';
 import type { Replica } from './replica.js';
@@ -123,7 +123,11 @@ export class Holding {
   beginAt(epoch: Epoch, from: number, outcome: OutcomeName): void {
     const held = this.#position;
     const resumed = held !== undefined && held.epoch === epoch && outcome !== 'FRESH' && outcome !== 'RESET';
-    if (!resumed) this.#contents.clear();
+    if (!resumed) {
+      this.#contents.clear();
+      // A reset was told before: what still waits of the state that is void would come out of turn.
+      if (this.#contents.keyed) this.#giveBack(this.feed.clear());
+    }
     const cut = !resumed || this.#contents.top <= held.seq;
     this.#chain = { epoch, seq: from };
     this.#position = this.#chain;
@@ -281,7 +285,12 @@ export class Holding {
     this.#origin ??= { ...chain };
     this.#context.trace?.({ type: 'published', position: { ...chain }, replica: stage.replica });
     if (!this.#spec.changes) return;
-    const dropped = this.feed.replace(had.keys(), [...stage.replica.entries()], { ...chain });
+    this.#giveBack(this.feed.replace(had.keys(), [...stage.replica.entries()], { ...chain }));
+  }
+
+  /** The application will not see these. */
+  #giveBack(dropped: readonly RawChange[]): void {
+    if (dropped.length === 0) return;
     this.#context.taken(
       dropped.length,
       dropped.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0),
