@@ -1,5 +1,6 @@
 /** A typed client of one service: what holds for its methods is decided here, once, and complained about here. */
 import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
+import { Subscriptions as PollSubscriptions } from '../../gen/hawser.js';
 import type { CallOptions } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
 import { EventHub } from '../call/events.js';
@@ -16,6 +17,7 @@ import {
 } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { type Random, systemRandom } from '../call/random.js';
+import type { ClientTransport } from '../call/transport.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import { knownOptions, shown } from '../contract/option-names.js';
@@ -55,9 +57,10 @@ import { checkThriftClientOptions, type ThriftClientOptions } from '../transport
 import type { ClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
+import { type Polls, pollConnections } from './poll-wire.js';
 import type { DnsLookup } from './resolver.js';
 import { ClientSubscriptions, type SubscriptionOptions } from './subscriptions.js';
-import { type ClientAddress, transportOf } from './targets.js';
+import { type ClientAddress, pollTransports, transportOf } from './targets.js';
 import type { Client } from './types.js';
 
 export type { ClientAddress, Resolver, Target } from './targets.js';
@@ -250,6 +253,7 @@ export function createClient<S extends ServiceType>(
   };
   const subscriptions = new ClientSubscriptions({
     connect: () => bind(Subscriptions.methods.connect),
+    polls: () => polls(service, address, options, random),
     clock,
     random,
     logger,
@@ -279,6 +283,24 @@ export function createClient<S extends ServiceType>(
   client.$importCursors = subscriptions.import.bind(subscriptions);
   client[Symbol.asyncDispose] = () => close();
   return Object.freeze(client) as unknown as Client<S>;
+}
+
+/** What makes a client of the service that is polled, of one of the servers, where subscriptions have no stream. */
+function polls(
+  service: ServiceType,
+  address: ClientAddress,
+  options: ClientOptions,
+  random: Random,
+): (() => Polls) | undefined {
+  const transports = pollTransports(service, address, options, pollConnections);
+  if (transports === undefined) return undefined;
+  const { headers, interceptors, telemetry, logger, clock } = options;
+  const own = { headers, interceptors, telemetry, logger, clock, random };
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  return () => {
+    const transport = (transports[Math.floor(random.next() * transports.length)] as () => ClientTransport)();
+    return createClient(PollSubscriptions, transport, { ...given, breaker: false, throttle: false });
+  };
 }
 
 function traced(telemetry: ClientTelemetry | undefined): Staged[] {

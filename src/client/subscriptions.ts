@@ -16,6 +16,7 @@ import { OpenSubscription, type Subscription } from '../subscription/subscriber/
 import { topicName } from '../subscription/topic-name.js';
 import { openCallWire } from './call-wire.js';
 import type { Bound } from './invoke.js';
+import { openPollWire, type Polls } from './poll-wire.js';
 
 /** How a client's subscriptions are connected. */
 export interface SubscriptionOptions {
@@ -31,6 +32,11 @@ export interface SubscriptionOptions {
 
 export interface SubscriptionsInit {
   readonly connect: () => Bound;
+  /**
+   * Where the wire has no streams: what makes a client of the service that is polled, over connections of its own. Throws an
+   * RpcError where there is no polling either.
+   */
+  readonly polls: () => (() => Polls) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -41,6 +47,8 @@ export class ClientSubscriptions {
   readonly #init: SubscriptionsInit;
   readonly #imported = new ImportedCursors();
   readonly #session: Session;
+  /** Known from the first subscription on. */
+  #polls: { readonly open: (() => Polls) | undefined } | undefined;
 
   /** Throws a TypeError or RangeError for an option that cannot be meant. */
   constructor(init: SubscriptionsInit) {
@@ -57,17 +65,25 @@ export class ClientSubscriptions {
       heartbeat: Math.ceil(duration(options.heartbeat, 'subscriptions.heartbeat') ?? 0),
       maxFrameBytes: 0,
       open: (end) => {
+        const polls = this.#polls?.open;
+        if (polls !== undefined) return openPollWire(polls(), end);
         bound ??= connect();
         return openCallWire(bound, end);
       },
     });
   }
 
-  /** Throws a TypeError or RangeError for a request or an option that cannot be meant. */
+  /** Throws a TypeError or RangeError for a request or an option that cannot be meant, an RpcError where none can be had. */
   subscribe(method: MethodType, request: object, options: SubscribeOptions): Subscription<unknown> {
     const { keys = [], ...parameters } = request as { readonly keys?: Iterable<string> };
     const topic = topicName(method, parameters);
-    const spec = specOf(topic, method.policy.topic ?? {}, [...keys], options);
+    const policy = method.policy.topic ?? {};
+    this.#polls ??= { open: this.#init.polls() };
+    const polled = this.#polls.open !== undefined;
+    if (polled) checkPolled(topic, options);
+    const given = specOf(topic, policy, [...keys], options);
+    // What a poll answers does not say how updates come, so it is asked for as it is declared.
+    const spec = polled ? { ...given, mode: given.mode ?? policy.mode } : given;
     const cursor = options.from === undefined ? this.#imported.take(topic, spec.keys, spec.durableName) : undefined;
     const events = new EventHub<SubscriptionEvents>('hawser:subscription', subscriptionEventNames, (error, name) =>
       this.#init.logger.error({ err: error, topic }, `a listener of the event ${name} failed`),
@@ -83,6 +99,7 @@ export class ClientSubscriptions {
     const subscription = new OpenSubscription<unknown>({
       subscriber,
       events,
+      fixed: polled,
       decode: (key, seq, value) => {
         try {
           return method.response.decode(value, encoding);
@@ -107,6 +124,16 @@ export class ClientSubscriptions {
 
   close(): void {
     this.#session.close();
+  }
+}
+
+/** Throws a TypeError for what only a stream can be asked for. */
+function checkPolled(topic: string, options: SubscribeOptions): void {
+  for (const name of ['conflate', 'overflow', 'minInterval', 'maxBps', 'priority'] as const) {
+    if (options[name] === undefined) continue;
+    throw new TypeError(
+      `${name} cannot be asked of ${topic} over Thrift, where a subscription is polled; leave it out, or subscribe over gRPC`,
+    );
   }
 }
 

@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from '../call/clock.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Random } from '../call/random.js';
+import { RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 import type { ServiceType } from '../contract/service.js';
 import type { BreakerTerms } from '../interceptors/breaker.js';
@@ -159,6 +160,36 @@ function sameEncoding(targets: Targets, encoding: ClientTransport['encoding']): 
         );
       },
     ]),
+  );
+}
+
+/**
+ * Transports for a client that polls, with `connections` each, one for each server; undefined where the wire has streams, or
+ * where it is not known. Throws an RpcError for servers that change: a subscription that is polled stays with one.
+ */
+export function pollTransports(
+  service: ServiceType,
+  given: ClientAddress,
+  options: TargetOptions,
+  connections: number,
+): (() => ClientTransport)[] | undefined {
+  if (service.idl !== 'thrift' || typeof given === 'function') return undefined;
+  const parsed = parse(service, (Array.isArray(given) ? given : [given]) as readonly Target[]);
+  if (parsed.kind === 'places') return undefined;
+  const looked = parsed.addresses.find((one) => dnsName(one) !== undefined);
+  if (looked !== undefined) {
+    throw new RpcError(
+      'FAILED_PRECONDITION',
+      `a subscription over Thrift is polled from one server, and ${looked.target} may be several; give createClient their addresses`,
+      { reason: 'POLLS_NEED_ADDRESSES', disposition: 'not-executed' },
+    );
+  }
+  return parsed.addresses.map(
+    (one) => () =>
+      connect(one.wire === 'thrift' ? { ...one, multiplex: 'Subscriptions' } : one, {
+        ...options,
+        thrift: { ...options.thrift, maxConnections: connections },
+      }),
   );
 }
 

@@ -56,6 +56,7 @@ export interface Subscription<T> extends AsyncIterable<Change<T>>, AsyncDisposab
    * under the subscription's name. Confirmed by the event `committed`.
    */
   commit(position?: Position): void;
+  /** Throws a TypeError over Thrift, where a subscription is polled: end it and subscribe again. */
   amend(change: Amendment): void;
   pause(): void;
   resume(): void;
@@ -66,6 +67,8 @@ export interface Subscription<T> extends AsyncIterable<Change<T>>, AsyncDisposab
 export interface SubscriptionInit<T> {
   readonly subscriber: Subscriber;
   readonly events: SubscriptionEventHub;
+  /** What it asked for cannot be changed: it is polled. */
+  readonly fixed?: boolean;
   /** Throws an RpcError. */
   readonly decode: (key: string, seq: number, value: Uint8Array) => T;
 }
@@ -76,11 +79,13 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   readonly #events: SubscriptionEventHub;
   readonly #decode: SubscriptionInit<T>['decode'];
   readonly #view: ReplicaView<T>;
+  readonly #fixed: boolean;
   #waiting: { resolve(result: IteratorResult<Change<T>>): void; reject(error: unknown): void }[] = [];
   #iterated = false;
   #errorTold = false;
 
-  constructor({ subscriber, events, decode }: SubscriptionInit<T>) {
+  constructor({ subscriber, events, fixed = false, decode }: SubscriptionInit<T>) {
+    this.#fixed = fixed;
     this.#subscriber = subscriber;
     this.#events = events;
     this.#decode = decode;
@@ -133,6 +138,9 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   }
 
   amend(change: Amendment): void {
+    if (this.#fixed) {
+      throw new TypeError(`${this.topic} is polled over Thrift, and cannot be amended; end it and subscribe again`);
+    }
     this.#subscriber.amend(change);
   }
 

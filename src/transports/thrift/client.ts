@@ -113,9 +113,19 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
   };
 }
 
+/** What subscribers connect to where a wire has streams. */
+const subscriptionStream = '/hawser.subscription.v1.Subscriptions/Connect';
+
 function bindMethod(method: MethodType, pool: ClientPool, target: AttemptTarget): Handler {
   if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
     return async () => {
+      if (method.path === subscriptionStream) {
+        throw new RpcError(
+          'UNIMPLEMENTED',
+          'a subscription over Thrift is polled from one server; give createClient addresses, not a function or transports',
+          { reason: 'POLLS_NEED_ADDRESSES', disposition: 'not-executed' },
+        );
+      }
       throw new RpcError(
         'UNIMPLEMENTED',
         `${method.path} is a stream, and Thrift has no streaming calls; subscribe to its topic instead`,
