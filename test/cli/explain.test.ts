@@ -64,7 +64,7 @@ describe('hawser explain', () => {
     const { stdout } = await hawser('explain', 'market.v1.TradeHistory', '--proto', 'proto');
     expect(stdout.match(/^market\.v1\.TradeHistory\/\w+ \(unary\)$/gm)).toHaveLength(2);
     expect(stdout).toMatch(/timeout +500 ms +method/);
-  }, 30_000);
+  });
 
   it.each([
     [['nope.Service/M', '--thrift', idl], 'There is no service nope.Service; there is shop.v1.Orders.'],

@@ -27,7 +27,7 @@ describe('hawser subscribe', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ +3 {2}held {4}cod {11}\{"fish":"cod","price":3,.*\} {2}lag 0 {2}skipped \d/m);
     expect(stdout).toMatch(/^-- ready: FRESH at 4 of [0-9a-f]{8}$/m);
-  }, 30_000);
+  });
 
   it('prints JSON, from an update on, of some keys, known by --proto', async () => {
     const args = ['--from', 'seq:1', '--keys', 'cod', '--mode', 'EVERY', '--count', '2', '--json', '--proto', 'proto'];
@@ -43,7 +43,7 @@ describe('hawser subscribe', () => {
       { type: 'set', key: 'cod', seq: 3, value: { fish: 'cod', price: 3 } },
     ]);
     expect(Object.keys(changes[0])).toEqual(expect.arrayContaining(['position', 'lag', 'skipped', 'gapped']));
-  }, 30_000);
+  });
 
   it('goes on until Ctrl-C, and ends with 0', async () => {
     const program = startProgram('src/cli/main.ts', ['subscribe', grpc, topic, '--from', 'head']);
@@ -53,7 +53,7 @@ describe('hawser subscribe', () => {
       if (line.includes('deleted')) program.kill('SIGINT');
     }
     expect(await ended).toEqual([0, null]);
-  }, 30_000);
+  });
 
   it.each([
     [[], 'an ADDRESS is needed'],
@@ -73,5 +73,5 @@ describe('hawser subscribe', () => {
     const { stderr, code } = await hawser('subscribe', grpc, 'hawser.subscription.v1.Subscriptions/Connect');
     expect(stderr).toContain('declares no topic');
     expect(code).toBe(2);
-  }, 30_000);
+  });
 });

@@ -35,7 +35,7 @@ it('gives every copy what any of them has put, removed or let expire', async () 
     await Promise.all([one.close(), other.close()]);
     await server.close({ grace: 0 });
   }
-}, 20_000);
+});
 
 it('keeps the copy, and says that it may be old, while the server is away', async () => {
   const server = cacheServer();
@@ -50,4 +50,4 @@ it('keeps the copy, and says that it may be old, while the server is away', asyn
   } finally {
     await copy.close();
   }
-}, 20_000);
+});

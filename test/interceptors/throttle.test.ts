@@ -52,7 +52,7 @@ describe('a client whose calls are refused for overload', () => {
       code: 'UNAVAILABLE',
       disposition: 'not-executed',
     });
-  }, 30_000);
+  });
 
   it('takes up all of them again within two windows once they are taken', async () => {
     let over = true;
@@ -61,7 +61,7 @@ describe('a client whose calls are refused for overload', () => {
     over = false;
     await offer(50, 60);
     expect(await offer(50, 10)).toEqual({ arrived: 500, held: 0 });
-  }, 30_000);
+  });
 
   it('tells of each call that it held back, once', async () => {
     const { offer, events } = await shedding(() => overloaded);
@@ -74,7 +74,7 @@ describe('a client whose calls are refused for overload', () => {
   it('holds nothing back while half of them are taken', async () => {
     const { offer } = await shedding((n) => (n % 2 === 0 ? overloaded : undefined));
     expect((await offer(50, 60)).held).toBeLessThan(30);
-  }, 30_000);
+  });
 
   it('holds nothing back below five calls a second, nor when it is switched off', async () => {
     const { offer } = await shedding(() => overloaded);
@@ -117,7 +117,7 @@ describe('a client whose calls are refused for overload', () => {
       budget: { perSecond: 1_000 },
     });
     expect((await offer(50, 60)).held).toBe(0);
-  }, 30_000);
+  });
 });
 
 describe('what counts as overload', () => {

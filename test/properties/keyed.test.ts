@@ -161,5 +161,5 @@ async function handled(request: Note, random: SeededRandom, clock: VirtualClock,
 describe('a key', () => {
   it('has one effect and one answer, whatever happens', async () => {
     await fc.assert(fc.asyncProperty(scenario, simulate), { numRuns: runs(1_500) });
-  }, 120_000);
+  }, 300_000);
 });
