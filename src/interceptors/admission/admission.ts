@@ -28,7 +28,10 @@ export interface AdmissionOptions {
   readonly queue?: false | { readonly max?: number; readonly target?: Duration; readonly interval?: Duration };
   /** How long handlers may compute before the server looks at what else has come. Default 10 ms. */
   readonly slice?: Duration;
-  /** How late the event loop may be, twice in a row, before the limit is cut while most of it is in use. Default 50 ms. */
+  /**
+   * How late the event loop may be, twice in a row, before the limit is cut while most of it is in use. Default 50 ms. From 0.3
+   * of that on calls are paced: as many are in flight as keep the thread busy, 8 at least or `limit.min` where it is given.
+   */
   readonly loopDelay?: Duration;
   /** Principals that are believed when they call a request more critical than the IDL does. */
   readonly trusted?: readonly string[];
@@ -48,6 +51,7 @@ export function limiterTerms(options: AdmissionOptions, clock: Clock): LimiterTe
     queue: queue === false ? { max: 0, target: 5, interval: 100 } : queueTerms(queue),
     slice: duration(options.slice ?? 10, 'admission.slice') as number,
     loopDelay: duration(sample, 'admission.loopDelay'),
+    leastPace: leastPace(limit),
   };
 }
 
@@ -69,6 +73,12 @@ function limitTerms(limit: Exclude<AdmissionOptions['limit'], undefined>): Limit
     );
   }
   return { initial: first, min: lowest, max: highest };
+}
+
+/** Fewer than `limit.min` keep a thread busy that is late; what the user has said holds. */
+function leastPace(limit: Exclude<AdmissionOptions['limit'], undefined>): number {
+  if (typeof limit === 'number') return limit;
+  return limit.min ?? Math.min(8, limit.max ?? 8, limit.initial ?? 8);
 }
 
 function queueTerms({

@@ -13,6 +13,9 @@ export const shares = [0.4, 0.3, 0.2, 0.1] as const;
 
 /** Calls by which a band may have got less than its share, or more, before that is forgotten. */
 const mostCredit = 10;
+const mostDebt = 20;
+/** The bands before this one are served first when calls begin to wait: until then all were let in alike, and most were not critical. */
+const firstSheddable = 2;
 
 /** ms; a long queue is not looked through for each call that leaves it. */
 const sweepEvery = 5;
@@ -82,6 +85,7 @@ class Band {
 export class BandQueue<W extends Waiting> {
   readonly #terms: QueueTerms;
   readonly #bands: readonly Band[] = criticalities.map(() => new Band());
+  readonly #sheddable = this.#bands.slice(firstSheddable);
   #size = 0;
   /** ms that the event loop's last turn took: nothing is served more often than that. */
   #turn = 0;
@@ -111,6 +115,7 @@ export class BandQueue<W extends Waiting> {
   push(one: W): W | undefined {
     const evicted = this.#size < this.#terms.max ? undefined : this.#victim(one.band);
     if (evicted !== undefined) this.remove(evicted);
+    if (this.#size === 0) for (const band of this.#sheddable) band.credit = -mostDebt;
     const band = this.#bands[one.band] as Band;
     if (band.size === 0) {
       if (one.since - band.pushedAt > this.#terms.interval) band.goodAt = one.since;
@@ -219,7 +224,7 @@ export class BandQueue<W extends Waiting> {
       if (due === undefined && band.credit >= 1) due = band;
     }
     const next = (due ?? first) as Band;
-    next.credit = Math.max(-mostCredit, next.credit - 1);
+    next.credit = Math.max(-mostDebt, next.credit - 1);
     return next;
   }
 

@@ -21,6 +21,7 @@ import type { ServerEventHub } from '../server-events.js';
 import { BandQueue, type QueueTerms, type Waiting } from './band-queue.js';
 import { Gradient, type GradientTerms } from './gradient.js';
 import { LoopDelay } from './loop-delay.js';
+import { Pace } from './pace.js';
 import { Refusals, rejected, type ShedReason } from './refusal.js';
 
 export interface LimiterTerms {
@@ -30,6 +31,8 @@ export interface LimiterTerms {
   readonly slice: number;
   /** ms that the event loop may be late; undefined where there is none that could be: in virtual time. */
   readonly loopDelay: number | undefined;
+  /** Calls in flight while the loop is late: the fewest. */
+  readonly leastPace: number;
 }
 
 /** What an operator sees of it. */
@@ -53,9 +56,6 @@ const calm = 1_000;
 const hopeless = 10_000;
 /** ms of computing after which the end of the turn is waited for. */
 const worthMarking = 1;
-
-/** By how much more may be in flight, after the loop was late, each time that it is in time again. */
-const reopening = 1.5;
 
 /** What a call may wait in a standing queue: a part of the time that its caller gives it, but no longer than so many ms. */
 const share = 0.4;
@@ -83,15 +83,12 @@ export class Limiter implements Permit {
   readonly #gradient: Gradient;
   readonly #queue: BandQueue<Queued>;
   readonly #loop: LoopDelay | undefined;
+  /** None where calls do not wait: a late loop alone is no reason to refuse one. */
+  readonly #pace: Pace | undefined;
   readonly #refusals = new Refusals();
   readonly #defer: (fn: () => void) => void;
   readonly #endTurn = (): void => this.#turn();
   #inFlight = 0;
-  /**
-   * Calls in flight while the loop is late, or just was: no more than the least limit, since those that are keep the
-   * thread busy and any other would make all of them late. It grows each time that the loop is in time, so a pause costs little.
-   */
-  #pace = Number.POSITIVE_INFINITY;
   /** ms that handlers have computed since the loop last went on. */
   #computed = 0;
   #turnEnds = false;
@@ -110,8 +107,11 @@ export class Limiter implements Permit {
     this.#events = events;
     this.#gradient = new Gradient(terms.limit, clock.now());
     this.#queue = new BandQueue(terms.queue);
-    this.#loop =
-      terms.loopDelay === undefined ? undefined : new LoopDelay(clock, terms.loopDelay, (was) => this.#looked(was));
+    const { loopDelay, leastPace: least, limit, queue } = terms;
+    if (loopDelay !== undefined) {
+      this.#loop = new LoopDelay(clock, loopDelay, (late) => this.#looked(late));
+      if (queue.max > 0) this.#pace = new Pace({ loopDelay, first: limit.min, least });
+    }
     this.#defer = clock === systemClock ? setImmediate : (fn) => clock.setTimer(fn, 0);
   }
 
@@ -161,16 +161,13 @@ export class Limiter implements Permit {
 
   /** Calls that may be in flight now. */
   #room(now: number): number {
-    const { limit, queue } = this.#terms;
-    if (queue.max > 0 && this.#loop?.late(now) === true) this.#pace = limit.min;
-    return Math.min(this.#pace, this.#gradient.limit);
+    const { limit } = this.#gradient;
+    return Math.min(limit, this.#pace?.room(this.#inFlight, this.#loop?.overdue(now) ?? 0) ?? limit);
   }
 
-  #looked(was: 'late' | 'in time' | 'idle'): void {
-    const { limit, queue } = this.#terms;
-    if (was === 'idle' || queue.max === 0) this.#pace = Number.POSITIVE_INFINITY;
-    else if (was === 'late') this.#pace = limit.min;
-    else this.#pace = this.#pace >= this.#gradient.limit ? Number.POSITIVE_INFINITY : this.#pace * reopening;
+  #looked(late: number | undefined): void {
+    if (late === undefined) this.#pace?.free();
+    else this.#pace?.looked(late, this.#inFlight, this.#gradient.limit);
     this.#dispatch();
   }
 
@@ -193,6 +190,7 @@ export class Limiter implements Permit {
     if (this.#gradient.record(now - call.permittedAt, this.#inFlight, now, call.aborted !== undefined))
       this.#heedLoop();
     this.#inFlight -= 1;
+    this.#pace?.end();
     if (this.#queue.size > 0) this.#dispatch();
   }
 

@@ -17,10 +17,10 @@ export class LoopDelay {
   #last = 0;
   #current = 0;
 
-  readonly #looked: (was: 'late' | 'in time' | 'idle') => void;
+  readonly #looked: (late: number | undefined) => void;
 
-  /** `threshold` in ms; `looked` is told how the loop was. */
-  constructor(clock: Clock, threshold: number, looked: (was: 'late' | 'in time' | 'idle') => void) {
+  /** `threshold` in ms; `looked` is told how many ms the loop was late, undefined when no call came meanwhile. */
+  constructor(clock: Clock, threshold: number, looked: (late: number | undefined) => void) {
     this.#clock = clock;
     this.#threshold = threshold;
     this.#looked = looked;
@@ -37,9 +37,9 @@ export class LoopDelay {
     return this.#current;
   }
 
-  /** Whether the timer that is to fire next is late already. */
-  late(now: number): boolean {
-    return this.#armed && now - this.#due > this.#threshold;
+  /** ms that the timer which is to fire next is late already; negative while it is not. */
+  overdue(now: number): number {
+    return this.#armed ? now - this.#due : 0;
   }
 
   /** ms that the loop is late for good; 0 while it is not above the threshold twice in a row. */
@@ -56,8 +56,7 @@ export class LoopDelay {
       this.#last = this.#current;
       this.#current = Math.max(0, this.#clock.now() - this.#due);
       this.#armed = false;
-      const late = this.#current > this.#threshold;
-      this.#looked(late ? 'late' : this.#active ? 'in time' : 'idle');
+      this.#looked(this.#active || this.#current > this.#threshold ? this.#current : undefined);
       if (this.#active) this.#arm();
     }, every);
   }

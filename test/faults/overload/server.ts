@@ -1,9 +1,13 @@
-/** A server whose every call burns 2 ms of CPU. Prints its address; answers each line on stdin with what it has counted. */
+/**
+ * A server whose every call burns 2 ms of CPU, at once or (`waits`) after 5 ms in which it asks somebody else. Prints its address;
+ * answers each line on stdin with what it has counted.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer, silentLogger } from 'hawser';
 import { decoded, type Job, Work } from './service.js';
 
-const admission = process.argv[2] === 'off' ? false : {};
-const computing = Number(process.argv[3] ?? 2);
+const [admits, handler] = process.argv.slice(2);
+const computing = 2;
 
 const cpu = (): number => {
   const { user, system } = process.cpuUsage();
@@ -12,14 +16,16 @@ const cpu = (): number => {
 
 let run = 0;
 /** Burns processor time, not time: on a machine that others use too the two differ. */
-function handle(job: Job): Job {
+function compute(job: Job): Job {
   run += 1;
   const end = cpu() + computing;
   while (cpu() < end);
   return job;
 }
 
-const server = createServer({ admission, logger: silentLogger }).add(Work, {
+const handle = handler === 'waits' ? (job: Job) => sleep(5).then(() => compute(job)) : compute;
+
+const server = createServer({ admission: admits === 'off' ? false : {}, logger: silentLogger }).add(Work, {
   plus: handle,
   critical: handle,
   sheddablePlus: handle,

@@ -12,14 +12,17 @@ import { Thread } from './thread.js';
 const costs = { served: 0.1, refused: 0.06 };
 export interface Options {
   readonly admission: AdmissionOptions | false;
-  /** `waits`: the handler asks a database first, 5 ms, so that many calls are in flight before the thread is short. */
+  /** `waits`: the handler asks a database first, so that many calls are in flight before the thread is short. */
   readonly handler?: 'computes' | 'waits';
+  /** ms for which it waits; 5. */
+  readonly wait?: number;
   /** ms of processor time that a handler takes. */
   readonly work?: number;
   /** ms that a caller waits; 500. */
   readonly patience?: number;
-  /** ms for which now and then, a tenth of the time, the machine has no processor for the thread. */
+  /** ms for which now and then the machine has no processor for the thread: a tenth of the time, or each `stallEvery` ms. */
   readonly stalls?: number;
+  readonly stallEvery?: number;
   readonly seed: number;
 }
 
@@ -50,9 +53,9 @@ export class Simulation {
     this.#options = options;
     this.#random = seededRandom(options.seed);
     const { thread } = this;
-    const { handler = 'computes', work = 2 } = options;
+    const { handler = 'computes', wait = 5, work = 2 } = options;
     const handle = async (job: Job): Promise<Job> => {
-      if (handler === 'waits') await new Promise<void>((resolve) => thread.arrives(thread.now() + 5, resolve));
+      if (handler === 'waits') await new Promise<void>((resolve) => thread.arrives(thread.now() + wait, resolve));
       thread.compute(work * (0.5 + this.#random.next()));
       return job;
     };
@@ -103,6 +106,7 @@ export class Simulation {
     const sendNextAll = (): void => {
       while (at < until && at <= thread.now() + 50) sendNext();
     };
+    this.#stall(from, until);
     sendNextAll();
     await thread.run(until);
     return phase;
@@ -113,10 +117,7 @@ export class Simulation {
     const { thread } = this;
     const phase: Phase = { rate: calls, sent: zeros(), ok: zeros(), times: [], wasted: 0, seconds };
     const from = thread.now();
-    const { stalls = 0 } = this.#options;
-    for (let at = from; at < from + seconds * 1_000 && stalls > 0; at += 10 * stalls) {
-      thread.arrives(at, () => thread.compute(stalls));
-    }
+    this.#stall(from, from + seconds * 1_000);
     for (let i = 0; i < calls; i++) {
       const name = lots[this.#random.int(lots.length)] as Method;
       phase.sent[name] += 1;
@@ -124,6 +125,12 @@ export class Simulation {
     }
     await thread.run(from + seconds * 1_000);
     return phase;
+  }
+
+  #stall(from: number, until: number): void {
+    const { thread } = this;
+    const { stalls = 0, stallEvery = 10 * stalls } = this.#options;
+    for (let at = from; at < until && stalls > 0; at += stallEvery) thread.arrives(at, () => thread.compute(stalls));
   }
 
   #receive(name: Method, sentAt: number, phase: Phase): void {
