@@ -289,10 +289,10 @@ describe('a wall clock that is set', () => {
     });
     await server.listen({ memory: network });
     const client = createClient(Echo, network, { ...idempotent, retry: { initialBackoff: 1 } });
-    await client.say(note('x'), { timeout: '5s' });
+    await client.say(note('x'), { timeout: '50s' });
     expect(attempts).toBe(2);
-    expect(remaining).toBeLessThanOrEqual(5_000);
-    expect(remaining).toBeGreaterThan(4_000);
+    expect(remaining).toBeLessThanOrEqual(50_000);
+    expect(remaining).toBeGreaterThan(25_000);
     const hanging = rejection(
       client
         .repeat(note('x'), { timeout: 20 })

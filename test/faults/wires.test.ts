@@ -219,7 +219,7 @@ describe.each(['grpc', 'thrift'] as const)('over %s', (wire) => {
   });
 
   it('ends the work of a chain of five hops with the call of its first client', async () => {
-    const worked: { hop: number; at: number }[] = [];
+    const worked: number[] = [];
     let next: Rig['say'] | undefined;
     for (let hop = 5; hop >= 1; hop--) {
       const inner = next;
@@ -229,7 +229,7 @@ describe.each(['grpc', 'thrift'] as const)('over %s', (wire) => {
         async (text, call) => {
           for (let i = 0; i < 15; i++) {
             if (call.signal.aborted) throw call.signal.reason;
-            worked.push({ hop, at: performance.now() });
+            worked.push(hop);
             await new Promise((resolve) => setTimeout(resolve, 1));
           }
           return inner === undefined ? text : inner(text);
@@ -240,15 +240,21 @@ describe.each(['grpc', 'thrift'] as const)('over %s', (wire) => {
     }
     const say = next as Rig['say'];
     expect(await say('warm')).toBe('warm');
-    expect(new Set(worked.map((one) => one.hop)).size).toBe(5);
-    for (const timeout of [30, 45, 60, 75, 90]) {
-      worked.length = 0;
-      await Promise.resolve(say('x', { timeout })).catch(() => {});
-      const gaveUp = performance.now();
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      const last = Math.max(...worked.map((one) => one.at));
-      // A round trip on this machine, busy as it may be: without a deadline the chain would go on for its 75 turns and more.
-      expect(last - gaveUp, `a client that waited ${timeout} ms`).toBeLessThanOrEqual(40);
+    expect(new Set(worked).size).toBe(5);
+    for (const timeout of [30, 45, 60]) {
+      // Turns of work after the client gave up: without a deadline all that is left of the chain's 75, whenever they come.
+      const after = async (): Promise<number> => {
+        worked.length = 0;
+        await Promise.resolve(say('x', { timeout })).catch(() => {});
+        const gaveUp = worked.length;
+        for (let last = -1; last !== worked.length; ) {
+          last = worked.length;
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        return worked.length - gaveUp;
+      };
+      // A machine that is busy may be late once, not each time.
+      await expect.poll(after, { timeout: 15_000, interval: 1 }).toBeLessThanOrEqual(8);
     }
   });
 });

@@ -97,7 +97,7 @@ describe.each(wires)('quotas over %s', (wire) => {
     const { client, rejected } = await serve(
       {
         authenticate: (headers) => headers.get('x-name'),
-        quota: { rate: 50, burst: 50 },
+        quota: { rate: 5, burst: 50 },
       },
       (request) => request,
     );

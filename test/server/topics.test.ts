@@ -12,7 +12,6 @@ import { createServer } from '../../src/server/create-server.js';
 import type { ServerOptions } from '../../src/server/types.js';
 import { subscription } from '../support/hub-client.js';
 import { type Price, Prices } from '../support/prices.js';
-import { settled } from '../support/served.js';
 
 async function serve(options: ServerOptions = {}) {
   const server = createServer({ logger: silentLogger, reflection: false, ...options });
@@ -67,8 +66,7 @@ function connect(client: Client) {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 2000 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(condition()).toBe(true);
+  await expect.poll(condition, { timeout: 15_000, interval: 1 }).toBe(true);
 }
 
 test('a plain caller of the declared method gets the snapshot, then every update', async () => {
@@ -102,9 +100,12 @@ test('a plain caller may choose keys, and parameters name another topic', async 
 test('a plain caller that loses updates is told so by the end of its stream', async () => {
   const { server, client } = await serve();
   const sales = server.topic(Prices.methods.sales);
-  const { failure, ended } = watch(client, {}, '/test.Prices/Sales');
-  await settled();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { updates, failure, ended } = watch(client, {}, '/test.Prices/Sales');
+  const begun = async (): Promise<number> => {
+    await sales.publish({ fish: 'cod', price: 0 });
+    return updates.length;
+  };
+  await expect.poll(begun, { timeout: 15_000, interval: 5 }).toBeGreaterThan(0);
   // More at once than the log keeps: whoever reads one by one has lost some.
   const burst = Array.from({ length: 2000 }, (_, i) => sales.publish({ fish: 'cod'.repeat(200), price: i }));
   await Promise.all(burst);
@@ -148,9 +149,8 @@ test('a server that closes sends its subscribers away at once', async () => {
   const one = connect(client);
   one.give(one.hello, { $case: 'subscribe', value: subscription(1, 'test.Prices/Watch') });
   await until(() => one.items.length >= 4);
-  const began = performance.now();
-  await server.close({ grace: 5000 });
-  expect(performance.now() - began).toBeLessThan(4000);
+  // Longer than a test may take.
+  await server.close({ grace: 600_000 });
   await until(() => one.status() !== undefined);
   expect(one.items.at(-1)).toMatchObject({ $case: 'goAway', value: { reason: 'SHUTDOWN' } });
   expect(one.status()).toBe(0);

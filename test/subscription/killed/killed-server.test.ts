@@ -42,7 +42,7 @@ async function run(store: StoreKind): Promise<KilledRun> {
   return killed;
 }
 
-const timeout = 180_000 + lives * life * 5;
+const timeout = (soak ? 1_200_000 : 240_000) + lives * life * 5;
 
 test(`${clients * perClient} subscribers of a server whose logs die with it hear of every new log, and hold the last one`, {
   timeout,

@@ -21,6 +21,9 @@ import { type Command, kinds, type Line, type Sale, type StoreKind, salesOf } fr
 const program = join(import.meta.dirname, 'server.ts');
 const recoveries = { latest: 'CONVERGENT', every: 'DIVERGENT', plain: 'GAP' } as const;
 
+/** ms in which somebody who is behind must come on. */
+const patience = 30_000;
+
 interface Init {
   readonly store: StoreKind;
   readonly folder: string;
@@ -128,7 +131,7 @@ export class KilledRun {
     else proxy.reset();
   }
 
-  /** Nothing is published or broken any more; resolves when all subscribers rest, or have had the time for it. */
+  /** Nothing is published or broken any more; resolves when all subscribers rest, or none comes on for long. */
   async rest(): Promise<void> {
     this.#hurry = true;
     const child = this.#child as ChildProcess;
@@ -142,7 +145,14 @@ export class KilledRun {
     for (const line of this.lines) if ('halted' in line && line.halted) heads.set(line.epoch, line.head);
     const resting = ({ state, position }: Subscription<Sale>): boolean =>
       state === 'Failed' || (state === 'Live' && position !== undefined && heads.get(position.epoch) === position.seq);
-    for (let n = 0; n < 600 && !this.#subscriptions.every(({ subscription }) => resting(subscription)); n++) {
+    // As long as somebody comes on, however slow the machine is.
+    let moved = performance.now();
+    let last = -1;
+    while (!this.#subscriptions.every(({ subscription }) => resting(subscription))) {
+      const sum = this.#subscriptions.reduce((all, { subscription }) => all + (subscription.position?.seq ?? 0), 0);
+      if (sum !== last) moved = performance.now();
+      else if (performance.now() - moved > patience) break;
+      last = sum;
       await sleep(50);
     }
     for (const { subscription, notes } of this.#subscriptions) {

@@ -12,8 +12,10 @@ function watching() {
   const aborts: string[] = [];
   const returned: string[] = [];
   const first = deferred();
+  const begun: string[] = [];
   const watch = (signal: AbortSignal, kind: string): Promise<never> =>
     new Promise((_resolve, reject) => {
+      begun.push(kind);
       signal.addEventListener('abort', () => {
         aborts.push(`${kind} ${(signal.reason as { code: string }).code}`);
         first.resolve();
@@ -45,7 +47,10 @@ function watching() {
       await ended;
     },
   };
-  return { handlers, aborts, returned, first: first.promise };
+  /** Handlers of these kinds wait for their end now. */
+  const waiting = (...kinds: string[]): Promise<void> =>
+    expect.poll(() => [...begun].sort(), { timeout: 10_000, interval: 5 }).toEqual(kinds);
+  return { handlers, aborts, returned, waiting, first: first.promise };
 }
 
 /** Two turns of the wire: what would come a second time has come by then. */
@@ -92,7 +97,7 @@ test('return() on a stream that nobody has read cancels it once', async () => {
 });
 
 test.each(['echo', 'list', 'collect', 'chat'] as const)('an abort signal cancels %s once', async (kind) => {
-  const { handlers, aborts, first } = watching();
+  const { handlers, aborts, waiting, first } = watching();
   const { client } = await pair(handlers);
   const controller = new AbortController();
   const options = { signal: controller.signal };
@@ -111,7 +116,7 @@ test.each(['echo', 'list', 'collect', 'chat'] as const)('an abort signal cancels
           ? client.collect(endless(), options).catch((error: unknown) => error)
           : drain(client.chat(endless(), options)).then(({ error }) => error);
   if (kind === 'collect' || kind === 'chat') await started.promise;
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await waiting(kind);
   controller.abort();
   expect(await outcome).toMatchObject({ code: 'CANCELLED' });
   await first;
@@ -156,7 +161,7 @@ test('a call that succeeded is not aborted afterwards', async () => {
 });
 
 test('a client that vanishes aborts its calls once', async () => {
-  const { handlers, aborts, first } = watching();
+  const { handlers, aborts, waiting, first } = watching();
   const { address } = await serve(handlers);
   const sockets: Socket[] = [];
   const [host, port] = address.split(':') as [string, string];
@@ -176,13 +181,14 @@ test('a client that vanishes aborts its calls once', async () => {
     for await (const one of stream) items.push(one);
   })();
   const unary = through.echo(note()).catch((error: unknown) => error);
-  await stream.headers;
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await waiting('echo', 'list');
+  await expect.poll(() => items.length, { timeout: 10_000, interval: 5 }).toBe(2);
   for (const socket of sockets) socket.destroy();
   await expect(reading).rejects.toMatchObject({ code: 'UNAVAILABLE', disposition: 'unknown' });
   expect(await unary).toMatchObject({ code: 'UNAVAILABLE', disposition: 'unknown', reason: 'CONNECTION_LOST' });
   expect(items.map((one) => one.text)).toEqual(['first', 'second']);
   await first;
+  await expect.poll(() => aborts.length, { timeout: 10_000, interval: 5 }).toBe(2);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(aborts.sort()).toEqual(['echo CANCELLED', 'list CANCELLED']);
 });
@@ -314,7 +320,7 @@ test('a server that answers early stops the request stream', async () => {
 });
 
 test('closing the client cancels what is in flight, and later calls say that it is closed', async () => {
-  const { handlers, aborts, first } = watching();
+  const { handlers, aborts, waiting, first } = watching();
   const listener = await serve(handlers);
   const over = transport(listener.address);
   const { clientOf } = await import('./wire.js');
@@ -322,11 +328,12 @@ test('closing the client cancels what is in flight, and later calls say that it 
   const stream = client.list(note());
   await stream.headers;
   const unary = client.echo(note()).catch((error: unknown) => error);
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await waiting('echo', 'list');
   await over.close(0);
   expect((await drain(stream)).error).toMatchObject({ code: 'CANCELLED', message: 'the client was closed' });
   expect(await unary).toMatchObject({ code: 'CANCELLED' });
   await first;
+  await expect.poll(() => aborts.length, { timeout: 10_000, interval: 5 }).toBe(2);
   await new Promise((resolve) => setTimeout(resolve, 30));
   expect(aborts.sort()).toEqual(['echo CANCELLED', 'list CANCELLED']);
   await expect(client.echo(note())).rejects.toMatchObject({ reason: 'CLIENT_CLOSED', disposition: 'not-executed' });

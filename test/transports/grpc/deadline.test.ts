@@ -54,11 +54,11 @@ function counting() {
 test('the handler sees what is left of the caller deadline', async () => {
   const { seen, handlers } = counting();
   const { client, address } = await pair(handlers);
-  await client.echo(note(), { timeout: 5_000 });
-  await rawEcho(rawClient(address), note(), new grpc.Metadata(), { deadline: Date.now() + 5_000 });
+  await client.echo(note(), { timeout: 50_000 });
+  await rawEcho(rawClient(address), note(), new grpc.Metadata(), { deadline: Date.now() + 50_000 });
   for (const left of seen) {
-    expect(left).toBeGreaterThan(3_000);
-    expect(left).toBeLessThanOrEqual(5_000);
+    expect(left).toBeGreaterThan(25_000);
+    expect(left).toBeLessThanOrEqual(50_000);
   }
   expect(seen).toHaveLength(2);
 });
@@ -173,8 +173,8 @@ test('a service that is mounted does not run a call whose deadline has passed', 
   const trailers = await callWith(`127.0.0.1:${port}`, { 'grpc-timeout': '1n' });
   expect(trailers['grpc-status']).toBe('4');
   expect(seen).toEqual([]);
-  expect(await connect(`127.0.0.1:${port}`).echo(note('a'), { timeout: 5_000 })).toEqual(note('a'));
-  expect(seen[0]).toBeGreaterThan(3_000);
+  expect(await connect(`127.0.0.1:${port}`).echo(note('a'), { timeout: 50_000 })).toEqual(note('a'));
+  expect(seen[0]).toBeGreaterThan(25_000);
 });
 
 async function mounted(handlers: Parameters<typeof serve>[0]): Promise<string> {
@@ -206,8 +206,8 @@ test('a service that is mounted has a deadline of 30 days, refuses a malformed o
   expect((await callWith(address, { ...path, 'grpc-timeout': '720H' }))['grpc-status']).toBe('0');
   expect(seen[0]).toBeGreaterThan(30 * day - 60_000);
   expect((await callWith(address, { ...path, 'grpc-timeout': '-5m' }))['grpc-status']).toBe('13');
-  expect((await callWith(address, { ':path': '/raw.Raw/Echo', 'grpc-timeout': '5S' }))['grpc-status']).toBe('0');
-  expect(rawLeft).toBeGreaterThan(1_000);
-  expect(rawLeft).toBeLessThanOrEqual(5_000);
+  expect((await callWith(address, { ':path': '/raw.Raw/Echo', 'grpc-timeout': '50S' }))['grpc-status']).toBe('0');
+  expect(rawLeft).toBeGreaterThan(25_000);
+  expect(rawLeft).toBeLessThanOrEqual(50_000);
   expect((await callWith(address, { ':path': '/raw.Raw/None' }))['grpc-status']).toBe('12');
 });

@@ -96,9 +96,9 @@ describeWith('python3 with grpcio and grpcio-tools', present, 'Python grpcio', (
     expect(await call).toEqual(note(text, 1));
     expect((await call.headers).get('x-seen')).toBe('acme');
     expect(Buffer.from((await call.trailers).getBinary('x-cost-bin') ?? [])).toEqual(Buffer.from([1, 2]));
-    const left = (await client.echo(note('left'), { timeout: 5_000 })).number;
-    expect(left).toBeGreaterThan(3_000);
-    expect(left).toBeLessThanOrEqual(5_000);
+    const left = (await client.echo(note('left'), { timeout: 50_000 })).number;
+    expect(left).toBeGreaterThan(25_000);
+    expect(left).toBeLessThanOrEqual(50_000);
     await expect(client.echo(note('fail'))).rejects.toMatchObject({
       code: 'NOT_FOUND',
       message: 'no sale of Fisch \u{1f41f}',
