@@ -1,12 +1,19 @@
 /** The wire of a client's subscriptions over one call that streams both ways: any transport that has such calls carries it. */
 import type { ClientFrame, ServerFrame } from '../../gen/hawser/subscription/v1/subscription.js';
+import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
 import { outsideCalls } from '../call/current.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { MethodType } from '../contract/method.js';
+import { readServerFrame } from '../subscription/subscriber/server-frame.js';
 import type { Wire, WireEnd } from '../subscription/subscriber/wire.js';
 import { type Bound, invokeStream } from './invoke.js';
 import type { StreamCall } from './types.js';
 
-/** Opens the call. It belongs to nobody's call, though a handler may have subscribed: others share it. */
+const { connect } = Subscriptions.methods;
+/** The method that is called, its answers read faster than the generated code can. */
+export const connectMethod: MethodType = { ...connect, response: { ...connect.response, decode: readServerFrame } };
+
+/** Opens the call of `connectMethod`. It belongs to nobody's call, though a handler may have subscribed: others share it. */
 export function openCallWire(bound: Bound, end: WireEnd): Wire {
   return outsideCalls(() => new CallWire(bound, end));
 }

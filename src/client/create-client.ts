@@ -1,5 +1,4 @@
 /** A typed client of one service: what holds for its methods is decided here, once, and complained about here. */
-import { Subscriptions } from '../../gen/hawser/subscription/v1/subscription.rpc.js';
 import { Subscriptions as PollSubscriptions } from '../../gen/hawser.js';
 import type { CallOptions } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
@@ -56,6 +55,7 @@ import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/gr
 import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
+import { connectMethod } from './call-wire.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
 import { type Polls, pollConnections } from './poll-wire.js';
 import type { DnsLookup } from './resolver.js';
@@ -252,7 +252,7 @@ export function createClient<S extends ServiceType>(
     };
   };
   const subscriptions = new ClientSubscriptions({
-    connect: () => bind(Subscriptions.methods.connect),
+    connect: () => bind(connectMethod),
     polls: () => polls(service, address, options, random),
     clock,
     random,

@@ -20,8 +20,7 @@ export interface RawChange {
   readonly snapshot: boolean;
 }
 
-interface Waiting {
-  readonly change: RawChange;
+interface Waiting extends RawChange {
   /** The position once it is taken. */
   after: number;
 }
@@ -40,11 +39,13 @@ export class Feed {
   #snapshot: SnapshotWaiting | undefined;
   #queue: Waiting[] = [];
   #head = 0;
-  #cursor: Position | undefined;
+  /** Of the cursor; undefined while there is none. */
+  #epoch: Epoch | undefined;
+  #seq = 0;
 
   /** Where the application is; undefined while it is inside a snapshot, or before the start. */
   get cursor(): Position | undefined {
-    return this.#cursor;
+    return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
   }
 
   /** Nothing waits. */
@@ -58,12 +59,12 @@ export class Feed {
   }
 
   /** The subscription begins at a position that no snapshot leads to. */
-  begin(position: Position): void {
-    if (this.waiting === 0 && this.#snapshot === undefined) this.#cursor = position;
+  begin({ epoch, seq }: Position): void {
+    if (this.waiting === 0 && this.#snapshot === undefined) this.#reach(epoch, seq);
   }
 
-  push(change: RawChange, after: number): void {
-    this.#queue.push({ change, after });
+  push(change: Waiting): void {
+    this.#queue.push(change);
   }
 
   /** Everything up to the position is in what was pushed: it may be taken now. */
@@ -72,7 +73,7 @@ export class Feed {
     if (last !== undefined) {
       last.after = seq;
       this.onReadable?.();
-    } else if (this.#snapshot === undefined) this.#cursor = { epoch, seq };
+    } else if (this.#snapshot === undefined) this.#reach(epoch, seq);
   }
 
   /**
@@ -84,24 +85,25 @@ export class Feed {
     entries: readonly (readonly [string, Entry])[],
     position: Position,
   ): readonly RawChange[] {
-    const dropped = this.#queue.slice(this.#head).map(({ change }) => change);
+    const dropped = this.#queue.slice(this.#head);
     const gone = new Set(had);
     for (const { key } of dropped) gone.add(key);
     for (const key of this.#snapshot?.gone ?? []) gone.add(key);
     for (const [key, { value }] of entries) if (value !== undefined) gone.delete(key);
     this.#queue = [];
     this.#head = 0;
-    this.#cursor = undefined;
+    this.#epoch = undefined;
     const alive = entries.filter(([, { value }]) => value !== undefined);
-    this.#snapshot = { gone: [...gone], entries: alive, position, next: 0 };
-    if (gone.size + alive.length === 0) this.#finishSnapshot();
+    const snapshot = { gone: [...gone], entries: alive, position, next: 0 };
+    this.#snapshot = snapshot;
+    if (gone.size + alive.length === 0) this.#finishSnapshot(snapshot);
     else this.onReadable?.();
     return dropped;
   }
 
   /** What waits is of a state that is void. Returns the changes that will not be seen, so that their credit is given back. */
   clear(): readonly RawChange[] {
-    const dropped = this.#queue.slice(this.#head).map(({ change }) => change);
+    const dropped = this.#queue.slice(this.#head);
     this.#queue = [];
     this.#head = 0;
     this.#snapshot = undefined;
@@ -120,15 +122,20 @@ export class Feed {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    this.#cursor = { epoch: first.change.epoch, seq: first.after };
-    return first.change;
+    this.#reach(first.epoch, first.after);
+    return first;
+  }
+
+  #reach(epoch: Epoch, seq: number): void {
+    this.#epoch = epoch;
+    this.#seq = seq;
   }
 
   #takeOfSnapshot(snapshot: SnapshotWaiting): RawChange {
     const { gone, entries, position } = snapshot;
     const { epoch } = position;
     const at = snapshot.next++;
-    if (snapshot.next === gone.length + entries.length) this.#finishSnapshot();
+    if (snapshot.next === gone.length + entries.length) this.#finishSnapshot(snapshot);
     const key = gone[at];
     if (key !== undefined) {
       const seq = position.seq;
@@ -139,8 +146,9 @@ export class Feed {
     return { key: entryKey, seq, value, mergedCount: 0, time, expires, epoch, snapshot: true };
   }
 
-  #finishSnapshot(): void {
-    this.#cursor = this.#snapshot?.position;
+  #finishSnapshot(snapshot: SnapshotWaiting): void {
+    const { epoch, seq } = snapshot.position;
+    this.#reach(epoch, seq);
     this.#snapshot = undefined;
   }
 }

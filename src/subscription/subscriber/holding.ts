@@ -271,10 +271,10 @@ export class Holding {
     const known = entry === undefined && recovery !== 'REPEATING';
     if (this.#contents.keyed && (known || this.#contents.stage !== undefined)) return false;
     if (!changes) return false;
-    const value = entry !== undefined ? entry.value : update.tombstone ? undefined : update.value.slice();
+    const value = update.tombstone ? undefined : update.value;
     // The last one of the batch is followed by its `to`, once all are in.
     const after = this.#mode === 'EVERY' ? seq : from;
-    this.feed.push({ key, seq, value, mergedCount: count, time, expires, epoch, snapshot: false }, after);
+    this.feed.push({ key, seq, value, mergedCount: count, time, expires, epoch, snapshot: false, after });
     return true;
   }
 

@@ -157,6 +157,17 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   }
 
   next(): Promise<IteratorResult<Change<T>>> {
+    if (this.#waiting.length === 0 && this.#subscriber.state !== 'Ended') {
+      const raw = this.#subscriber.takeChange();
+      if (raw !== undefined) {
+        try {
+          return Promise.resolve({ done: false, value: this.#changeOf(raw) });
+        } catch (error) {
+          this.#undecodable(error);
+          return Promise.reject(error);
+        }
+      }
+    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#serve();
@@ -203,10 +214,15 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
     try {
       waiter?.resolve({ done: false, value: this.#changeOf(raw) });
     } catch (error) {
-      this.#errorTold = true;
-      this.#subscriber.dispatch('fail', error as RpcError); // `decode` throws nothing else
+      this.#undecodable(error);
       waiter?.reject(error);
     }
+  }
+
+  /** `decode` throws nothing but an RpcError. */
+  #undecodable(error: unknown): void {
+    this.#errorTold = true;
+    this.#subscriber.dispatch('fail', error as RpcError);
   }
 
   #tellEnd(

@@ -2,9 +2,10 @@
  * One connection between a client and a hub, in virtual time: frames arrive in order after a latency, a reader may be slow, and
  * the connection may be cut so that either end learns of it late, or carry nothing and tell nobody.
  */
-import { ClientFrame, ServerFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { ClientFrame, type ServerFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { RpcError } from '../../../src/call/rpc-error.js';
 import type { Connection, Session } from '../../../src/subscription/connection.js';
+import { readServerFrame } from '../../../src/subscription/subscriber/server-frame.js';
 import type { Wire, WireEnd } from '../../../src/subscription/subscriber/wire.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
 import type { SimClock } from './sim-clock.js';
@@ -103,7 +104,7 @@ export class Link implements Wire, Connection {
     const full = this.#inFlight >= socketBytes;
     this.#inFlight -= bytes.byteLength;
     if (!this.#clientGone) {
-      const frame = ServerFrame.decode(bytes);
+      const frame = readServerFrame(bytes);
       const said = this.#init.tamper === undefined ? frame : this.#init.tamper(frame);
       if (said !== undefined) this.#init.end.received(said);
     }
