@@ -37,7 +37,8 @@ export const fanout: Bench = {
   cases: Object.keys(fans),
   mustHold: [],
   subjects: feedSubjects,
-  estimate: (plan) => plan.cases.length * plan.subjects.length * (4 + plan.runs * (plan.seconds + plan.warmUp + 0.5)),
+  estimate: (plan) =>
+    plan.cases.length * plan.subjects.length * (3 + 3 * plan.seconds + plan.runs * (plan.seconds + plan.warmUp + 0.5)),
   async run(plan) {
     const subscribers = plan.scaled(100, 10);
     for (const name of plan.cases) {
@@ -53,7 +54,8 @@ export const fanout: Bench = {
         const { server, client } = feed;
         const saturate = (seconds: number) =>
           server.ask<Fanned>('saturate', { ...fans[name], round, seconds }, seconds * 1_000 + 60_000);
-        await saturate(run === 0 ? Math.max(plan.warmUp, plan.seconds / 2) : plan.warmUp);
+        // Who sends few frames a second is long in getting warm.
+        await saturate(run === 0 ? Math.max(plan.warmUp, 3 * plan.seconds) : plan.warmUp);
         await client.ask('heard', { time: false });
         const { value, ...cost } = await used(feed, () => saturate(plan.seconds));
         const { deliveries, lost } = await client.ask<{ deliveries: number; lost: number }>('heard', { time: false });

@@ -25,7 +25,7 @@ const batch = fc.record({
 });
 const other = fc.constantFrom<NonNullable<ServerFrame['items'][number]['item']>>(
   { $case: 'pong', value: { nonce: 7 } },
-  { $case: 'gap', value: { sub: 1, from: 2, to: 5, reason: 1 } },
+  { $case: 'gap', value: { ref: 1, sub: 1, from: 2, to: 5, reason: 1 } },
 );
 const frame = fc.array(
   fc.oneof(
@@ -86,7 +86,8 @@ describe('a frame of the server', () => {
 
   it('is read without the generated code when it is a batch, its values in place', () => {
     const value = Uint8Array.of(1, 2, 3);
-    const one = { seq: 5, key: 'cod', value, time: 1_700_000_000_000, expires: 0, merged: 1 };
+    const time = 1_700_000_000_000;
+    const one = { seq: 5, key: 'cod', value, time, expires: 0, merged: 1, more: false, wire: undefined };
     const encoded = batchFrame(1, 4, 5, [one]);
     const [item] = readServerFrame(encoded).items;
     const [read] = item?.item?.$case === 'batch' ? item.item.value.updates : [];
@@ -96,7 +97,7 @@ describe('a frame of the server', () => {
       value,
       tombstone: false,
       mergedCount: 0,
-      time: 1_700_000_000_000,
+      time,
       expires: 0,
     });
     expect(read?.value.buffer).toBe(encoded.buffer);
