@@ -6,15 +6,15 @@ import { expect, it } from 'vitest';
 import { runs } from '../../support/soak.js';
 import { check, describeViolations, type Violation } from '../checker/check.js';
 import type { History } from '../checker/history.js';
-import { runHistory, type SimMode } from './run-history.js';
+import { type RunOptions, runHistory, type SimMode } from './run-history.js';
 
 const perTest = 500;
 
 /** `usual`: histories in CI. */
-export function historiesKeepTheirPromises(mode: SimMode, usual: number): void {
+export function historiesKeepTheirPromises(mode: SimMode, usual: number, store: RunOptions['store'] = 'memory'): void {
   const given = process.env.HAWSER_SEED;
   if (given !== undefined) {
-    it.runIf(given.startsWith(`${mode}/`))(`hold in the history ${given}`, () => checkOne(mode, given));
+    it.runIf(given.startsWith(`${mode}/`))(`hold in the history ${given}`, () => checkOne(mode, given, store));
     return;
   }
   const start = process.env.HAWSER_SOAK === undefined ? 0 : Math.floor(Math.random() * 1e9);
@@ -22,13 +22,13 @@ export function historiesKeepTheirPromises(mode: SimMode, usual: number): void {
   for (let first = 0; first < count; first += perTest) {
     const last = Math.min(first + perTest, count);
     it(`hold in the histories ${mode}/${start + first} to ${start + last - 1}`, { timeout: 600_000 }, async () => {
-      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`);
+      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`, store);
     });
   }
 }
 
-async function checkOne(mode: SimMode, seed: string): Promise<void> {
-  const history = await runHistory({ mode, seed });
+async function checkOne(mode: SimMode, seed: string, store: RunOptions['store']): Promise<void> {
+  const history = await runHistory({ mode, seed, ...(store === undefined ? {} : { store }) });
   const violations = check(history);
   if (violations.length > 0)
     expect.fail(`HAWSER_SEED='${seed}'\n${describeViolations(violations)}\n${ledTo(history, violations)}`);

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly mode: SimMode;
   readonly seed: string;
   readonly tamper?: () => Tamper;
+  /** Where the log is kept; in memory by default. */
+  readonly store?: 'memory' | 'sqlite';
 }
 
 const heartbeatMs = 1000;
@@ -33,7 +35,7 @@ const peace = 40_000;
 const peacePerUpdate = 400;
 const name = 'sim.Topic/Watch';
 
-export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<History> {
+export async function runHistory({ mode, seed, tamper, store }: RunOptions): Promise<History> {
   const random = seededRandom(seed);
   const clock = new SimClock();
   const history = emptyHistory(largestGroup);
@@ -50,6 +52,7 @@ export async function runHistory({ mode, seed, tamper }: RunOptions): Promise<Hi
     heartbeatMs,
     slackMs,
     maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
+    sqlite: store === 'sqlite',
   });
   const clients: SimClient[] = [];
   const troubled: SimClient[] = [];

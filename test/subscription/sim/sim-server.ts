@@ -5,11 +5,12 @@ import type { Connection, Session } from '../../../src/subscription/connection.j
 import type { TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
 import { Hub } from '../../../src/subscription/hub/hub.js';
 import type { Position } from '../../../src/subscription/position.js';
-import type { Append, TopicStore } from '../../../src/subscription/topic-store.js';
+import type { Append, LogUpdate, TopicState, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
 import type { History, LogEntry } from '../checker/history.js';
 import { DurableStore } from './durable-store.js';
 import type { SimClock } from './sim-clock.js';
+import { SqliteDisk } from './sqlite-disk.js';
 
 export interface SimServerInit {
   readonly clock: SimClock;
@@ -21,6 +22,8 @@ export interface SimServerInit {
   readonly heartbeatMs: number;
   readonly slackMs: number;
   readonly maxReplay: number;
+  /** The log is SQLite's; its commits take `flushMs`, and 1 at least. */
+  readonly sqlite: boolean;
 }
 
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -28,7 +31,8 @@ const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INF
 export class SimServer {
   readonly #init: SimServerInit;
   #hub: Hub | undefined;
-  #disk!: MemoryTopicStore;
+  #memory: MemoryTopicStore | undefined;
+  #sqlite: SqliteDisk | undefined;
   #durable: DurableStore | undefined;
   #epochs = 0;
   #life = 0;
@@ -45,7 +49,7 @@ export class SimServer {
 
   /** Where the newest update is. */
   get position(): Position {
-    const { epoch, head } = this.#disk.state();
+    const { epoch, head } = this.#state();
     return { epoch, seq: head };
   }
 
@@ -80,20 +84,19 @@ export class SimServer {
     this.#hub.flush.stop();
     this.#hub = undefined;
     this.#durable?.crash();
-    this.#disk.close();
+    this.#memory?.close();
+    this.#sqlite?.restart();
   }
 
   start(newLog = false): void {
     if (this.#hub !== undefined) return;
-    const { clock, declaration, history, flushMs } = this.#init;
+    const { clock, declaration, history } = this.#init;
     if (newLog) this.#newLog();
     else {
-      const { epoch, head } = this.#disk.state();
+      const { epoch, head } = this.#state();
       if (this.#life > 0) history.recovered.push({ t: clock.now(), epoch, head });
     }
-    this.#disk.onVisible(() => this.#writeDown());
-    this.#durable = flushMs > 0 ? new DurableStore(this.#disk, clock, flushMs) : undefined;
-    const store: TopicStore = this.#durable ?? this.#disk;
+    const store = this.#sqlite?.store ?? this.#inMemory(this.#memory as MemoryTopicStore);
     const life = this.#life;
     this.#hub = new Hub({
       clock: {
@@ -119,27 +122,48 @@ export class SimServer {
     this.#hub.declare(declaration);
   }
 
+  /** What has committed. */
+  #state(): TopicState {
+    return (this.#sqlite?.store ?? (this.#memory as MemoryTopicStore)).state() as TopicState;
+  }
+
+  #inMemory(memory: MemoryTopicStore): TopicStore {
+    const { clock, flushMs } = this.#init;
+    memory.onVisible(() => this.#writeDown(memory));
+    this.#durable = flushMs > 0 ? new DurableStore(memory, clock, flushMs) : undefined;
+    return this.#durable ?? memory;
+  }
+
   #newLog(): void {
-    const { declaration, clock, random } = this.#init;
+    const { declaration, clock, random, sqlite, flushMs } = this.#init;
     const { name, history, tombstones, maxKeys, keyOf } = declaration;
     const epoch = `${(++this.#epochs).toString(16).padStart(2, '0')}${random
       .int(2 ** 32)
       .toString(16)
       .padStart(30, '0')}`;
     const spec = { name, keyed: keyOf !== undefined, history, tombstones, maxKeys };
-    this.#disk = new MemoryTopicStore(spec, clock, epoch);
+    if (sqlite) {
+      this.#sqlite?.close();
+      const log: LogEntry[] = [];
+      this.#sqlite = new SqliteDisk(spec, clock, Math.max(1, flushMs), (update) => log.push(this.#entry(update)));
+      this.#init.history.logs.set(this.#state().epoch, log);
+      return;
+    }
+    this.#memory = new MemoryTopicStore(spec, clock, epoch);
     this.#init.history.logs.set(epoch, []);
   }
 
   /** The log as readers see it, before the hub tells them. */
-  #writeDown(): void {
-    const { clock, history } = this.#init;
-    const log = history.logs.get(this.#disk.state().epoch) as LogEntry[];
-    const page = this.#disk.read(log.length, everything);
+  #writeDown(memory: MemoryTopicStore): void {
+    const log = this.#init.history.logs.get(memory.state().epoch) as LogEntry[];
+    const page = memory.read(log.length, everything);
     if (page === undefined)
       throw new Error('the log was trimmed before it was written down: make it longer than a group');
-    for (const { seq, key, value } of page.updates) {
-      log.push({ seq, key, value: value === undefined ? null : Buffer.from(value).toString('latin1'), t: clock.now() });
-    }
+    for (const update of page.updates) log.push(this.#entry(update));
+  }
+
+  #entry({ seq, key, value }: LogUpdate): LogEntry {
+    const text = value === undefined ? null : Buffer.from(value).toString('latin1');
+    return { seq, key, value: text, t: this.#init.clock.now() };
   }
 }

@@ -1,0 +1,123 @@
+/**
+ * The topic store of SQLite in virtual time: its own tables, reads and rules, in a database in memory, whose commits come when
+ * the clock says so. A crash takes what was not committed.
+ */
+import { silentLogger } from '../../../src/call/logger.js';
+import { Connection } from '../../../src/stores/sqlite/connection.js';
+import { sqliteDriver } from '../../../src/stores/sqlite/driver.js';
+import { prepareSchema } from '../../../src/stores/sqlite/schema.js';
+import * as reads from '../../../src/stores/sqlite/topic-reads.js';
+import { SqliteTopics } from '../../../src/stores/sqlite/topics.js';
+import { type SqliteTransaction, Transaction } from '../../../src/stores/sqlite/tx.js';
+import type { LogUpdate, TopicSpec, TopicStore } from '../../../src/subscription/topic-store.js';
+import type { SimClock } from './sim-clock.js';
+
+const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+/** Histories run one after the other: the statements that one has prepared serve the next. */
+let shared: Connection | undefined;
+
+function emptied(): Connection {
+  if (shared === undefined) {
+    const db = sqliteDriver().open(':memory:');
+    prepareSchema(db);
+    shared = new Connection(db);
+  }
+  for (const table of ['topics', 'updates', 'keys', 'publications', 'consumers'])
+    shared.db.exec(`DELETE FROM hawser_${table}`);
+  return shared;
+}
+
+export class SqliteDisk {
+  readonly #connection: Connection;
+  readonly #spec: TopicSpec;
+  readonly #clock: SimClock;
+  readonly #flushMs: number;
+  /** Hears of each update as it is written; what is written and not committed is never kept over a turn. */
+  readonly #written: (update: LogUpdate) => void;
+  #waiting: ((answers: (() => void)[]) => void)[] = [];
+  #topics!: SqliteTopics;
+  #store!: TopicStore;
+  #life = 0;
+  #told = 0;
+
+  constructor(spec: TopicSpec, clock: SimClock, flushMs: number, written: (update: LogUpdate) => void) {
+    this.#connection = emptied();
+    this.#spec = { ...spec, durability: 'FSYNC' };
+    this.#clock = clock;
+    this.#flushMs = flushMs;
+    this.#written = written;
+    this.restart();
+    this.#flush(); // the topic itself
+  }
+
+  get store(): TopicStore {
+    return this.#store;
+  }
+
+  /** A process opens the file, and the one before has left what was not committed. */
+  restart(): void {
+    const life = ++this.#life;
+    this.#waiting = [];
+    this.#topics = new SqliteTopics({
+      synchronous: 'full',
+      clock: this.#clock,
+      logger: silentLogger,
+      closed: false,
+      write: (_, fn) =>
+        new Promise((resolve, reject) => {
+          if (life === this.#life) this.#write(fn, resolve, reject);
+        }),
+      read: (fn) => fn(this.#transaction()),
+      handlerTransaction: () => undefined,
+    });
+    this.#store = this.#topics.topic(this.#spec);
+    this.#store.open();
+  }
+
+  /** It is in the way of the next one no more. */
+  close(): void {
+    this.#life += 1;
+  }
+
+  #write<T>(fn: (tx: SqliteTransaction) => T, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+    if (this.#waiting.length === 0) {
+      const life = this.#life;
+      this.#clock.setTimer(() => {
+        if (life === this.#life) this.#flush();
+      }, this.#flushMs);
+    }
+    this.#waiting.push((answers) => {
+      try {
+        const tx = this.#transaction();
+        const value = fn(tx);
+        this.#writeDown(tx);
+        answers.push(() => resolve(value));
+      } catch (error) {
+        answers.push(() => reject(error));
+      }
+    });
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const answers: (() => void)[] = [];
+    this.#connection.db.exec('BEGIN');
+    for (const turn of waiting) turn(answers);
+    this.#connection.db.exec('COMMIT');
+    this.#topics.groupEnded(this.#connection);
+    for (const answer of answers) answer();
+  }
+
+  #writeDown(tx: SqliteTransaction): void {
+    const row = reads.readTopic(tx, this.#spec.name);
+    if (row === undefined) return;
+    for (const update of reads.readLog(tx, row.id, this.#told, row.head, everything).updates) this.#written(update);
+    this.#told = row.head;
+  }
+
+  #transaction(): SqliteTransaction {
+    return new Transaction({ connection: this.#connection, beforeWrite: () => {}, failed: () => {} });
+  }
+}
