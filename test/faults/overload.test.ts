@@ -1,16 +1,16 @@
 /**
  * Five times what a server can bear: what it still does, and what becomes of it when nothing sheds. The proof is on
  * virtual time, over many seeds. Against a process of its own and real sockets, where the generator of the load and whatever
- * else runs share the machine, it is only shown that the same happens; the bounds are strict there under `npm run soak`.
+ * else runs share the machine, it is only shown that the same happens; the bounds are strict there under HAWSER_SOAK.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runs } from '../support/soak.js';
-import { capacity, offer, percentile, type Served, share, startServer, sum } from './overload/load.js';
+import { capacity, type Outcomes, offer, percentile, type Served, share, startServer, sum } from './overload/load.js';
 import { type Options, type Phase, Simulation } from './overload/simulated.js';
 
 const seeds = process.env.HAWSER_SEED
   ? [Number(process.env.HAWSER_SEED)]
-  : Array.from({ length: runs(2) }, (_, i) => i + 1);
+  : Array.from({ length: runs(1) }, (_, i) => i + 1);
 const soak = process.env.HAWSER_SOAK !== undefined;
 
 /** Half the capacity for a while, five times for 30 s, then 70 %: 5 s to recover, and 5 s more. */
@@ -29,35 +29,23 @@ const success = ({ ok, sent }: Phase): number => sum(ok) / sum(sent);
 
 const mixture = '2 % of the calls CRITICAL_PLUS, 8 % CRITICAL, 30 % SHEDDABLE_PLUS, 60 % SHEDDABLE';
 
+const handlers = ['computes', 'waits'] as const;
+
 describe(`five times the load that a thread can bear, ${mixture}`, { timeout: 120_000 }, () => {
-  it.each(seeds)(
-    'keeps four fifths of its goodput, answers 99 of 100 critical calls and recovers (seed %i)',
-    async (seed) => {
-      const { can, before, overload, after } = await course({ admission: {}, seed });
+  it.each(handlers.flatMap((handler) => seeds.map((seed) => ({ handler, seed }))))(
+    'costs at most a fifth of the goodput and 1 of 100 critical calls, and is over when it is over (the handler $handler, seed $seed)',
+    async ({ handler, seed }) => {
+      const { can, before, overload, after } = await course({ admission: {}, handler, seed });
       expect(success(before)).toBeGreaterThan(0.999);
       expect(goodput(overload) / can).toBeGreaterThanOrEqual(0.8);
       expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
       expect(share(overload, 'sheddable')).toBeLessThan(0.1);
       expect(share(overload, 'sheddable')).toBeGreaterThan(0);
-      expect(percentile(overload.times, 99)).toBeLessThan(250);
+      expect(percentile(overload.times, 99)).toBeLessThan(300);
       expect(overload.wasted).toBe(0);
       expect(success(after)).toBeGreaterThanOrEqual(0.95);
     },
   );
-
-  it.each(seeds)('holds as well where handlers wait before they compute (seed %i)', async (seed) => {
-    const simulation = new Simulation({ admission: {}, handler: 'waits', seed });
-    const can = simulation.capacity;
-    // From its first second on: the limit begins at twice what this thread bears.
-    for (const seconds of [5, 20]) {
-      const overload = await simulation.offer(can * 5, seconds);
-      expect(goodput(overload) / can).toBeGreaterThanOrEqual(0.75);
-      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.92);
-      expect(percentile(overload.times, 99)).toBeLessThan(470);
-    }
-    await simulation.offer(can * 0.7, 5);
-    expect(success(await simulation.offer(can * 0.7, 5))).toBeGreaterThanOrEqual(0.95);
-  });
 
   it('collapses without admission, and does not get up again', async () => {
     const { can, overload, recovery } = await course({ admission: false, seed: 1 });
@@ -79,6 +67,22 @@ describe(`five times the load that a thread can bear, ${mixture}`, { timeout: 12
     },
   );
 
+  it('refuses nothing where handlers wait for long for others, and the machine stands still for two fifths of the time', async () => {
+    const stalls = { stalls: 60, stallEvery: 150 };
+    const simulation = new Simulation({
+      admission: {},
+      handler: 'waits',
+      wait: 500,
+      work: 0.1,
+      patience: 2_000,
+      ...stalls,
+      seed: 6,
+    });
+    const phase = await simulation.offer(1_000, 10);
+    expect(simulation.server.admission()?.refused).toBe(0);
+    expect(percentile(phase.times, 99)).toBeLessThan(800);
+  });
+
   it('refuses nothing at nine tenths of the capacity that is critical', async () => {
     const simulation = new Simulation({ admission: {}, seed: 4 });
     const phase = await simulation.offer(simulation.capacity * 0.9, 20);
@@ -87,71 +91,77 @@ describe(`five times the load that a thread can bear, ${mixture}`, { timeout: 12
   });
 });
 
-describe('a process of its own and real sockets', () => {
-  let server: Served;
-  let can: number;
-  beforeAll(async () => {
-    server = await startServer('on');
-    await capacity(server, 1);
-    can = await capacity(server, soak ? 3 : 1);
-  }, 60_000);
-  afterAll(() => server.stop());
+/** A server, warm, and the calls a second that it answers when it is kept busy. */
+async function served(...args: string[]): Promise<{ server: Served; can: number }> {
+  const server = await startServer(...args);
+  onTestFinished(() => server.stop());
+  await capacity(server, 1);
+  return { server, can: await capacity(server, soak ? 3 : 1) };
+}
 
-  it('does under five times its load what is waited for, the critical first, decodes only what it runs, and is well again', async () => {
-    const overloaded = async () => {
+const shareOf = (all: Outcomes): number => sum(all.ok) / sum(all.sent);
+
+/** Bytes, the least of what is in use after some garbage collections: what goes in a moment is not kept. */
+async function heapKept(server: Served): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i++) {
+    least = Math.min(least, (await server.counts()).heapUsed);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return least;
+}
+
+const MiB = 2 ** 20;
+
+describe('a process of its own and real sockets', () => {
+  it('does for a minute under five times its load what is waited for, the critical first, decodes only what it runs, grows by nothing, and is well again', async () => {
+    const { server, can } = await served('on');
+    const tenSeconds = async () => {
       const before = await server.counts();
-      const overload = await offer(server, can * 5, 8, 2_000);
+      const overload = await offer(server, can * 5, 10, 2_000);
       const after = await server.counts();
       expect(after.requests).toBe(after.run);
       return {
-        refuses: (after.refused as number) > (before.refused as number),
+        refuses: after.refused > before.refused,
         // However little processor others leave it, it is not spent in vain.
-        useful: sum(overload.ok) / ((after.run as number) - (before.run as number)) > 0.1,
+        useful: sum(overload.ok) / (after.run - before.run) > 0.1,
         criticalFirst: share(overload, 'plus', 'critical') > share(overload, 'sheddable'),
       };
     };
-    // Again where others had the machine.
-    await expect
-      .poll(overloaded, { timeout: 60_000, interval: 1 })
-      .toEqual({ refuses: true, useful: true, criticalFirst: true });
-    const success = async (): Promise<number> => {
-      const { ok, sent } = await offer(server, can * 0.2, 1, 2_000);
-      return sum(ok) / sum(sent);
-    };
+    const seen = [await tenSeconds()];
+    const heap = await heapKept(server);
+    while (seen.length < 6) seen.push(await tenSeconds());
+    // Others may have had the machine in some of them.
+    expect(seen).toContainEqual({ refuses: true, useful: true, criticalFirst: true });
+    const success = async (): Promise<number> => shareOf(await offer(server, can * 0.2, 1, 2_000));
     await expect.poll(success, { timeout: 60_000, interval: 1 }).toBeGreaterThanOrEqual(0.95);
-  }, 240_000);
+    await expect.poll(() => heapKept(server), { timeout: 60_000 }).toBeLessThan(heap + 16 * MiB);
+  }, 300_000);
 
-  it('does not grow under it', async () => {
-    const seconds = Math.min(540, runs(15));
-    await offer(server, can * 5, soak ? 60 : 4);
-    const before = await server.counts();
-    await offer(server, can * 5, seconds);
-    const grown = async (): Promise<number> =>
-      ((await server.counts()).heapUsed as number) - (before.heapUsed as number);
-    await expect.poll(grown, { timeout: 30_000, interval: 100 }).toBeLessThan(8 * 1024 * 1024);
-    const { rss } = await server.counts();
-    if (soak) expect((rss as number) - (before.rss as number)).toBeLessThan(64 * 1024 * 1024);
-  }, 900_000);
-
-  it.runIf(soak)(
-    'keeps serving what matters for 30 s, and recovers',
-    async () => {
+  it.runIf(soak).each(handlers)(
+    'keeps four fifths of its goodput and 99 of 100 critical calls for 30 s, and recovers within 5 s: the handler %s',
+    async (handler) => {
+      const { server, can } = await served('on', handler);
       const overload = await offer(server, can * 5, 30);
-      const counts = await server.counts();
-      console.log({
-        can,
-        goodput: sum(overload.ok) / overload.seconds / can,
-        critical: share(overload, 'plus', 'critical'),
-        counts,
-      });
-      expect(counts.requests).toBe(counts.run);
-      expect(sum(overload.ok) / overload.seconds / can).toBeGreaterThanOrEqual(0.8);
-      expect(share(overload, 'plus', 'critical')).toBeGreaterThanOrEqual(0.99);
-      expect(share(overload, 'sheddable')).toBeLessThan(0.2);
-      expect(percentile(overload.times, 99)).toBeLessThan(400);
+      const { requests, run, refused } = await server.counts();
       await offer(server, can * 0.6, 5);
       const after = await offer(server, can * 0.6, 5);
-      expect(sum(after.ok) / sum(after.sent)).toBeGreaterThanOrEqual(0.95);
+      const seen = {
+        capacity: can,
+        goodput: sum(overload.ok) / overload.seconds / can,
+        critical: share(overload, 'plus', 'critical'),
+        sheddable: share(overload, 'sheddable'),
+        p99: percentile(overload.times, 99),
+        refused,
+        after: shareOf(after),
+      };
+      console.log(handler, seen);
+      expect(requests).toBe(run);
+      expect(seen.goodput).toBeGreaterThanOrEqual(0.8);
+      expect(seen.critical).toBeGreaterThanOrEqual(0.99);
+      expect(seen.sheddable).toBeLessThan(0.2);
+      expect(seen.p99).toBeLessThan(400);
+      expect(seen.after).toBeGreaterThanOrEqual(0.95);
     },
     120_000,
   );
@@ -159,12 +169,29 @@ describe('a process of its own and real sockets', () => {
   it.runIf(soak)(
     'collapses without admission',
     async () => {
-      const plain = await startServer('off');
-      await capacity(plain, 2);
-      const overload = await offer(plain, can * 5, 15);
-      await plain.stop();
-      expect(sum(overload.ok) / overload.seconds / can).toBeLessThan(0.5);
+      const { server, can } = await served('off');
+      const overload = await offer(server, can * 5, 30);
+      const goodput = sum(overload.ok) / overload.seconds / can;
+      console.log({ goodput, critical: share(overload, 'plus', 'critical') });
+      expect(goodput).toBeLessThan(0.5);
     },
-    60_000,
+    120_000,
+  );
+
+  it.runIf(soak)(
+    'holds no more memory after ten minutes than after one',
+    async () => {
+      const { server, can } = await served('on');
+      const kept: number[] = [];
+      for (let minute = 0; minute <= 10; minute++) {
+        await offer(server, can * 5, 60);
+        kept.push(await heapKept(server));
+      }
+      const { refused, rss } = await server.counts();
+      console.log({ heapMiB: kept.map((bytes) => (bytes / MiB).toFixed(1)), rssMiB: Math.round(rss / MiB), refused });
+      // Of three minutes each, since code that is compiled and thrown away comes and goes by a megabyte or two.
+      expect(Math.min(...kept.slice(-3))).toBeLessThan(Math.min(...kept.slice(1, 4)) + 3 * MiB);
+    },
+    1_200_000,
   );
 });

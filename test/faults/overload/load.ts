@@ -15,6 +15,16 @@ export interface Outcomes {
   readonly seconds: number;
 }
 
+/** What the server has counted since its start; memory in bytes, after a garbage collection. */
+export interface Counts {
+  /** Handlers begun, and requests decoded. */
+  readonly run: number;
+  readonly requests: number;
+  readonly refused: number;
+  readonly heapUsed: number;
+  readonly rss: number;
+}
+
 const zeros = (): Record<Method, number> => ({ plus: 0, critical: 0, sheddablePlus: 0, sheddable: 0 });
 
 export async function startServer(...args: string[]) {
@@ -26,7 +36,7 @@ export async function startServer(...args: string[]) {
   const client = createClient(Work, `grpc://${address}`, { retry: false, throttle: false, timeout: 500 });
   return {
     client,
-    async counts(): Promise<Record<string, number>> {
+    async counts(): Promise<Counts> {
       child.stdin.write('?\n');
       return JSON.parse((await lines.next()).value as string);
     },
