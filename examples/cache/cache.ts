@@ -26,6 +26,7 @@ export async function openCache(address: string) {
   await copy.ready;
   return {
     get: (key: string): Uint8Array | undefined => copy.replica().get(key)?.value,
+    all: () => new Map([...copy.replica()].map(([key, { value }]) => [key, value])),
     put: async (key: string, value: Uint8Array, ttlMs = 0) => void (await client.put({ entry: { key, value }, ttlMs })),
     remove: async (key: string) => void (await client.remove({ key })),
     get stale(): boolean {
