@@ -7,12 +7,12 @@ import type { ClientFrame, ServerItem, Subscribe } from '../../gen/hawser/subscr
 import { type Mode, type Outcome, type StartKind, SubscriptionError, type Subscriptions } from '../../gen/hawser.js';
 import { outsideCalls } from '../call/current.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { Sent } from '../subscription/subscriber/host.js';
 import type { Wire, WireEnd } from '../subscription/subscriber/wire.js';
 import { itemOf } from './polled-events.js';
 import type { Client } from './types.js';
 
 export type Polls = Client<typeof Subscriptions>;
-type Item = NonNullable<NonNullable<ClientFrame['items']>[number]['item']>;
 
 /** Subscriptions of one client. Thrift answers in order, so each poll that waits has a connection to itself. */
 export const mostPolls = 64;
@@ -82,7 +82,7 @@ class PollWire implements Wire {
     return this.#closed ? undefined : this.#end.take();
   }
 
-  #handle(item: Item): void {
+  #handle(item: Sent): void {
     switch (item.$case) {
       case 'hello':
         this.#heartbeat = item.value.heartbeatMs;
