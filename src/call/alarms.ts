@@ -1,8 +1,9 @@
 /**
  * The deadlines of many calls on one timer of the clock: a timer of its own would cost a call more than its place in a heap,
- * and most calls are over long before theirs. What is cancelled is gone at once, and so is the timer with the last of them.
+ * and most calls are over long before theirs. What is cancelled is gone at once. The timer stays when the last of them is: a
+ * server that answers at once would set one for each call else. It keeps no process running then.
  */
-import type { Clock } from './clock.js';
+import type { Clock, TimerHandle } from './clock.js';
 import { outsideCalls } from './current.js';
 
 /** Rings once unless it is cancelled before. */
@@ -38,7 +39,7 @@ export class Alarms {
   /** A binary heap, the next to ring first. */
   readonly #heap: Alarm[] = [];
   #turns = 0;
-  #cancelTimer: (() => void) | undefined;
+  #timer: TimerHandle | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
   private constructor(clock: Clock) {
@@ -61,6 +62,7 @@ export class Alarms {
     this.#heap.push(alarm);
     this.#rise(alarm, this.#heap.length - 1);
     if (alarm.at < this.#armedFor) this.#arm();
+    else if (this.#heap.length === 1) this.#timer?.hold?.(true);
   }
 
   remove(alarm: Alarm): void {
@@ -73,7 +75,7 @@ export class Alarms {
       this.#sink(last, at);
       this.#rise(last, last.place);
     }
-    if (heap.length === 0) this.#disarm();
+    if (heap.length === 0) this.#rest();
   }
 
   /** A timer that comes too early, since what it was for is gone, sets the next. */
@@ -83,19 +85,23 @@ export class Alarms {
     if (next === undefined) return;
     this.#armedFor = next.at;
     // It is nobody's timer: whoever happens to set it may be over when it fires for another.
-    this.#cancelTimer = outsideCalls(() =>
-      this.#clock.setTimer(() => this.#due(), Math.max(0, next.at - this.#clock.now())),
-    );
+    this.#timer = outsideCalls(() => this.#clock.setTimer(() => this.#due(), Math.max(0, next.at - this.#clock.now())));
   }
 
   #disarm(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#timer?.();
+    this.#timer = undefined;
+  }
+
+  /** Nothing is to ring. A timer that cannot be told to keep nothing running is no longer set. */
+  #rest(): void {
+    if (this.#timer?.hold === undefined) this.#disarm();
+    else this.#timer.hold(false);
   }
 
   #due(): void {
-    this.#cancelTimer = undefined;
+    this.#timer = undefined;
     this.#armedFor = Number.NEGATIVE_INFINITY; // not to be armed by what is set meanwhile
     const now = this.#clock.now();
     try {

@@ -5,9 +5,19 @@ export interface Clock {
   /** Milliseconds from an arbitrary start; never falls. */
   now(): number;
   /** Runs `fn` once, `ms` from now; returns what cancels it. */
-  setTimer(fn: () => void, ms: number): () => void;
+  setTimer(fn: () => void, ms: number): TimerHandle;
   /** Milliseconds since the Unix epoch. For stamps that leave the process, never for measuring: it jumps when set. */
   wallTime(): number;
+}
+
+/** Cancels a timer. */
+export interface TimerHandle {
+  (): void;
+  /**
+   * Whether the timer keeps the process running, which it does at first. Cheaper than to cancel it and set another; left out by
+   * clocks whose timers keep nothing running.
+   */
+  hold?(running: boolean): void;
 }
 
 /** setTimeout wraps above this and then fires at once. */
@@ -19,7 +29,9 @@ export const systemClock: Clock = {
   setTimer(fn, ms) {
     if (ms <= longestTimer) {
       const timer = setTimeout(fn, ms);
-      return () => clearTimeout(timer);
+      const handle: TimerHandle = () => clearTimeout(timer);
+      handle.hold = (running) => void (running ? timer.ref() : timer.unref());
+      return handle;
     }
     let cancel = (): void => {};
     const timer = setTimeout(() => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Alarm, Alarms } from '../../src/call/alarms.js';
+import type { TimerHandle } from '../../src/call/clock.js';
 import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { runs } from '../support/soak.js';
 
@@ -65,6 +66,23 @@ describe('the deadlines of many calls', () => {
     expect(clock.pending()).toHaveLength(1);
     for (const bell of bells) bell.cancel();
     expect(clock.pending()).toEqual([]);
+  });
+
+  it('leave their timer to the next, and let the process end meanwhile, where the clock can do that', () => {
+    const held: boolean[] = [];
+    const setTimer = vi.fn(() => {
+      const handle: TimerHandle = () => {};
+      handle.hold = (running) => void held.push(running);
+      return handle;
+    });
+    const alarms = Alarms.of({ now: () => 0, wallTime: () => 0, setTimer });
+    for (let i = 0; i < 3; i++) {
+      const bell = new Bell(5, () => {});
+      alarms.set(bell);
+      bell.cancel();
+    }
+    expect(setTimer).toHaveBeenCalledOnce();
+    expect(held).toEqual([false, true, false, true, false]);
   });
 
   it('go on ringing after one of them throws', async () => {
