@@ -25,6 +25,15 @@ export type Handler = (call: Call) => Promise<unknown>;
 
 export type Interceptor = (method: MethodType, next: Handler) => Handler;
 
+/** As `await next(call)` takes it: also what a handler throws, or returns without a promise. */
+export function begun(next: Handler, call: Call): Promise<unknown> {
+  try {
+    return Promise.resolve(next(call));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /** Outermost first. */
 export const clientStages = [
   'trace',

@@ -5,7 +5,7 @@
  */
 import { RequestInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
-import type { Interceptor } from '../call/interceptor.js';
+import { begun, type Handler, type Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { isPushSource } from '../call/push-source.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
@@ -17,18 +17,27 @@ import { type MethodType, streamsResponse } from '../contract/method.js';
 export function failure(logger: Logger): Interceptor {
   return (method, next) => {
     const many = streamsResponse(method.kind);
-    return async (call) => {
-      if (many) guardItems(call, logger);
-      try {
-        const response = await next(call);
-        // One that pushes ends in an RpcError or not at all.
-        return many && !isPushSource(response)
-          ? new GuardedStream(response as AsyncIterable<unknown>, call, logger)
-          : response;
-      } catch (error) {
+    if (many) return guarded(next, logger);
+    // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
+    return (call) => {
+      const fail = (error: unknown): never => {
         throw safe(call, error, logger);
-      }
+      };
+      return begun(next, call).then(undefined, fail);
     };
+  };
+}
+
+function guarded(next: Handler, logger: Logger): Handler {
+  return async (call) => {
+    guardItems(call, logger);
+    try {
+      const response = await next(call);
+      // One that pushes ends in an RpcError or not at all.
+      return isPushSource(response) ? response : new GuardedStream(response as AsyncIterable<unknown>, call, logger);
+    } catch (error) {
+      throw safe(call, error, logger);
+    }
   };
 }
 
