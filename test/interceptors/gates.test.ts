@@ -76,7 +76,7 @@ describe('a stream', () => {
           for await (const request of requests) yield request;
         },
       },
-      { server: { admission: { limit: 1, queue: false } }, client: { retry: false } },
+      { server: { admission: { limit: 1, queue: false, slice: '1m' } }, client: { retry: false } },
     );
     const ends: (() => void)[] = [];
     for (let i = 0; i < 20; i++) {
