@@ -10,7 +10,7 @@ import type { Criticality } from '../contract/policy.js';
 import type { CallTrace } from './call-trace.js';
 import { correlationIdOf } from './correlation-id.js';
 import type { Deadline } from './deadline.js';
-import { HeaderMap, type HeadersInit } from './headers.js';
+import { HeaderMap, type HeadersInit, noHeaders, type RawHeaders } from './headers.js';
 import type { Disposition, RpcError } from './rpc-error.js';
 
 /** Who is at the other end of the connection. */
@@ -47,6 +47,8 @@ export interface CallInit {
   readonly side: 'client' | 'server';
   readonly encoding: Encoding;
   readonly headers?: HeaderMap | (() => HeaderMap) | undefined;
+  /** What `headers` makes its map of. */
+  readonly rawHeaders?: RawHeaders;
   /** `false` where the wire has no place for headers, either way. Default true. */
   readonly carriesHeaders?: boolean;
   readonly peer?: Peer | (() => Peer);
@@ -81,13 +83,6 @@ export interface CallerContract {
   readonly version: string;
   /** What both ends understand and use. */
   readonly features: readonly string[];
-}
-
-/** Received headers, as the wire has them or as a map: for a look at one without a map being made of all. */
-export type RawHeaders = HeaderMap | { get(name: string): readonly unknown[] };
-
-export function rawValues(headers: RawHeaders, name: string): readonly unknown[] {
-  return headers instanceof HeaderMap ? headers.getAll(name) : headers.get(name);
 }
 
 /** Looks at the headers of every response; one object for many calls (client). */
@@ -163,6 +158,7 @@ export class Call {
   /** What rings at the deadline; taken back when the call is over. */
   alarm: { cancel(): void } | undefined;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
+  readonly #rawHeaders: RawHeaders | undefined;
   #peer: Peer | (() => Peer);
   readonly #local: (() => string) | undefined;
   #responseHeaders: HeaderMap | (() => HeaderMap) | undefined;
@@ -197,6 +193,7 @@ export class Call {
     this.watch = undefined;
     this.idempotencyKey = undefined;
     this.#headers = init.headers;
+    this.#rawHeaders = init.rawHeaders;
     this.#local = init.local;
     this.#peer = init.peer ?? noPeer;
   }
@@ -219,7 +216,7 @@ export class Call {
    */
   get correlationId(): string {
     if (this.outer !== undefined) return this.outer.correlationId;
-    this.#correlationId ??= correlationIdOf(this.hasHeaders ? this.headers : undefined, this.trace?.traceId);
+    this.#correlationId ??= correlationIdOf(this.rawHeaders, this.trace?.traceId);
     return this.#correlationId;
   }
 
@@ -238,6 +235,12 @@ export class Call {
   get hasHeaders(): boolean {
     if (this.#headers === undefined) return false;
     return this.headers.size > 0;
+  }
+
+  /** For a look at one of the headers: as they came, as long as nobody has asked for the map of all. */
+  get rawHeaders(): RawHeaders {
+    if (typeof this.#headers === 'function') return this.#rawHeaders ?? this.headers;
+    return this.#headers ?? noHeaders;
   }
 
   get peer(): Peer {

@@ -1,7 +1,7 @@
 /** The correlation id of a call. One that came and is no id is as if it had not come: it ends up in other people's logs. */
 import { randomUUID } from 'node:crypto';
 import type { Call } from './call.js';
-import type { HeaderMap } from './headers.js';
+import { type RawHeaders, rawText } from './headers.js';
 import { traceparentOf } from './trace-context.js';
 
 export const correlationHeader = 'x-correlation-id';
@@ -11,8 +11,7 @@ const requestIdHeader = 'x-request-id';
 const legal = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** The caller's id, else that of the trace that the call belongs to, else a new one. */
-export function correlationIdOf(headers: HeaderMap | undefined, traceId: string | undefined): string {
-  if (headers === undefined) return traceId ?? randomUUID();
+export function correlationIdOf(headers: RawHeaders, traceId: string | undefined): string {
   return (
     single(headers, correlationHeader) ??
     single(headers, requestIdHeader) ??
@@ -23,10 +22,9 @@ export function correlationIdOf(headers: HeaderMap | undefined, traceId: string 
 }
 
 /** Two are one too many: who sent the second may have meant to take over the first's log lines. */
-function single(headers: HeaderMap, name: string): string | undefined {
-  const values = headers.getAll(name);
-  const [value] = values;
-  return values.length === 1 && typeof value === 'string' && legal.test(value) ? value : undefined;
+function single(headers: RawHeaders, name: string): string | undefined {
+  const value = rawText(headers, name);
+  return value !== undefined && legal.test(value) ? value : undefined;
 }
 
 /** See interceptors/hello.ts; a Thrift connection hands it on that was said once. */

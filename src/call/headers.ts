@@ -100,6 +100,23 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
 
 const none: readonly HeaderValue[] = [];
 
+/** Received headers, as the wire has them or as a map: for a look at one without a map being made of all. */
+export type RawHeaders = HeaderMap | { get(name: string): readonly unknown[] };
+
+export const noHeaders: RawHeaders = { get: () => none };
+
+/** The values of one header; `name` is lower case. */
+export function rawValues(headers: RawHeaders, name: string): readonly unknown[] {
+  return headers instanceof HeaderMap ? headers.getAll(name) : headers.get(name);
+}
+
+/** The value of a text header that came once; undefined when it came more often. */
+export function rawText(headers: RawHeaders, name: string): string | undefined {
+  const values = rawValues(headers, name);
+  const value = values.length === 1 ? values[0] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
 function listed(value: HeaderValue | HeaderValue[]): readonly HeaderValue[] {
   return Array.isArray(value) ? value : [value];
 }

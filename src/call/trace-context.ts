@@ -3,7 +3,7 @@
  * had not come, because a made-up parent is worse than none. Used to pass a trace on where nobody traces here, and to keep
  * hostile headers from whoever does. Bounded: nothing longer than `mostChars` is looked at.
  */
-import type { HeaderMap } from './headers.js';
+import { type RawHeaders, rawText, rawValues } from './headers.js';
 
 export const traceparentHeader = 'traceparent';
 export const tracestateHeader = 'tracestate';
@@ -87,24 +87,24 @@ export function readBaggage(headers: readonly string[]): string | undefined {
 }
 
 /** The traceparent of a call's headers, where there is one and only one. */
-export function traceparentOf(headers: HeaderMap): Traceparent | undefined {
-  const values = headers.getAll(traceparentHeader);
-  return values.length === 1 && typeof values[0] === 'string' ? parseTraceparent(values[0]) : undefined;
+export function traceparentOf(headers: RawHeaders): Traceparent | undefined {
+  const value = rawText(headers, traceparentHeader);
+  return value === undefined ? undefined : parseTraceparent(value);
 }
 
 /** A tracestate is nothing without its traceparent. */
-export function tracestateOf(headers: HeaderMap): string | undefined {
+export function tracestateOf(headers: RawHeaders): string | undefined {
   const values = texts(headers, tracestateHeader);
   return values.length === 0 || traceparentOf(headers) === undefined ? undefined : readTracestate(values);
 }
 
-export function baggageOf(headers: HeaderMap): string | undefined {
+export function baggageOf(headers: RawHeaders): string | undefined {
   const values = texts(headers, baggageHeader);
   return values.length === 0 ? undefined : readBaggage(values);
 }
 
-function texts(headers: HeaderMap, name: string): string[] {
-  return headers.getAll(name).filter((value) => typeof value === 'string');
+function texts(headers: RawHeaders, name: string): string[] {
+  return rawValues(headers, name).filter((value) => typeof value === 'string');
 }
 
 /** Without the spaces and tabs that HTTP allows around a value. Not trim(): that takes more away. */

@@ -2,6 +2,7 @@
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { currentCall } from '../call/current.js';
+import { rawValues } from '../call/headers.js';
 import type { Random } from '../call/random.js';
 import type { MethodType } from '../contract/method.js';
 import type { Ownership } from './attempt.js';
@@ -74,9 +75,9 @@ const nobody: Ownership = { owner: undefined, elsewhere: false };
  */
 export function ownershipOf(plan: AttemptPlan, repeats: boolean): Ownership {
   const parent = currentCall();
-  if (parent !== undefined && !parent.finished && parent.hasHeaders) {
-    const owner = parent.headers.get(ownerHeader);
-    if (owner !== undefined) return { owner, elsewhere: true };
+  if (parent !== undefined && !parent.finished) {
+    const owner = rawValues(parent.rawHeaders, ownerHeader)[0];
+    if (typeof owner === 'string') return { owner, elsewhere: true };
   }
   if (!repeats || plan.maxAttempts < 2) return nobody;
   return { owner: parent === undefined ? 'client' : parent.method.service.name, elsewhere: false };

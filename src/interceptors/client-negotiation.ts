@@ -4,7 +4,8 @@
  * answer says who it is from, by a hash that is compared and not read; only when it is another is anything done. Nothing is
  * asked in advance: the first calls carry the hello in full, and count as those of minor 0 at the client until an answer came.
  */
-import { type Call, type RawHeaders, type ResponseWatch, rawValues } from '../call/call.js';
+import type { Call, ResponseWatch } from '../call/call.js';
+import { type RawHeaders, rawText } from '../call/headers.js';
 import type { Handler } from '../call/interceptor.js';
 import type { ClientTransport } from '../call/transport.js';
 import type { MethodType } from '../contract/method.js';
@@ -212,8 +213,7 @@ class AddressView {
   }
 
   received(headers: RawHeaders, ended: boolean): void {
-    const [said, ...others] = rawValues(headers, helloHeader);
-    const text = others.length === 0 && typeof said === 'string' ? said : undefined;
+    const text = rawText(headers, helloHeader);
     this.#answers += 1;
     if (text === this.#expected && this.#last !== undefined) this.#last.answered = this.#answers;
     else if (text === undefined || !this.#hear(text)) this.#silence(ended);

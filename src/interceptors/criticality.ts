@@ -6,6 +6,7 @@
  */
 import type { Call } from '../call/call.js';
 import { currentCall } from '../call/current.js';
+import { rawValues } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { MethodType } from '../contract/method.js';
 import { type Criticality, criticalities } from '../contract/policy.js';
@@ -31,7 +32,7 @@ export function criticalityOf(call: Call): Criticality {
 }
 
 function judged(call: Call): Criticality {
-  return heard(declaredCriticality(call.method), call.headers.getAll(criticalityHeader), call.trusted);
+  return heard(declaredCriticality(call.method), rawValues(call.rawHeaders, criticalityHeader), call.trusted);
 }
 
 /** `declared`, or what the header's values ask for, as far as the caller may. */

@@ -3,8 +3,8 @@
  * when it will be gone, and a client, also one whose stub is older than that, warns once a day for each method.
  * Sources: RFC 9745 (Deprecation), RFC 8594 (Sunset).
  */
-import { type RawHeaders, rawValues } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { type RawHeaders, rawValues } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import type { MethodType } from '../contract/method.js';
@@ -56,7 +56,7 @@ export class DeprecationNotices {
 
   /** The headers of an answer have come. */
   received(headers: RawHeaders, method: MethodType): void {
-    const [value] = rawValues(headers, deprecationHeader);
+    const value = rawValues(headers, deprecationHeader)[0];
     if (value === undefined) return;
     const today = Math.floor(this.#clock.wallTime() / day);
     if (this.#told.get(method.path) === today) return;

@@ -7,6 +7,7 @@
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
+import { rawValues } from '../call/headers.js';
 import type { Handler, Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
@@ -205,7 +206,7 @@ class KeyedStage {
 
   /** The key, from the header, the field, or both alike; undefined when there is none. */
   #keyOf(call: Call): string | undefined {
-    const headers = call.hasHeaders ? call.headers.getAll(keyHeader) : [];
+    const headers = rawValues(call.rawHeaders, keyHeader);
     const field = this.#property === undefined ? undefined : (call.request as Record<string, unknown>)[this.#property];
     if (headers.length === 0 && (field === undefined || field === '')) return undefined;
     const inHeader = headers.length === 0 ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Call, CallerContract } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { rawText } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { RpcError } from '../call/rpc-error.js';
 import type { ServiceType } from '../contract/service.js';
@@ -138,9 +139,8 @@ class ServedContract {
 
   /** Who calls; undefined for a peer without Hawser, and for one that has to introduce itself again. */
   meet(call: Call): Client | undefined {
-    const values = call.hasHeaders ? call.headers.getAll(helloHeader) : [];
-    const text = values.length === 1 ? values[0] : undefined;
-    const heard = typeof text === 'string' ? this.#listen(text) : undefined;
+    const text = rawText(call.rawHeaders, helloHeader);
+    const heard = text === undefined ? undefined : this.#listen(text);
     const client = heard?.client;
     const understood = client === undefined ? [] : client.understood;
     if (understood !== undefined && this.#peers?.called(understood) === true) this.#change(this.#peers.active);

@@ -7,6 +7,7 @@
 import type { Call } from '../call/call.js';
 import { correlationHeader } from '../call/correlation-id.js';
 import { currentCall } from '../call/current.js';
+import { rawText } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import {
   baggageHeader,
@@ -40,10 +41,9 @@ export const serverPropagation: Interceptor = (method, next) => {
 };
 
 function passTraceOn(parent: Call, call: Call): void {
-  if (!parent.hasHeaders) return;
-  const { headers } = parent;
-  if (headers.has(traceparentHeader) && !call.headers.has(traceparentHeader) && traceparentOf(headers) !== undefined) {
-    call.headers.set(traceparentHeader, (headers.get(traceparentHeader) as string).trim());
+  const headers = parent.rawHeaders;
+  if (!call.headers.has(traceparentHeader) && traceparentOf(headers) !== undefined) {
+    call.headers.set(traceparentHeader, (rawText(headers, traceparentHeader) as string).trim());
     const state = tracestateOf(headers);
     if (state !== undefined) call.headers.set(tracestateHeader, state);
   }
@@ -52,7 +52,7 @@ function passTraceOn(parent: Call, call: Call): void {
 
 /** Members that are well-formed, within the limits; a call's own baggage takes their place. */
 export function passBaggageOn(parent: Call, call: Call): void {
-  if (!parent.hasHeaders || !parent.headers.has(baggageHeader) || call.headers.has(baggageHeader)) return;
-  const baggage = baggageOf(parent.headers);
+  if (call.headers.has(baggageHeader)) return;
+  const baggage = baggageOf(parent.rawHeaders);
   if (baggage !== undefined) call.headers.set(baggageHeader, baggage);
 }

@@ -68,5 +68,5 @@ function attemptOf(call: Call): number {
 
 /** Where nobody traces here, the caller's trace is still the one to look in. */
 function receivedTraceId(call: Call | undefined): string | undefined {
-  return call?.hasHeaders === true ? traceparentOf(call.headers)?.traceId : undefined;
+  return call === undefined ? undefined : traceparentOf(call.rawHeaders)?.traceId;
 }

@@ -8,7 +8,7 @@ import { Call, type Peer, type PeerCertificate } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
-import { addHeaders, headersOf } from './metadata.js';
+import { headersOf, metadataOf } from './metadata.js';
 import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf, type RequestNote } from './request-headers.js';
 
@@ -50,6 +50,7 @@ export function accept(serving: Serving, route: Route, rpc: ServerRpc, request: 
     side: 'server',
     encoding: 'proto',
     headers: () => headersOf(rpc.metadata),
+    rawHeaders: rpc.metadata,
     peer: () => peerOf(serving, rpc),
     local: serving.address,
     request,
@@ -83,8 +84,7 @@ export function cancelled(call: Call): RpcError {
 
 /** The response's headers as they go out. */
 export function responseHeaders(call: Call, gzip: boolean): Metadata {
-  const metadata = newMetadata();
-  if (call.hasResponseHeaders) addHeaders(metadata, call.responseHeaders);
+  const metadata = call.hasResponseHeaders ? metadataOf(call.responseHeaders) : newMetadata();
   if (gzip) metadata.set('grpc-encoding', 'gzip');
   return metadata;
 }

@@ -5,6 +5,7 @@
  */
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
+import { rawText } from '../../call/headers.js';
 import type { Logger } from '../../call/logger.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import {
@@ -17,7 +18,7 @@ import {
 } from '../../call/status.js';
 import type { Refusal } from '../../call/transport.js';
 import { codeNumber, isCode } from '../../contract/code.js';
-import { addHeaders, asBuffer } from './metadata.js';
+import { asBuffer, metadataOf } from './metadata.js';
 import { newMetadata } from './new-metadata.js';
 
 /** Characters of `grpc-message`, percent-encoded. */
@@ -43,7 +44,7 @@ export function failedStatus(call: Call, reason: unknown, logger: Logger): Statu
 function statusOf(call: Call, error: RpcError): StatusObject {
   const message = shortened(error.message);
   const metadata = trailersOf(call) ?? newMetadata();
-  const room = call.headers.get('user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
+  const room = rawText(call.rawHeaders, 'user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
   const details = detailsWithin(error, message, room);
   if (details !== undefined) metadata.set(detailsHeader, details);
   if (error.disposition !== 'unknown') metadata.set(dispositionHeader, error.disposition);
@@ -71,7 +72,7 @@ export function refusedStatus(refusal: Refusal): StatusObject {
 
 /** The handler's own trailers, if there are any. */
 export function trailersOf(call: Call): Metadata | undefined {
-  return call.hasResponseTrailers ? addHeaders(newMetadata(), call.responseTrailers) : undefined;
+  return call.hasResponseTrailers ? metadataOf(call.responseTrailers) : undefined;
 }
 
 function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {

@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Metadata, MetadataValue } from '@grpc/grpc-js';
 import { HeaderMap, type HeaderValue } from '../../call/headers.js';
+import { newMetadata } from './new-metadata.js';
 
 /** Our own note from the HTTP/2 layer to the handler; see request-headers.ts. */
 export const noteHeader = 'hawser-wire';
@@ -43,15 +44,20 @@ export function isPrivate(name: string): boolean {
   return transportOwned.has(name) || (name.startsWith('grpc-') && !grpcNames.has(name));
 }
 
-/** Adds `headers` to `metadata`, less what the transport owns. */
-export function addHeaders(metadata: Metadata, headers: HeaderMap): Metadata {
-  for (const [name, value] of headers) {
-    if (isPrivate(name)) continue;
-    const sent = typeof value === 'string' ? value.trim() : asBuffer(value);
-    if (singleValued.test(name)) metadata.set(name, sent);
-    else metadata.add(name, sent);
-  }
+/** `headers` as grpc-js sends them, less what the transport owns. */
+export function metadataOf(headers: HeaderMap): Metadata {
+  const metadata = newMetadata();
+  headers.forEach((name, value) => {
+    if (isPrivate(name)) return;
+    if (typeof value === 'string' || value instanceof Uint8Array) metadata.set(name, sendable(value));
+    else if (singleValued.test(name)) metadata.set(name, sendable(value.at(-1) as HeaderValue));
+    else for (const one of value) metadata.add(name, sendable(one));
+  });
   return metadata;
+}
+
+function sendable(value: HeaderValue): MetadataValue {
+  return typeof value === 'string' ? value.trim() : asBuffer(value);
 }
 
 /** Adds `headers` to those of a request as node:http2 takes them, less what the transport owns. */
