@@ -34,7 +34,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   has(name: string): boolean {
-    return this.#values.has(name.toLowerCase());
+    return this.#values.has(keyOf(name));
   }
 
   /** The first value of a text header. */
@@ -50,7 +50,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   getAll(name: string): readonly HeaderValue[] {
-    const value = this.#values.get(name.toLowerCase());
+    const value = this.#values.get(keyOf(name));
     return value === undefined ? none : listed(value);
   }
 
@@ -71,7 +71,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   delete(name: string): boolean {
-    return this.#values.delete(name.toLowerCase());
+    return this.#values.delete(keyOf(name));
   }
 
   /** Every name, with its value, or its values where there are several. */
@@ -93,7 +93,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   #first(name: string): HeaderValue | undefined {
-    const value = this.#values.get(name.toLowerCase());
+    const value = this.#values.get(keyOf(name));
     return Array.isArray(value) ? value[0] : value;
   }
 }
@@ -125,12 +125,32 @@ function textOf(value: HeaderValue): string {
   return typeof value === 'string' ? value : Buffer.from(value).toString('base64');
 }
 
-/** Names that were found legal; so many, that nobody fills it from outside. */
-const known = new Map<string, { readonly key: string; readonly binary: boolean }>();
+interface Name {
+  /** In lower case. */
+  readonly key: string;
+  readonly binary: boolean;
+}
+
+/** Names that were found legal: a look here is cheaper than making them lower case. So many, that nobody fills it from outside. */
+const known = new Map<string, Name>();
 const mostKnown = 512;
 
+/** Undefined for one that is not legal. */
+function nameOf(name: string): Name | undefined {
+  return known.get(name) ?? learned(name);
+}
+
+/** An illegal name is the key of nothing. */
+function keyOf(name: string): string {
+  return nameOf(name)?.key ?? name;
+}
+
 function checked(name: string, value: HeaderValue): string {
-  const { key, binary } = known.get(name) ?? learned(name);
+  const found = nameOf(name);
+  if (found === undefined) {
+    throw new TypeError(`header name ${JSON.stringify(name)} is not legal: use letters, digits, "-", "_" and "."`);
+  }
+  const { key, binary } = found;
   if (binary) {
     if (!(value instanceof Uint8Array)) throw new TypeError(`header ${key} ends in "-bin", so its value must be bytes`);
   } else if (typeof value !== 'string' || !legalText.test(value)) {
@@ -141,11 +161,9 @@ function checked(name: string, value: HeaderValue): string {
   return key;
 }
 
-function learned(name: string): { readonly key: string; readonly binary: boolean } {
+function learned(name: string): Name | undefined {
   const key = name.toLowerCase();
-  if (!legalName.test(key)) {
-    throw new TypeError(`header name ${JSON.stringify(name)} is not legal: use letters, digits, "-", "_" and "."`);
-  }
+  if (!legalName.test(key)) return undefined;
   const found = { key, binary: key.endsWith('-bin') };
   if (known.size < mostKnown && name.length <= 64) known.set(name, found);
   return found;

@@ -51,7 +51,7 @@ export function clientDeadline(
         if (events.wants('discarded')) events.emit('discarded', { method, stage: 'deadline', error });
         return Promise.reject(error);
       }
-      alarms.set(new CallAlarm(call, ms, clock));
+      alarms.set(new CallAlarm(call, Deadline.after(ms, clock), ms));
       return next(call);
     };
   };
@@ -76,11 +76,13 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
   return (method, next) => {
     const longest = longestTimeout(method, maxTimeout);
     return (call) => {
-      const asked = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+      const { deadline } = call;
+      const asked = deadline?.remaining() ?? Number.POSITIVE_INFINITY;
       if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
-      alarms.set(new CallAlarm(call, ms, clock));
+      const held = deadline !== undefined && asked <= longest ? deadline : Deadline.after(ms, clock);
+      alarms.set(new CallAlarm(call, held, ms));
       // The caller is answered at the deadline even while the handler still thinks.
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
@@ -132,8 +134,7 @@ class CallAlarm extends Alarm {
   readonly #ms: number;
   readonly #within: Call | undefined;
 
-  constructor(call: Call, ms: number, clock: Clock) {
-    const deadline = Deadline.after(ms, clock);
+  constructor(call: Call, deadline: Deadline, ms: number) {
     super(deadline.at);
     this.#call = call;
     this.#ms = ms;

@@ -12,6 +12,7 @@ import { judge } from './retry-rules.js';
 export class UnaryAttempts extends CallAttempts {
   readonly #running: Attempt[] = [];
   #cancelHedge: (() => void) | undefined;
+  /** Known where copies may be sent. */
   #startedAt = 0;
   /** The server asked for no more attempts. */
   #stopped = false;
@@ -19,9 +20,9 @@ export class UnaryAttempts extends CallAttempts {
   begin(): void {
     this.outer.onAbort((reason) => this.#abort(reason));
     if (this.done) return; // aborted already
-    this.#startedAt = this.plan.clock.now();
     this.#start('first');
     if (this.plan.hedge !== undefined && this.repeatable && !this.done) {
+      this.#startedAt = this.plan.clock.now();
       this.plan.hedges.begin();
       this.#awaitHedge(this.plan.hedge.delay());
     }
@@ -210,8 +211,9 @@ export class UnaryAttempts extends CallAttempts {
   }
 
   #remove(attempt: Attempt): void {
-    const at = this.#running.indexOf(attempt);
-    if (at >= 0) this.#running.splice(at, 1);
+    const at = this.#running.lastIndexOf(attempt);
+    if (at === this.#running.length - 1) this.#running.pop();
+    else if (at >= 0) this.#running.splice(at, 1);
   }
 }
 

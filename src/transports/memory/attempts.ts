@@ -17,14 +17,14 @@ export function attemptsOver(
   return {
     encoding: service.idl === 'proto' ? 'proto' : 'binary',
     address,
-    bind: () => async (call) => {
-      if (closed) {
-        throw new RpcError('CANCELLED', 'the client is closed', {
-          reason: 'CLIENT_CLOSED',
-          disposition: 'not-executed',
-        });
+    bind: () => (call) => {
+      if (closed) return Promise.reject(clientClosed());
+      let attempt: Attempt;
+      try {
+        attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.delete(attempt) });
+      } catch (error) {
+        return Promise.reject(error);
       }
-      const attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.delete(attempt) });
       attempts.add(attempt);
       return attempt.start();
     },
@@ -33,4 +33,8 @@ export function attemptsOver(
       for (const attempt of attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
     },
   };
+}
+
+function clientClosed(): RpcError {
+  return new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
 }

@@ -96,7 +96,7 @@ class ServerHalf implements RequestPath {
       peer: { address: this.#ends.peer },
       local: this.#ends.local,
       request: frame.message,
-      ...(frame.timeout === undefined ? {} : { deadline: Deadline.after(frame.timeout, this.#dispatcher.clock) }),
+      deadline: frame.timeout === undefined ? undefined : Deadline.after(frame.timeout, this.#dispatcher.clock),
     });
     this.#call = call;
     if (streamsRequest(method.kind)) call.request = this.#receiveRequests(call);
