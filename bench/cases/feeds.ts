@@ -4,12 +4,12 @@ import { used } from '../harness/echo-bench.js';
 import type { Remote } from '../harness/remote.js';
 import { echoing, type Fanned, feedClient, feedModule, feedServer, feedSubjects, type Mode } from '../subjects/feed.js';
 
-interface Feeding {
+export interface Feeding {
   readonly server: Remote;
   readonly client: Remote;
 }
 
-async function start(plan: Plan, name: string): Promise<Feeding> {
+export async function start(plan: Plan, name: string): Promise<Feeding> {
   const server = await plan.spawn(`publisher of ${name}`, feedModule, feedServer, { name });
   const [address, acks] = await Promise.all([server.ask<string>('address'), server.ask<number>('acks')]);
   const client = await plan.spawn(`subscribers of ${name}`, feedModule, feedClient, { name, address, acks });
@@ -17,7 +17,7 @@ async function start(plan: Plan, name: string): Promise<Feeding> {
 }
 
 /** Adds subscribers, and waits until the server knows them. */
-async function subscribe({ server, client }: Feeding, count: number, mode: Mode, all: number): Promise<void> {
+export async function subscribe({ server, client }: Feeding, count: number, mode: Mode, all: number): Promise<void> {
   await client.ask('subscribe', { count, mode }, 60_000);
   for (let i = 0; i < 100 && (await server.ask<number>('subscribers')) < all; i++) {
     await new Promise((resolve) => setTimeout(resolve, 50));

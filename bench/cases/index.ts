@@ -8,6 +8,7 @@ import { hello } from './hello.js';
 import { idle } from './idle.js';
 import { keyed } from './keyed.js';
 import { policies } from './policies.js';
+import { slow } from './slow-readers.js';
 import { startup } from './startup.js';
 import { bidi, stream } from './streams.js';
 import { thrift } from './thrift.js';
@@ -31,4 +32,5 @@ export const benches: readonly Bench[] = [
   fanout,
   pingpong,
   ramp,
+  slow,
 ];

@@ -99,7 +99,7 @@ export class Plan {
 
 /**
  * Every subject once, then again, as often as the plan says (A B A B): what happens to the machine happens to all. `measure`
- * that throws takes its subject out of the case, and the others go on.
+ * that throws takes its subject out of the case, and the others go on. Progress is said in each `every`th run.
  */
 export async function interleave(
   plan: Plan,
@@ -107,12 +107,13 @@ export async function interleave(
   subjects: readonly string[],
   runs: number,
   measure: (subject: string, run: number) => Promise<void>,
+  every = 1,
 ): Promise<void> {
   const out = new Set<string>();
   for (let run = 0; run < runs; run++) {
     for (const subject of subjects) {
       if (out.has(subject)) continue;
-      plan.progress(`${name}  run ${run + 1}/${runs}  ${subject}`);
+      if (run % every === 0) plan.progress(`${name}  run ${run + 1}/${runs}  ${subject}`);
       try {
         await measure(subject, run);
       } catch (error) {

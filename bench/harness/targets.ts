@@ -90,6 +90,14 @@ const targets: readonly Target[] = [
   { ...pingpong, text: 'the same, both answered over a socket, p50', metric: 'p50_us', versus: 'grpc-js' },
   { ...pingpong, text: 'the same, both answered over a socket, p99', metric: 'p99_us', versus: 'grpc-js' },
   {
+    text: 'updates to 900 subscribers beside 100 that read 1 KB/s, p99',
+    bench: 'slow',
+    case: 'beside-slow',
+    metric: 'p99_us',
+    versusCase: 'alone',
+    atMost: 2,
+  },
+  {
     ...callCpu,
     text: 'all default policies, gRPC',
     bench: 'policies',

@@ -44,15 +44,22 @@ export interface VariantBench extends Pick<Bench, 'name' | 'title' | 'cases'> {
   readonly subject?: string;
 }
 
-/** More of them, as each is short and they are compared to a few percent. */
-const roundsOf = (plan: Plan): number => (plan.runs === 1 ? 1 : plan.runs * 3);
+/**
+ * Seconds of a turn. Many short ones, as variants are compared to a few percent and a machine that others use goes through
+ * faster and slower seconds: two turns side by side see the same of it.
+ */
+const turn = 0.1;
+/** Turns between two lines of progress. */
+const turnsOfLine = 20;
+
+const turnsOf = ({ runs, seconds }: Plan): number => Math.max(1, Math.round((runs * seconds * 1.5) / turn));
 
 export function variantBench({ module, actor, missing, subject = 'hawser', ...about }: VariantBench): Bench {
   return {
     ...about,
     mustHold: [],
     subjects: [subject],
-    estimate: (plan) => plan.cases.length * (1 + (roundsOf(plan) + 1) * (plan.seconds / 2 + 0.05)),
+    estimate: (plan) => plan.cases.length * (1 + plan.seconds + turnsOf(plan) * (turn + 0.005)),
     async run(plan) {
       let remote: Remote | undefined;
       const able = plan.cases.filter((name) => {
@@ -65,12 +72,13 @@ export function variantBench({ module, actor, missing, subject = 'hawser', ...ab
         return remote.ask('measure', { name, seconds }, seconds * 1_000 + 60_000);
       };
       // The cases are to each other what subjects are in other benches.
-      await interleave(plan, 'variants', able, roundsOf(plan), async (name, run) => {
-        if (run === 0) await ask(name, plan.seconds / 2);
-        for (const { metric, unit, value } of await ask(name, plan.seconds / 2)) {
+      const measure = async (name: string, run: number): Promise<void> => {
+        if (run === 0) await ask(name, plan.seconds);
+        for (const { metric, unit, value } of await ask(name, turn)) {
           plan.record(name, subject, metric, unit, run, value);
         }
-      });
+      };
+      await interleave(plan, 'variants', able, turnsOf(plan), measure, turnsOfLine);
       remote?.kill();
     },
   };
