@@ -145,6 +145,8 @@ export class Limiter implements Permit {
     if (!this.#busy) return undefined;
     const now = this.#clock.now();
     if (!this.#crowded(now)) return undefined;
+    // Where none waits, nobody's headers are looked at.
+    if (this.#terms.queue.max === 0 && !this.#events.wants('rejected')) return this.#refusal('limit', now);
     const criticality = heard(declaredCriticality(method), request.getAll(criticalityHeader), false);
     const reason = this.#hopeless(criticality, patienceOf(request.timeout), now);
     if (reason === undefined) return undefined;

@@ -43,10 +43,43 @@ export function openMessage(frame: Buffer, kind: FrameKind, framed: boolean, opt
 function opened(message: Buffer, envelope: Envelope, headers: HeaderMap | undefined): Incoming {
   try {
     const { name, type, seqid, bodyOffset } = readMessageHeader(message, envelope.protocol);
-    return { envelope, headers, name, type, sequenceId: seqid, body: message.subarray(bodyOffset) };
+    return new Opened(envelope, headers, name, type, seqid, message, bodyOffset);
   } catch (error) {
     // Without a message header there is nothing that an answer could be matched by.
     if (error instanceof ThriftProtocolError) throw new WireError(error.message, { cause: error });
     throw error;
+  }
+}
+
+/** The body is looked for when it is asked for: a call that is refused has no use for it. */
+class Opened implements Incoming {
+  readonly envelope: Envelope;
+  readonly headers: HeaderMap | undefined;
+  readonly name: string;
+  readonly type: number;
+  readonly sequenceId: number;
+  readonly #message: Buffer;
+  readonly #bodyOffset: number;
+
+  constructor(
+    envelope: Envelope,
+    headers: HeaderMap | undefined,
+    name: string,
+    type: number,
+    sequenceId: number,
+    message: Buffer,
+    bodyOffset: number,
+  ) {
+    this.envelope = envelope;
+    this.headers = headers;
+    this.name = name;
+    this.type = type;
+    this.sequenceId = sequenceId;
+    this.#message = message;
+    this.#bodyOffset = bodyOffset;
+  }
+
+  get body(): Buffer {
+    return this.#message.subarray(this.#bodyOffset);
   }
 }

@@ -60,7 +60,7 @@ export class ServerConnection {
     this.#reader = new FrameReader(options.limits, options.unframed ? 'either' : 'framed');
     this.#outbox = new Outbox(socket, () => this.#roomMade());
     this.#replies = new ReplyQueue((bytes) => this.#outbox.put(bytes));
-    this.#uncalled = new Uncalled(this.#replies, options, (sentence) => this.#log('warn', sentence));
+    this.#uncalled = new Uncalled(this.#replies, this.#outbox, options, (sentence) => this.#log('warn', sentence));
     this.#frameTimer = new FrameTimer(options.dispatcher.clock, options.limits.frameTimeoutMs, () => {
       this.#breakOff(
         `a frame was begun and no byte of it came for ${options.limits.frameTimeoutMs} ms (frameTimeoutMs)`,
@@ -97,6 +97,7 @@ export class ServerConnection {
   }
 
   #takeMessages(): void {
+    let taken = false;
     try {
       for (;;) {
         if (!this.#hasRoom()) {
@@ -105,6 +106,9 @@ export class ServerConnection {
         }
         const frame = this.#inputEnded ? undefined : this.#reader.next();
         if (frame === undefined) break;
+        // The clock is read once for all that came together.
+        if (!taken) this.#lastMessageAt = this.#options.dispatcher.clock.now();
+        taken = true;
         this.#take(frame);
       }
     } catch (error) {
@@ -142,7 +146,6 @@ export class ServerConnection {
   }
 
   #take(frame: Buffer): void {
-    this.#lastMessageAt = this.#options.dispatcher.clock.now();
     const { kind, framed } = this.#reader;
     if (kind === undefined || framed === undefined) return;
     let message: Incoming;
