@@ -30,6 +30,11 @@ export class ClientMetrics {
     this.#states = states;
   }
 
+  /** Whether it still listens for a provider that may be gone. */
+  get listening(): boolean {
+    return this.#heard !== undefined;
+  }
+
   /** What to record with now. */
   get current(): Instruments | undefined {
     const now = instruments();

@@ -14,7 +14,7 @@ import { passBaggageOn } from '../interceptors/propagation.js';
 import { type ClientMetrics, ofMethod, server } from './client-metrics.js';
 import { attribute, hostAndPort, methodName } from './conventions.js';
 import type { Instruments } from './instruments.js';
-import { type Tracing, tracing } from './open-telemetry.js';
+import { observed, type Tracing, tracing } from './open-telemetry.js';
 import { clientOutcome, outcomeAttributes, showOutcome } from './outcome.js';
 import { activeContext, inject, SpanTrace } from './span-trace.js';
 import { StreamSpan } from './stream-span.js';
@@ -47,6 +47,7 @@ export function clientTracing(telemetry: ClientTelemetry): Interceptor {
   return (method, next) => {
     const subject = subjectOf(telemetry, method, server(telemetry.target));
     return (call) => {
+      if (!observed() && !telemetry.metrics.listening) return next(call);
       const traces = tracing();
       const metrics = telemetry.metrics.current;
       if (traces === undefined && metrics === undefined) return next(call);
@@ -115,6 +116,7 @@ export function attemptTracing(telemetry: ClientTelemetry): Interceptor {
     const subject = subjectOf(telemetry, method, {});
     return (call) => {
       const { trace } = call.outer ?? call;
+      if (trace === undefined && !observed() && !telemetry.metrics.listening) return next(call);
       const parent = trace instanceof SpanTrace ? trace : undefined;
       const metrics = telemetry.metrics.current;
       if (parent === undefined && metrics === undefined) return next(call);

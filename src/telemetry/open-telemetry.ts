@@ -36,6 +36,12 @@ function registered(): Registered | undefined {
   return (globalThis as { [registry]?: Registered })[registry];
 }
 
+/** Whether anything is registered that calls are to be shown to; all that a call costs in a program without an SDK. */
+export function observed(): boolean {
+  const now = registered();
+  return now !== undefined && (now.trace !== undefined || now.propagation !== undefined || now.metrics !== undefined);
+}
+
 /** Undefined while nobody has registered a tracer provider or a propagator. */
 export function tracing(): Tracing | undefined {
   const now = registered();

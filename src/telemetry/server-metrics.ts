@@ -13,6 +13,11 @@ export class ServerMetrics {
     this.#events = events;
   }
 
+  /** Whether it still listens for a provider that may be gone. */
+  get listening(): boolean {
+    return this.#heard !== undefined;
+  }
+
   /** What to record with now. */
   get current(): Instruments | undefined {
     const now = instruments();

@@ -12,7 +12,7 @@ import type { ServerEventHub } from '../interceptors/server-events.js';
 import { ofMethod, server } from './client-metrics.js';
 import { attribute, hostAndPort, methodName } from './conventions.js';
 import type { Instruments } from './instruments.js';
-import { type Tracing, tracing } from './open-telemetry.js';
+import { observed, type Tracing, tracing } from './open-telemetry.js';
 import { longStream, type TelemetryOptions } from './options.js';
 import { outcomeAttributes, serverOutcome, showOutcome } from './outcome.js';
 import { ServerMetrics } from './server-metrics.js';
@@ -40,6 +40,7 @@ export function serverTelemetry(
 /** Server, stage `trace`, outermost. */
 export function serverTracing(telemetry: ServerTelemetry): Interceptor {
   return (method, next) => (call) => {
+    if (!observed() && !telemetry.metrics.listening) return next(call);
     const traces = tracing();
     const metrics = telemetry.metrics.current;
     if (traces === undefined && metrics === undefined) return next(call);
