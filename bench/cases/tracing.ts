@@ -71,4 +71,6 @@ export const tracing = variantBench({
   cases: ['memory-1/off', 'memory-1/no-sdk', 'memory-1/sdk'],
   module: import.meta.filename,
   actor: tracingActor,
+  // What was registered once is not gone without a trace.
+  apart: ['memory-1/sdk'],
 });

@@ -42,6 +42,8 @@ export interface VariantBench extends Pick<Bench, 'name' | 'title' | 'cases'> {
   /** Cases that are left out, with a line that says why, where something is missing. */
   readonly missing?: (name: string) => string | undefined;
   readonly subject?: string;
+  /** Cases that leave something behind in their process; each gets one of its own. */
+  readonly apart?: readonly string[];
 }
 
 /**
@@ -54,22 +56,31 @@ const turnsOfLine = 20;
 
 const turnsOf = ({ runs, seconds }: Plan): number => Math.max(1, Math.round((runs * seconds * 1.5) / turn));
 
-export function variantBench({ module, actor, missing, subject = 'hawser', ...about }: VariantBench): Bench {
+export function variantBench({
+  module,
+  actor,
+  missing,
+  subject = 'hawser',
+  apart = [],
+  ...about
+}: VariantBench): Bench {
   return {
     ...about,
     mustHold: [],
     subjects: [subject],
     estimate: (plan) => plan.cases.length * (1 + plan.seconds + turnsOf(plan) * (turn + 0.005)),
     async run(plan) {
-      let remote: Remote | undefined;
+      const remotes = new Map<string, Promise<Remote>>();
       const able = plan.cases.filter((name) => {
         const why = missing?.(name);
         if (why !== undefined) plan.progress(`${name} is left out: ${why}`);
         return why === undefined;
       });
       const ask = async (name: string, seconds: number): Promise<readonly Measured[]> => {
-        remote ??= await plan.spawn(about.name, module, actor, {});
-        return remote.ask('measure', { name, seconds }, seconds * 1_000 + 60_000);
+        const key = apart.includes(name) ? name : '';
+        const remote = remotes.get(key) ?? plan.spawn(about.name, module, actor, {});
+        remotes.set(key, remote);
+        return (await remote).ask('measure', { name, seconds }, seconds * 1_000 + 60_000);
       };
       // The cases are to each other what subjects are in other benches.
       const measure = async (name: string, run: number): Promise<void> => {
@@ -79,7 +90,7 @@ export function variantBench({ module, actor, missing, subject = 'hawser', ...ab
         }
       };
       await interleave(plan, 'variants', able, turnsOf(plan), measure, turnsOfLine);
-      remote?.kill();
+      for (const remote of remotes.values()) (await remote).kill();
     },
   };
 }
