@@ -11,39 +11,48 @@ const main: Readonly<Record<string, string>> = { idle: 'server_rss_per_connectio
 /** A ramp's steps: `600 subscribers, 100/every`. */
 const stepOf = (name: string): number => Number.parseInt(name, 10);
 
-/** Writes one file for each bench; returns the names. */
+/** Writes one file for each bench, of a ramp one for each rate; returns the names. */
 export function writePlots(folder: string, rows: readonly Row[]): string[] {
   return [...new Set(rows.map((row) => row.bench))].flatMap((bench) => {
     const own = rows.filter((row) => row.bench === bench);
-    const metric = main[bench] ?? own[0]?.metric;
-    const drawn = own.filter((row) => row.metric === metric);
-    const [first] = drawn;
-    if (first === undefined) return [];
-    const title = `${bench}: ${first.metric}${first.unit === '1/s' ? '' : `, ${first.unit}`}`;
-    const svg = bench === 'ramp' ? ramp(title, drawn) : bars(title, drawn);
-    writeFileSync(join(folder, `${bench}.svg`), svg);
-    return [`${bench}.svg`];
+    const plots = bench === 'ramp' ? ramps(own) : [...bars(bench, own)];
+    for (const { name, svg } of plots) writeFileSync(join(folder, name), svg);
+    return plots.map(({ name }) => name);
   });
 }
 
-function bars(title: string, rows: readonly Row[]): string {
-  const groups = [...new Set(rows.map((row) => row.case))].map((name) => ({
-    label: name,
-    bars: rows.filter((row) => row.case === name).map((row) => ({ ...row, label: row.subject })),
-  }));
-  return barChart(title, groups, (value) => numberText(value, rows[0]?.unit ?? ''));
+interface Plot {
+  readonly name: string;
+  readonly svg: string;
 }
 
-function ramp(title: string, rows: readonly Row[]): string {
-  // `600 subscribers, 100/every` of hawser is a point of the line `hawser 100/every`.
-  const lines = new Map<string, Row[]>();
-  for (const row of rows) {
-    const label = `${row.subject} ${row.case.split(', ')[1] ?? ''}`;
-    lines.set(label, [...(lines.get(label) ?? []), row]);
-  }
-  const series = [...lines].map(([label, own]) => ({
-    label,
-    points: own.map((row) => [stepOf(row.case), row.value] as const).sort(([a], [b]) => a - b),
+function* bars(bench: string, rows: readonly Row[]): Iterable<Plot> {
+  const metric = main[bench] ?? rows[0]?.metric;
+  const drawn = rows.filter((row) => row.metric === metric);
+  const [first] = drawn;
+  if (first === undefined) return;
+  const title = `${bench}: ${first.metric}${first.unit === '1/s' ? '' : `, ${first.unit}`}`;
+  const groups = [...new Set(drawn.map((row) => row.case))].map((name) => ({
+    label: name,
+    bars: drawn.filter((row) => row.case === name).map((row) => ({ ...row, label: row.subject })),
   }));
-  return lineChart(title, series, { x: 'subscribers', y: title, show: (value) => numberText(value, '1/s') });
+  yield { name: `${bench}.svg`, svg: barChart(title, groups, (value) => numberText(value, first.unit)) };
+}
+
+/** `600 subscribers, 100/every` of hawser is a point of the line `hawser every` in the plot of 100 updates a second. */
+function ramps(rows: readonly Row[]): Plot[] {
+  const plots = new Map<string, Map<string, [number, number][]>>();
+  for (const { case: name, subject, metric, value } of rows) {
+    const [, rate, mode] = /^\d+ subscribers, (\d+)\/(\w+)$/.exec(name) ?? [];
+    if (metric !== 'p99_us' || rate === undefined) continue;
+    const lines = plots.get(rate) ?? new Map<string, [number, number][]>();
+    const label = `${subject} ${mode}`;
+    plots.set(rate, lines.set(label, [...(lines.get(label) ?? []), [stepOf(name), value / 1_000]]));
+  }
+  return [...plots].map(([rate, lines]) => {
+    const series = [...lines].map(([label, points]) => ({ label, points: points.sort(([a], [b]) => a - b) }));
+    const title = `ramp: p99 in ms of ${rate} updates a second to each subscriber`;
+    const show = (value: number): string => numberText(Math.round(value), '1/s');
+    return { name: `ramp-${rate}.svg`, svg: lineChart(title, series, { x: 'subscribers', show }) };
+  });
 }

@@ -67,7 +67,6 @@ export interface Series {
 
 export interface Axes {
   readonly x: string;
-  readonly y: string;
   readonly show: (value: number) => string;
 }
 
@@ -88,7 +87,7 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
       label(left + (tick / 4) * width, top + height + 18, axes.show((mostX * tick) / 4), 'middle', 11),
     );
   }
-  inner.push(label(left + width / 2, top + height + 38, axes.x, 'middle'), label(16, top - 6, axes.y));
+  inner.push(label(left + width / 2, top + height + 38, axes.x, 'middle'));
   for (const [i, { label: name, points: own }] of series.entries()) {
     const colour = colours[i % colours.length] ?? text;
     if (own.length > 0) {
@@ -103,5 +102,5 @@ export function lineChart(title: string, series: readonly Series[], axes: Axes):
       label(left + width + 34, top + 10 + i * 20, name),
     );
   }
-  return page(left + width + 130, top + height + 52, title, inner);
+  return page(left + width + 160, top + height + 52, title, inner);
 }
