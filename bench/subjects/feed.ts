@@ -217,6 +217,7 @@ export async function feedServer({ name }: { name: string }): Promise<Actor> {
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   let sequence = 0;
   let pacing: NodeJS.Timeout | undefined;
+  let roundTrips = new Histogram();
   return {
     address: () => publisher.address,
     acks: () => (acks.address() as AddressInfo).port,
@@ -253,18 +254,22 @@ export async function feedServer({ name }: { name: string }): Promise<Actor> {
       );
     },
     rest: () => clearInterval(pacing),
-    /** Publishes one, waits until it has come back, and so on: microseconds of a round. */
-    async pingPong({ size, count }: { size: number; count: number }) {
+    /** Publishes one, waits until it has come back, and so on; `leadIn` rounds that do not count, then `count` that do. */
+    async pingPong({ size, count, leadIn }: { size: number; count: number; leadIn: number }): Promise<void> {
       const body = new Uint8Array(size).fill(1);
-      const histogram = new Histogram();
       arrived = 0;
-      for (let i = 1; i <= count; i++) {
+      for (let i = 1; i <= leadIn + count; i++) {
         const began = performance.now();
         publisher.publish({ key: 'k', price: i, body });
         await until(i);
-        histogram.record((performance.now() - began) * 1_000);
+        if (i > leadIn) roundTrips.record((performance.now() - began) * 1_000);
       }
-      return { p50: histogram.quantile(0.5), p99: histogram.quantile(0.99) };
+    },
+    /** Microseconds of the rounds since the last question. */
+    roundTrips() {
+      const since = { p50: roundTrips.quantile(0.5), p99: roundTrips.quantile(0.99) };
+      roundTrips = new Histogram();
+      return since;
     },
   };
 }

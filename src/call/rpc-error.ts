@@ -49,9 +49,6 @@ export class RpcError extends Error {
 
   constructor(code: Code, message: string, options: RpcErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'RpcError';
-    Object.defineProperty(this, 'name', { enumerable: false });
-    Object.defineProperty(this, brand, { value: true });
     this.code = code;
     this.disposition = options.disposition ?? 'unknown';
     this.#reason = options.reason;
@@ -99,10 +96,17 @@ export class RpcError extends Error {
   withDisposition(disposition: Disposition): RpcError {
     if (disposition === this.disposition) return this;
     // Neither a stack of its own nor the text of this one's: to write that down costs more than the call.
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = 0;
-    const copy = new RpcError(this.code, this.message, { details: this.details, disposition, cause: this.cause });
-    Error.stackTraceLimit = limit;
+    const copy = withoutStack(
+      () =>
+        new RpcError(this.code, this.message, {
+          ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+          domain: this.#domain,
+          metadata: this.#metadata,
+          details: this.#given,
+          disposition,
+          cause: this.cause,
+        }),
+    );
     let stack: string | undefined;
     Object.defineProperty(copy, 'stack', {
       get: () => stack ?? this.stack,
@@ -112,6 +116,21 @@ export class RpcError extends Error {
       configurable: true,
     });
     return copy;
+  }
+}
+
+// Of all of them: on each error they would cost more than the rest of it.
+Object.defineProperty(RpcError.prototype, 'name', { value: 'RpcError', configurable: true, writable: true });
+Object.defineProperty(RpcError.prototype, brand, { value: true });
+
+/** Makes an error where a stack says nothing of what went wrong, and would cost more than the call. */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }
 

@@ -7,7 +7,7 @@ import { type Code, codeNumber, codeOf } from '../contract/code.js';
 import type { Encoding } from '../contract/codec.js';
 import { declaredTypeName, type MethodError } from '../contract/declared-error.js';
 import type { MethodType } from '../contract/method.js';
-import { type Disposition, type ErrorDetail, isRpcError, RpcError } from './rpc-error.js';
+import { type Disposition, type ErrorDetail, isRpcError, RpcError, withoutStack } from './rpc-error.js';
 
 export const dispositionHeader = 'hawser-disposition';
 export const pushbackHeader = 'grpc-retry-pushback-ms';
@@ -75,12 +75,14 @@ export interface ReceivedStatus {
   readonly disposition?: string | undefined;
 }
 
-/** An RpcError out of what a wire told. Details that do not decode are left out: the code and message still hold. */
+/**
+ * An RpcError out of what a wire told. Details that do not decode are left out: the code and message still hold. It failed at
+ * the peer, so it has no stack.
+ */
 export function errorOfStatus(status: ReceivedStatus): RpcError {
-  return new RpcError(codeOf(status.code), status.message, {
-    details: decodeDetails(status.details),
-    disposition: dispositionOf(status.disposition),
-  });
+  const details = decodeDetails(status.details);
+  const disposition = dispositionOf(status.disposition);
+  return withoutStack(() => new RpcError(codeOf(status.code), status.message, { details, disposition }));
 }
 
 function decodeDetails(bytes: Uint8Array | undefined): readonly ErrorDetail[] {

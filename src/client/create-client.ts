@@ -12,6 +12,7 @@ import {
   type Interceptor,
   type Placement,
   place,
+  rankOf,
   type Staged,
 } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
@@ -184,6 +185,11 @@ export function createClient<S extends ServiceType>(
   const around = negotiation.around.bind(negotiation);
   const transport = transportOf(service, address, { ...options, logger }, { events, random, breaker, around });
   const balancer = transport instanceof Balancer ? transport : undefined;
+  const interceptors = (options.interceptors ?? []).map((one) =>
+    typeof one === 'function'
+      ? place(clientStages, one, { before: 'encode' })
+      : place(clientStages, one.interceptor, one),
+  );
   const shared: ClientShared = {
     clock,
     random,
@@ -195,6 +201,7 @@ export function createClient<S extends ServiceType>(
     elsewhere: balancer === undefined ? () => false : (call) => balancer.elsewhere(call),
     carriesHeaders: () => transport.carriesHeaders !== false,
     balanced: balancer !== undefined,
+    guarded: interceptors.some((one) => rankOf(clientStages, one) > clientStages.indexOf('retry') * 3),
   };
   const addresses = () =>
     balancer?.status() ?? [{ address: transport.address, inFlight: undefined, breaker: 'closed' as const }];
@@ -223,11 +230,7 @@ export function createClient<S extends ServiceType>(
       ? []
       : [{ stage: 'throttle', side: 0, interceptor: clientThrottle(throttle, events) } as const]),
     { stage: 'retry', side: 0, interceptor: clientRetry(shared, options) },
-    ...(options.interceptors ?? []).map((one) =>
-      typeof one === 'function'
-        ? place(clientStages, one, { before: 'encode' })
-        : place(clientStages, one.interceptor, one),
-    ),
+    ...interceptors,
   ];
   const headers = options.headers === undefined ? undefined : new HeaderMap(options.headers);
   if (headers?.has(keyHeader)) {

@@ -6,6 +6,7 @@ import type { Codec } from './codec.js';
 import { DeclaredError } from './declared-error.js';
 import { describeError } from './describe-error.js';
 import type { MessageFns } from './proto.js';
+import { written } from './proto-writer.js';
 
 /** What ts-proto generates for a message, and an error class is made of. */
 export interface ErrorMessageFns<M, Init> extends MessageFns<M> {
@@ -62,7 +63,7 @@ export function protoErrorCodec<E extends Error, M extends object, Init>(
   };
   return {
     typeName,
-    encode: (error) => message.encode(fieldsOf(error)).finish(),
+    encode: (error) => written(message, fieldsOf(error)),
     decode: (bytes) => make(message.decode(bytes)),
     toJSON: (error) => message.toJSON(fieldsOf(error)),
     fromJSON: (json) => make(message.fromJSON(json)),

@@ -1,6 +1,7 @@
 /** The codec of a protobuf message, over what ts-proto generates for it. */
 import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Codec } from './codec.js';
+import { written } from './proto-writer.js';
 
 /** The part of ts-proto's `MessageFns` that the runtime uses. */
 export interface MessageFns<T> {
@@ -13,7 +14,7 @@ export interface MessageFns<T> {
 export function protoCodec<T>(typeName: string, message: MessageFns<T>): Codec<T> {
   return {
     typeName,
-    encode: (value) => message.encode(value).finish(),
+    encode: (value) => written(message, value),
     decode: (bytes) => message.decode(bytes),
     toJSON: (value) => message.toJSON(value),
     fromJSON: (json) => message.fromJSON(json),

@@ -32,6 +32,8 @@ export interface ClientShared {
   readonly carriesHeaders: () => boolean;
   /** Whether endpoints are chosen per attempt, and want to hear how each went. */
   readonly balanced: boolean;
+  /** Whether what stands between retries and the wire may hold a call that is over: interceptors of the user's. */
+  readonly guarded: boolean;
 }
 
 export interface AttemptPlan extends ClientShared, RetryTerms {
@@ -39,6 +41,8 @@ export interface AttemptPlan extends ClientShared, RetryTerms {
   readonly maxAttempts: number;
   readonly attemptTimeout: number | undefined;
   readonly hedge: HedgePlan | undefined;
+  /** Nothing is sent beside an attempt, and it ends as soon as it is aborted. */
+  readonly alone: boolean;
   /** By declaration; a call with a key is so in any case. */
   readonly repeatable: boolean;
   readonly latency: LatencyWindow;
@@ -56,6 +60,7 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
     codes: new Set(policy.codes.value),
     attemptTimeout: policy.attemptTimeout.value,
     hedge: policy.hedge.value === undefined ? undefined : hedgePlan(policy.hedge.value, latency),
+    alone: policy.hedge.value === undefined && !shared.balanced && !shared.guarded,
     repeatable: repeatable.includes(idempotency) && idempotency !== 'KEYED',
     latency,
   };

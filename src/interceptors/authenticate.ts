@@ -8,10 +8,10 @@ import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { isRpcError, RpcError, withoutStack } from '../call/rpc-error.js';
 import { isDownstream } from '../call/status.js';
 import { isHealth } from './admission/health.js';
-import { quietly, rejected } from './admission/refusal.js';
+import { rejected } from './admission/refusal.js';
 import type { ServerEventHub } from './server-events.js';
 
 /** A caller that is known. The whole object is `call.identity` for handlers and `authorize`. */
@@ -114,7 +114,7 @@ function refusalFor(call: Call, error: unknown, context: AuthenticateContext): u
 
 function unauthenticated(call: Call, { events }: AuthenticateContext): RpcError {
   rejected(events, call, 'unauthenticated');
-  return quietly(
+  return withoutStack(
     () =>
       new RpcError('UNAUTHENTICATED', 'the server does not know who calls; send credentials that it accepts', {
         reason: 'UNAUTHENTICATED',

@@ -5,10 +5,10 @@
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { isRpcError, RpcError, withoutStack } from '../call/rpc-error.js';
 import { isDownstream } from '../call/status.js';
 import { isHealth } from './admission/health.js';
-import { quietly, rejected } from './admission/refusal.js';
+import { rejected } from './admission/refusal.js';
 import type { ServerEventHub } from './server-events.js';
 
 /** What the hook sees of a call. `request` is the decoded message; for a streamed request an AsyncIterable not to be read. */
@@ -91,7 +91,7 @@ function denied(call: Call, { events }: AuthorizeContext, resource: Resource | u
   rejected(events, call, 'denied');
   const what =
     resource === undefined ? '' : ` on ${resource.topic}${resource.key === undefined ? '' : ` ${resource.key}`}`;
-  return quietly(
+  return withoutStack(
     () =>
       new RpcError('PERMISSION_DENIED', `${call.principal} may not call ${call.method.path}${what}`, {
         reason: 'PERMISSION_DENIED',

@@ -9,12 +9,14 @@ import type { GiveUpEvent } from './client-events.js';
 /** ms; a retry that has less than this until the deadline only adds load. */
 export const leastRemaining = 5;
 
+const ignore = (): void => {};
+
 export abstract class CallAttempts {
   protected readonly plan: AttemptPlan;
   protected readonly outer: Call;
   protected readonly next: Handler;
-  protected readonly resolve: (response: unknown) => void;
-  protected readonly reject: (error: unknown) => void;
+  protected resolve: (response: unknown) => void = ignore;
+  protected reject: (error: unknown) => void = ignore;
   protected readonly repeatable: boolean;
   protected readonly ownership: Ownership;
   protected done = false;
@@ -25,23 +27,31 @@ export abstract class CallAttempts {
   /** Cancels the attempt that is to come. */
   #cancelRetry: (() => void) | undefined;
 
-  constructor(
-    plan: AttemptPlan,
-    outer: Call,
-    next: Handler,
-    resolve: (response: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(plan: AttemptPlan, outer: Call, next: Handler) {
     this.plan = plan;
     this.outer = outer;
     this.next = next;
-    this.resolve = resolve;
-    this.reject = reject;
     this.repeatable = mayRepeat(plan, outer);
     this.ownership = ownershipOf(plan, this.repeatable);
   }
 
+  /** Begins the first attempt. Resolves to the response, rejects with what the call failed with. */
+  answer(): Promise<unknown> {
+    const answer = this.settled();
+    this.begin();
+    return answer;
+  }
+
+  protected abstract begin(): void;
   protected abstract retry(): void;
+
+  /** From now on `resolve` and `reject` settle this. */
+  protected settled(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
 
   /** Whether an attempt is to come. */
   protected get awaitsRetry(): boolean {

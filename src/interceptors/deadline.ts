@@ -70,8 +70,20 @@ function leftForCallee(shortest: ShortestAnswer): number | undefined {
   return left - Math.max(way, Math.min(usualReserve, left / 4));
 }
 
-/** Server, stage `deadline`. `maxTimeout` is the server's own, ms. */
-export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout?: number): Interceptor {
+export interface ServerDeadlineContext {
+  readonly clock: Clock;
+  readonly events: ServerEventHub;
+  /** The server's own, ms. */
+  readonly maxTimeout: number | undefined;
+  /**
+   * Whether somebody further out is to see the call end at its deadline even while the handler still thinks. Whoever called
+   * does: transports answer a call that is aborted.
+   */
+  readonly watched: boolean;
+}
+
+/** Server, stage `deadline`. */
+export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDeadlineContext): Interceptor {
   const alarms = Alarms.of(clock);
   return (method, next) => {
     const longest = longestTimeout(method, maxTimeout);
@@ -83,7 +95,7 @@ export function serverDeadline(clock: Clock, events?: ServerEventHub, maxTimeout
       if (ms === Number.POSITIVE_INFINITY) return next(call);
       const held = deadline !== undefined && asked <= longest ? deadline : Deadline.after(ms, clock);
       alarms.set(new CallAlarm(call, held, ms));
-      // The caller is answered at the deadline even while the handler still thinks.
+      if (!watched) return next(call);
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
         next(call).then(resolve, reject);
@@ -118,13 +130,8 @@ export function unwanted(call: Call): RpcError | undefined {
 }
 
 /** Tells that work was dropped for `error`, and returns that. */
-export function discard(
-  call: Call,
-  stage: DiscardStage,
-  error: RpcError,
-  events: ServerEventHub | undefined,
-): RpcError {
-  if (events?.wants('discarded')) events.emit('discarded', { method: call.method, stage, error, call });
+export function discard(call: Call, stage: DiscardStage, error: RpcError, events: ServerEventHub): RpcError {
+  if (events.wants('discarded')) events.emit('discarded', { method: call.method, stage, error, call });
   return error;
 }
 

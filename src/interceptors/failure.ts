@@ -20,8 +20,9 @@ export function failure(logger: Logger): Interceptor {
     if (many) return guarded(next, logger);
     // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
     return (call) => {
+      // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
       const fail = (error: unknown): never => {
-        throw safe(call, error, logger);
+        throw call.aborted ?? safe(call, error, logger);
       };
       return begun(next, call).then(undefined, fail);
     };

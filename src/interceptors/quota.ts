@@ -6,11 +6,11 @@ import { QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { RpcError } from '../call/rpc-error.js';
+import { RpcError, withoutStack } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
 import { Gcra, type QuotaLimiter, type QuotaRate } from './admission/gcra.js';
 import { isHealth } from './admission/health.js';
-import { pushBack, quietly, rejected } from './admission/refusal.js';
+import { pushBack, rejected } from './admission/refusal.js';
 import { within } from './budget.js';
 import type { ServerEventHub } from './server-events.js';
 
@@ -118,7 +118,7 @@ function refusal(
   const ms = Math.ceil(wait);
   pushBack(call, never ? -1 : ms);
   const description = `${rate} units a second, ${burst} at once; this call takes ${cost}`;
-  return quietly(
+  return withoutStack(
     () =>
       new RpcError(
         'RESOURCE_EXHAUSTED',

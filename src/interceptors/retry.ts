@@ -26,8 +26,8 @@ export function clientRetry(shared: ClientShared, options: PolicyOptions): Inter
       };
     }
     if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
-      return (call) => new Promise((resolve, reject) => new StreamAttempts(plan, call, next, resolve, reject).begin());
+      return (call) => new StreamAttempts(plan, call, next).answer();
     }
-    return (call) => new Promise((resolve, reject) => new UnaryAttempts(plan, call, next, resolve, reject).begin());
+    return (call) => new UnaryAttempts(plan, call, next).answer();
   };
 }

@@ -32,7 +32,7 @@ export class StreamAttempts extends CallAttempts {
     if (plan.maxAttempts < 2) this.#replay?.release();
   }
 
-  begin(): void {
+  protected override begin(): void {
     this.outer.onFinish(() => this.#over());
     this.outer.onAbort((reason) => this.#abort(reason));
     if (!this.done) this.#start('first');

@@ -1,8 +1,8 @@
 /**
  * The attempts of one unary call: one after the other, or beside each other when the first is slow. The first answer
  * wins and the others are cancelled; the call fails when nothing is running and nothing more may begin.
- * One object and one promise a call, because this stands in the path of every call.
  */
+import { begun } from '../call/interceptor.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
 import { CallAttempts, leastRemaining } from './call-attempts.js';
@@ -17,7 +17,35 @@ export class UnaryAttempts extends CallAttempts {
   /** The server asked for no more attempts. */
   #stopped = false;
 
-  begin(): void {
+  override answer(): Promise<unknown> {
+    return this.plan.alone ? this.#alone() : super.answer();
+  }
+
+  /**
+   * Where nothing can overtake the first attempt, its own promise is the call's: a second one would cost every call for the
+   * sake of the few that fail.
+   */
+  #alone(): Promise<unknown> {
+    this.outer.onAbort((reason) => this.#abort(reason));
+    if (this.done) return Promise.reject(this.outer.aborted);
+    const attempt = this.#attempt('first');
+    return begun(this.next, attempt.call).then(
+      (value) => {
+        const late = this.done;
+        this.#answered(attempt, value);
+        if (late) throw this.outer.aborted;
+        return value;
+      },
+      (error: unknown) => {
+        const answer = this.settled();
+        if (this.done) this.reject(this.outer.aborted);
+        this.#failed(attempt, error);
+        return answer;
+      },
+    );
+  }
+
+  protected override begin(): void {
     this.outer.onAbort((reason) => this.#abort(reason));
     if (this.done) return; // aborted already
     this.#start('first');
@@ -29,21 +57,19 @@ export class UnaryAttempts extends CallAttempts {
   }
 
   #start(kind: AttemptKind): void {
-    const plan = this.plan;
-    const attempt = new Attempt(plan, this.outer, kind, this.ownership, true);
-    this.#running.push(attempt);
-    this.#bound(attempt);
-    let response: Promise<unknown>;
-    try {
-      response = this.next(attempt.call);
-    } catch (error) {
-      this.#failed(attempt, error); // an interceptor of the user's that is no async function
-      return;
-    }
-    response.then(
+    const attempt = this.#attempt(kind);
+    // `begun`: an interceptor of the user's may be no async function.
+    begun(this.next, attempt.call).then(
       (value) => this.#answered(attempt, value),
       (error: unknown) => this.#failed(attempt, error),
     );
+  }
+
+  #attempt(kind: AttemptKind): Attempt {
+    const attempt = new Attempt(this.plan, this.outer, kind, this.ownership, true);
+    this.#running.push(attempt);
+    this.#bound(attempt);
+    return attempt;
   }
 
   /** An attempt with a bound of its own is given up by it; one without is joined by another, and may still win. */

@@ -64,6 +64,9 @@ export function serverEvents(logger: Logger): EventHub<ServerEvents> {
 
 export function dispatcherOf(init: RoutesInit): Dispatcher {
   const { services, logger, clock, events = serverEvents(logger), maxTimeout, telemetry } = init;
+  const outside = (stage: ServerStage) =>
+    init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf(stage) * 3);
+  const watched = outside('deadline');
   const interceptors: readonly Staged[] = [
     { stage: 'transport', side: 0, interceptor: failure(logger) },
     ...(telemetry === undefined ? [] : [{ stage: 'trace', side: 0, interceptor: serverTracing(telemetry) } as const]),
@@ -72,7 +75,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
       ? []
       : [{ stage: 'negotiate', side: 0, interceptor: init.negotiation.interceptor } as const]),
     { stage: 'negotiate', side: 1, interceptor: serverDeprecation },
-    { stage: 'deadline', side: 0, interceptor: serverDeadline(clock, events, maxTimeout) },
+    { stage: 'deadline', side: 0, interceptor: serverDeadline({ clock, events, maxTimeout, watched }) },
     { stage: 'decode', side: 0, interceptor: serverCodec },
     { stage: 'decode', side: 1, interceptor: discardLate('decode', events) },
     { stage: 'handler', side: 0, interceptor: discardLate('handler', events) },
@@ -81,7 +84,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     ...init.interceptors,
   ];
   // What the user put in front of the limiter sees the calls too that the limiter refuses.
-  const seesAll = init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf('limiter') * 3);
+  const seesAll = outside('limiter');
   // Twins in both IDLs have the same name, and the memory transport serves both.
   const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
   const served: ServiceType[] = [];

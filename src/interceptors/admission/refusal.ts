@@ -3,22 +3,11 @@
  * brings the server down: no stack is written down, and what is the same for all is made and encoded once a second.
  */
 import type { Call } from '../../call/call.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { RpcError, withoutStack } from '../../call/rpc-error.js';
 import { preencoded, pushbackHeader } from '../../call/status.js';
 import type { Refusal } from '../../call/transport.js';
 import { criticalityOf } from '../criticality.js';
 import type { RejectReason, ServerEventHub } from '../server-events.js';
-
-/** What `make` returns, made without a stack: nobody looks for a fault in this program. */
-export function quietly<T>(make: () => T): T {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return make();
-  } finally {
-    Error.stackTraceLimit = limit;
-  }
-}
 
 /** ms that one refusal serves all calls of its reason. */
 const freshFor = 1_000;
@@ -38,7 +27,7 @@ export class Refusals {
   of(reason: ShedReason, pushback: string, now: number, sentence: () => string): Refusal {
     const known = this.#made.get(reason);
     if (known !== undefined && now < known.until && known.refusal.pushback === pushback) return known.refusal;
-    const error = quietly(
+    const error = withoutStack(
       () =>
         new RpcError('UNAVAILABLE', `the server is overloaded: ${sentence()}; try another one, or later`, {
           reason: 'OVERLOADED',

@@ -143,7 +143,7 @@ export class MemoryTopicStore implements TopicStore {
   #put({ key, value, ttl }: Append, time: number, more: boolean): number {
     const seq = this.#log.head + 1;
     const expires = ttl > 0 && value !== undefined ? time + ttl : 0;
-    const update: LogUpdate = { seq, key, value, time, expires, more, merged: 1, wire: undefined };
+    const update: LogUpdate = { seq, key, value: owned(value), time, expires, more, merged: 1, wire: undefined };
     this.#log.push(update);
     if (this.#spec.keyed) this.#keys.put(update);
     if (expires > 0) {
@@ -173,4 +173,9 @@ export class MemoryTopicStore implements TopicStore {
   #visible(): void {
     for (const fn of this.#listeners) fn(this.#log.head);
   }
+}
+
+/** In memory of its own: what is encoded shares its memory with whatever was encoded then, and would keep all of it. */
+function owned(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value !== undefined && value.buffer.byteLength > value.byteLength ? new Uint8Array(value) : value;
 }

@@ -204,6 +204,7 @@ export class ServerConnection {
   }
 
   #settle(call: Call, slot: ReplySlot | undefined, encode: () => Buffer): void {
+    if (call.finished) return;
     call.finish();
     this.#calls.delete(call);
     if (this.#socket.destroyed) return;

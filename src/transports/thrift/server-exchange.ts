@@ -97,7 +97,10 @@ function deadlineOf(headers: HeaderMap, clock: Clock): Deadline {
   );
 }
 
-/** Runs the pipeline. Never rejects; a handler that throws before its first await counts as one that rejects. */
+/**
+ * Runs the pipeline. Never rejects; a handler that throws before its first await counts as one that rejects. A call that is
+ * aborted fails at once, whatever its handler still does: `onError` may be called twice then.
+ */
 export function run(call: Call, route: Route, onResult: (result: unknown) => void, onError: (error: unknown) => void) {
   let result: Promise<unknown>;
   try {
@@ -105,6 +108,7 @@ export function run(call: Call, route: Route, onResult: (result: unknown) => voi
   } catch (error) {
     result = Promise.reject(error);
   }
+  call.onAbort((reason) => onError(reason.withDisposition(call.disposition)));
   result.then(onResult, onError);
 }
 
