@@ -59,6 +59,8 @@ export interface CallInit {
   readonly options?: CallOptions | undefined;
   /** The call that this one is an attempt of (client). */
   readonly outer?: Call;
+  /** The call in whose handler this one is made (client). */
+  readonly parent?: Call | undefined;
 }
 
 /** What an attempt holds of the endpoint that it went to. Whoever began the attempt gives it back. */
@@ -117,6 +119,8 @@ export class Call {
   attempts = 0;
   /** The call that this one is an attempt of (client). */
   readonly outer: Call | undefined;
+  /** The call in whose handler this one is made (client). */
+  readonly parent: Call | undefined;
   /** The endpoints that attempts of this call went to, in order; kept by whoever picks them (client). */
   tried: Lease[] | undefined;
   /** What the caller got in the place of an answer, when there was none to be had (client). */
@@ -184,6 +188,7 @@ export class Call {
     this.deadline = init.deadline;
     this.options = init.options ?? noOptions;
     this.outer = init.outer;
+    this.parent = init.parent;
     this.tried = undefined;
     this.lease = undefined;
     this.attemptKind = undefined;

@@ -11,17 +11,28 @@ export type HeadersInit = HeaderMap | Readonly<Record<string, HeaderValue | read
 const legalName = /^[0-9a-z_.-]+$/;
 const legalText = /^[\x20-\x7e]*$/;
 
+type Value = HeaderValue | HeaderValue[];
+
+/** Headers from which on a look goes by an index; up to here to go through them all is cheaper, and to copy them too. */
+const mostScanned = 24;
+
 export class HeaderMap implements Iterable<[string, HeaderValue]> {
-  /** As good as every header has one value: it stands by itself. */
-  readonly #values = new Map<string, HeaderValue | HeaderValue[]>();
+  /** Name, value, name, value. As good as every header has one value: it stands by itself. */
+  readonly #entries: Value[];
+  /** Where each name stands, when there are many. */
+  #index: Map<string, number> | undefined;
+  /** Whether a header has several values. */
+  #lists = false;
 
   /** Throws a TypeError for an illegal name or value. */
   constructor(init?: HeadersInit) {
-    if (init === undefined) return;
     if (init instanceof HeaderMap) {
-      for (const [name, value] of init.#values) this.#values.set(name, Array.isArray(value) ? [...value] : value);
+      this.#entries = init.#lists ? init.#entries.map(copied) : init.#entries.slice();
+      this.#lists = init.#lists;
       return;
     }
+    this.#entries = [];
+    if (init === undefined) return;
     for (const [name, value] of Object.entries(init)) {
       if (value === undefined) continue;
       if (typeof value === 'string' || value instanceof Uint8Array) this.append(name, value);
@@ -30,11 +41,11 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   get size(): number {
-    return this.#values.size;
+    return this.#entries.length / 2;
   }
 
   has(name: string): boolean {
-    return this.#values.has(keyOf(name));
+    return this.#at(keyOf(name)) >= 0;
   }
 
   /** The first value of a text header. */
@@ -50,52 +61,98 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   }
 
   getAll(name: string): readonly HeaderValue[] {
-    const value = this.#values.get(keyOf(name));
-    return value === undefined ? none : listed(value);
+    const at = this.#at(keyOf(name));
+    return at < 0 ? none : listed(this.#entries[at + 1] as Value);
   }
 
   /** Replaces what was there. Throws a TypeError for an illegal name or value. */
   set(name: string, value: HeaderValue): this {
-    this.#values.set(checked(name, value), value);
+    return this.put(checked(name, value), value);
+  }
+
+  /** As `set`, of what is known to be legal: a name in lower case and a value that were checked or made here. */
+  put(key: string, value: HeaderValue): this {
+    const at = this.#at(key);
+    if (at < 0) this.#add(key, value);
+    else this.#entries[at + 1] = value;
     return this;
   }
 
   /** Adds a value. Throws a TypeError for an illegal name or value. */
   append(name: string, value: HeaderValue): this {
     const key = checked(name, value);
-    const before = this.#values.get(key);
-    if (before === undefined) this.#values.set(key, value);
-    else if (Array.isArray(before)) before.push(value);
-    else this.#values.set(key, [before, value]);
+    const at = this.#at(key);
+    if (at < 0) {
+      this.#add(key, value);
+      return this;
+    }
+    const before = this.#entries[at + 1] as Value;
+    if (Array.isArray(before)) before.push(value);
+    else this.#entries[at + 1] = [before, value];
+    this.#lists = true;
     return this;
   }
 
   delete(name: string): boolean {
-    return this.#values.delete(keyOf(name));
+    const at = this.#at(keyOf(name));
+    if (at < 0) return false;
+    this.#entries.splice(at, 2);
+    this.#index = undefined;
+    return true;
   }
 
   /** Every name, with its value, or its values where there are several. */
   forEach(fn: (name: string, value: HeaderValue | readonly HeaderValue[]) => void): void {
-    for (const [name, value] of this.#values) fn(name, value);
+    const entries = this.#entries;
+    for (let at = 0; at < entries.length; at += 2) fn(entries[at] as string, entries[at + 1] as Value);
   }
 
   /** Every pair, a name with several values several times. */
   *[Symbol.iterator](): IterableIterator<[string, HeaderValue]> {
-    for (const [name, value] of this.#values) for (const one of listed(value)) yield [name, one];
+    const entries = this.#entries;
+    for (let at = 0; at < entries.length; at += 2) {
+      for (const one of listed(entries[at + 1] as Value)) yield [entries[at] as string, one];
+    }
   }
 
   toJSON(): Record<string, string | string[]> {
     const json: Record<string, string | string[]> = Object.create(null);
-    for (const [name, value] of this.#values) {
-      json[name] = Array.isArray(value) ? value.map(textOf) : textOf(value);
-    }
+    this.forEach((name, value) => {
+      json[name] = typeof value === 'string' || value instanceof Uint8Array ? textOf(value) : value.map(textOf);
+    });
     return json;
   }
 
   #first(name: string): HeaderValue | undefined {
-    const value = this.#values.get(keyOf(name));
+    const at = this.#at(keyOf(name));
+    const value = at < 0 ? undefined : this.#entries[at + 1];
     return Array.isArray(value) ? value[0] : value;
   }
+
+  /** Where a name stands; -1 when it is not there. */
+  #at(key: string): number {
+    const entries = this.#entries;
+    if (entries.length > 2 * mostScanned) return this.#indexed().get(key) ?? -1;
+    for (let at = 0; at < entries.length; at += 2) if (entries[at] === key) return at;
+    return -1;
+  }
+
+  #indexed(): Map<string, number> {
+    if (this.#index === undefined) {
+      this.#index = new Map();
+      for (let at = 0; at < this.#entries.length; at += 2) this.#index.set(this.#entries[at] as string, at);
+    }
+    return this.#index;
+  }
+
+  #add(key: string, value: HeaderValue): void {
+    this.#index?.set(key, this.#entries.length);
+    this.#entries.push(key, value);
+  }
+}
+
+function copied(value: Value): Value {
+  return Array.isArray(value) ? [...value] : value;
 }
 
 const none: readonly HeaderValue[] = [];
@@ -117,7 +174,7 @@ export function rawText(headers: RawHeaders, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function listed(value: HeaderValue | HeaderValue[]): readonly HeaderValue[] {
+function listed(value: Value): readonly HeaderValue[] {
   return Array.isArray(value) ? value : [value];
 }
 

@@ -5,7 +5,7 @@
 import { Call, type CallOptions, type Peer } from '../call/call.js';
 import { currentCall } from '../call/current.js';
 import { HeaderMap } from '../call/headers.js';
-import type { Handler } from '../call/interceptor.js';
+import { begun, type Handler } from '../call/interceptor.js';
 import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
 import type { Encoding } from '../contract/codec.js';
@@ -32,7 +32,7 @@ export function invokeUnary(bound: Bound, request: unknown, options: CallOptions
 
 export function invokeStream(bound: Bound, request: unknown, options: CallOptions | undefined): StreamCall<unknown> {
   const call = begin(bound, request, options);
-  return new Stream(call, opened(call, bound.handler));
+  return new Stream(call, begun(bound.handler, call));
 }
 
 const checkCallOptions = knownOptions<CallOptions>({
@@ -42,31 +42,23 @@ const checkCallOptions = knownOptions<CallOptions>({
   idempotencyKey: true,
 });
 
-/** What is thrown at once (a timeout that cannot be meant) is for the reader too, as it is for who awaits a unary call. */
-function opened(call: Call, handler: Handler): Promise<unknown> {
-  try {
-    return handler(call);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
-
 function begin(bound: Bound, request: unknown, options: CallOptions | undefined): Call {
   const { method, encoding, headers } = bound;
   if (options !== undefined) checkCallOptions(options, method.path);
   const given = options?.headers;
+  const parent = currentCall();
   const call = new Call({
     method,
     side: 'client',
     encoding,
     request,
     options,
+    parent,
     carriesHeaders: bound.carriesHeaders !== false,
     headers: headers === undefined && given === undefined ? undefined : merged(headers, given),
   });
   const signal = options?.signal;
   if (signal !== undefined) followSignal(call, signal);
-  const parent = currentCall();
   if (parent !== undefined) serve(parent, call);
   return call;
 }
@@ -89,16 +81,20 @@ function merged(base: HeaderMap | undefined, given: CallOptions['headers']): Hea
   return headers;
 }
 
-async function settle(call: Call, handler: Handler): Promise<unknown> {
-  try {
-    if (call.aborted !== undefined) throw call.aborted.withDisposition('not-executed');
-    return await handler(call);
-  } catch (error) {
-    markDownstream(error);
-    throw error;
-  } finally {
-    call.finish();
-  }
+/** Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage. */
+function settle(call: Call, handler: Handler): Promise<unknown> {
+  const refused = call.aborted?.withDisposition('not-executed');
+  return (refused === undefined ? begun(handler, call) : Promise.reject(refused)).then(
+    (response) => {
+      call.finish();
+      return response;
+    },
+    (error: unknown) => {
+      markDownstream(error);
+      call.finish();
+      throw error;
+    },
+  );
 }
 
 /** A promise that can be asked for more. Not a subclass of Promise: `then` is all that await needs. */

@@ -1,7 +1,6 @@
 /** What the attempts of one method go by: its policy, computed once, and what they share with the rest of the client. */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { currentCall } from '../call/current.js';
 import { rawValues } from '../call/headers.js';
 import type { Random } from '../call/random.js';
 import type { MethodType } from '../contract/method.js';
@@ -73,17 +72,18 @@ export function mayRepeat(plan: AttemptPlan, call: Call): boolean {
 }
 
 const nobody: Ownership = { owner: undefined, elsewhere: false };
+const client: Ownership = { owner: 'client', elsewhere: false };
 
 /**
  * Attempts are made once in a call tree, by the outermost client that may: with three tiers of three
  * attempts each, a leaf that fails would get 27 times its load.
  */
-export function ownershipOf(plan: AttemptPlan, repeats: boolean): Ownership {
-  const parent = currentCall();
+export function ownershipOf(plan: AttemptPlan, repeats: boolean, call: Call): Ownership {
+  const { parent } = call;
   if (parent !== undefined && !parent.finished) {
     const owner = rawValues(parent.rawHeaders, ownerHeader)[0];
     if (typeof owner === 'string') return { owner, elsewhere: true };
   }
   if (!repeats || plan.maxAttempts < 2) return nobody;
-  return { owner: parent === undefined ? 'client' : parent.method.service.name, elsewhere: false };
+  return parent === undefined ? client : { owner: parent.method.service.name, elsewhere: false };
 }

@@ -43,6 +43,7 @@ export class Attempt {
       request: outer.request,
       options: outer.options,
       outer,
+      parent: outer.parent,
       carriesHeaders: outer.carriesHeaders,
       headers: headersOf(outer, ownership),
       deadline,
@@ -136,18 +137,14 @@ function isTimeout(error: unknown): boolean {
   return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED';
 }
 
-/** What most first attempts carry. A copy of it is not checked again. */
-const ownedByClient = new HeaderMap({ [ownerHeader]: 'client' });
-
 /** The caller's headers and ours. Where there are none, or none would arrive, no map is made. */
 function headersOf(outer: Call, { owner }: Ownership): HeaderMap | undefined {
   if (!outer.carriesHeaders && !outer.hasHeaders) return undefined;
   const before = outer.attempts - 1;
   if (before === 0 && owner === undefined && !outer.hasHeaders) return undefined;
-  if (before === 0 && owner === 'client' && !outer.hasHeaders) return new HeaderMap(ownedByClient);
   const headers = new HeaderMap(outer.hasHeaders ? outer.headers : undefined);
   if (owner !== undefined) headers.set(ownerHeader, owner);
-  if (before > 0) headers.set(attemptsHeader, String(before));
+  if (before > 0) headers.put(attemptsHeader, String(before));
   else headers.delete(attemptsHeader);
   return headers;
 }

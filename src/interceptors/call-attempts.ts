@@ -32,7 +32,7 @@ export abstract class CallAttempts {
     this.outer = outer;
     this.next = next;
     this.repeatable = mayRepeat(plan, outer);
-    this.ownership = ownershipOf(plan, this.repeatable);
+    this.ownership = ownershipOf(plan, this.repeatable, outer);
   }
 
   /** Begins the first attempt. Resolves to the response, rejects with what the call failed with. */

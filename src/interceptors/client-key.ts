@@ -5,7 +5,6 @@
  */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { currentCall } from '../call/current.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { effectivePolicy, type PolicyOptions } from './effective-policy.js';
 import { keyHeader, keyPropertyOf, newIdempotencyKey, parseKey, transactionHeader } from './idempotency-key.js';
@@ -44,7 +43,7 @@ export function clientKey({ clock, carriesHeaders }: ClientKeyContext, options: 
 
 /** A call made inside a KEYED handler says which transactions wait for it, so that no server waits for one of them. */
 function announceTransactions(call: Call): void {
-  const parent = currentCall();
+  const { parent } = call;
   if (parent === undefined || parent.finished) return;
   const held = parent.transactions ?? (parent.hasHeaders ? parent.headers.get(transactionHeader) : undefined);
   if (held !== undefined) call.headers.set(transactionHeader, held);
@@ -61,26 +60,25 @@ function givenKey(call: Call, property: string | undefined): string | undefined 
     property !== undefined && typeof request === 'object' && request !== null
       ? (request as Record<string, unknown>)[property]
       : undefined;
-  const given: [string, unknown][] = [
-    ['idempotencyKey', options.idempotencyKey],
-    [`the header ${keyHeader}`, headers[0]],
-    [`the field ${property}`, inRequest === '' ? undefined : inRequest],
-  ];
-  let found: { readonly place: string; readonly key: string } | undefined;
-  for (const [place, text] of given) {
+  const given = [options.idempotencyKey, headers[0], inRequest === '' ? undefined : inRequest];
+  const placeOf = (i: number) => ['idempotencyKey', `the header ${keyHeader}`, `the field ${property}`][i] as string;
+  let key: string | undefined;
+  let from = 0;
+  for (const [i, text] of given.entries()) {
     if (text === undefined || text === null) continue;
     if (typeof text !== 'string')
-      throw new TypeError(`${place} of ${call.method.path} is ${typeof text}; a key is text`);
+      throw new TypeError(`${placeOf(i)} of ${call.method.path} is ${typeof text}; a key is text`);
     const parsed = parseKey(text);
-    if ('fault' in parsed) throw new TypeError(`${place} of ${call.method.path} ${parsed.problem}`);
-    if (found !== undefined && found.key !== parsed.key) {
+    if ('fault' in parsed) throw new TypeError(`${placeOf(i)} of ${call.method.path} ${parsed.problem}`);
+    if (key !== undefined && key !== parsed.key) {
       throw new TypeError(
-        `${call.method.path} is given two idempotency keys, ${JSON.stringify(found.key)} as ${found.place} and ${JSON.stringify(parsed.key)} as ${place}; a call has one`,
+        `${call.method.path} is given two idempotency keys, ${JSON.stringify(key)} as ${placeOf(from)} and ${JSON.stringify(parsed.key)} as ${placeOf(i)}; a call has one`,
       );
     }
-    found ??= { place, key: parsed.key };
+    if (key === undefined) from = i;
+    key = parsed.key;
   }
-  return found?.key;
+  return key;
 }
 
 /** In a copy: the request is the caller's. */

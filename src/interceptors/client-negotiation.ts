@@ -142,7 +142,7 @@ function watched(watch: ResponseWatch, next: Handler): Handler {
 function greeting(method: MethodType, notices: DeprecationNotices, view: AddressView, next: Handler): Handler {
   const watch = new Watch(method, notices, view);
   return (call) => {
-    call.headers.set(helloHeader, view.line);
+    call.headers.put(helloHeader, view.line);
     call.watch = watch;
     return next(call);
   };

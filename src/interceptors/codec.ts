@@ -14,19 +14,26 @@ export const clientCodec: Interceptor = (method, next) => {
   const manyRequests = streamsRequest(method.kind);
   const manyResponses = streamsResponse(method.kind);
   const answers = method.kind !== 'oneway';
-  return async (call) => {
-    if (manyRequests) call.encodeItem = (message) => encodeRequest(method, message, call);
-    else call.request = encodeRequest(method, call.request, call);
-    if (manyResponses) call.decodeItem = (bytes) => decodeResponse(method, bytes, call);
-    let response: unknown;
-    try {
-      response = await next(call);
-    } catch (error) {
-      throw received(method, error, call);
-    }
+  const opened = (response: unknown, call: Call): unknown => {
     if (!answers) return undefined;
     if (!manyResponses) return decodeResponse(method, response as Uint8Array, call);
     return method.errors.length === 0 ? response : withDeclaredErrors(method, response as AsyncIterable<unknown>, call);
+  };
+  // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
+  return (call) => {
+    try {
+      if (manyRequests) call.encodeItem = (message) => encodeRequest(method, message, call);
+      else call.request = encodeRequest(method, call.request, call);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (manyResponses) call.decodeItem = (bytes) => decodeResponse(method, bytes, call);
+    return begun(next, call).then(
+      (response) => opened(response, call),
+      (error: unknown) => {
+        throw received(method, error, call);
+      },
+    );
   };
 };
 
@@ -35,7 +42,6 @@ export const serverCodec: Interceptor = (method, next) => {
   const manyRequests = streamsRequest(method.kind);
   const manyResponses = streamsResponse(method.kind);
   const answers = method.kind !== 'oneway';
-  // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
   return (call) => {
     try {
       if (manyRequests) call.decodeItem = (bytes) => decodeRequest(method, bytes, call);

@@ -5,7 +5,6 @@
  * Source: SRE book, "Handling Overload".
  */
 import type { Call } from '../call/call.js';
-import { currentCall } from '../call/current.js';
 import { rawValues } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { MethodType } from '../contract/method.js';
@@ -47,7 +46,7 @@ export function heard(declared: Criticality, values: readonly unknown[], trusted
 export const clientCriticality: Interceptor = (method, next) => {
   const declared = declaredCriticality(method);
   return (call) => {
-    const parent = call.carriesHeaders ? currentCall() : undefined;
+    const parent = call.carriesHeaders ? call.parent : undefined;
     if (parent !== undefined && parent.side === 'server' && !(call.hasHeaders && call.headers.has(criticalityHeader))) {
       const inherited = criticalityOf(parent);
       if (inherited !== declared) call.headers.set(criticalityHeader, inherited);

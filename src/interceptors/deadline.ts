@@ -7,9 +7,9 @@
 import { Alarm, Alarms } from '../call/alarms.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { currentCall, outsideCalls, runInCall } from '../call/current.js';
+import { outsideCalls, runInCall } from '../call/current.js';
 import { Deadline } from '../call/deadline.js';
-import type { Interceptor } from '../call/interceptor.js';
+import type { Handler, Interceptor } from '../call/interceptor.js';
 import { type Disposition, RpcError } from '../call/rpc-error.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
@@ -43,7 +43,7 @@ export function clientDeadline(
     return (call) => {
       const given = call.options.timeout;
       const own = given === undefined ? usual : milliseconds(given, 'timeout');
-      const inherited = leftForCallee(shortest);
+      const inherited = leftForCallee(call, shortest);
       const ms = inherited === undefined ? own : Math.min(own, inherited);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
       if (ms <= 0) {
@@ -62,8 +62,7 @@ export function clientDeadline(
  * left, so it arrives later by the time it was on the way; after some hops the last would work long after the first
  * has given up. Half of the shortest answer is no less than one way, so no hop ends later than the one before.
  */
-function leftForCallee(shortest: ShortestAnswer): number | undefined {
-  const parent = currentCall();
+function leftForCallee({ parent }: Call, shortest: ShortestAnswer): number | undefined {
   if (parent === undefined || parent.finished || parent.deadline === undefined) return undefined;
   const left = parent.deadline.remaining();
   const way = Math.min((shortest.value ?? 0) / 2, mostReserve);
@@ -115,11 +114,19 @@ export function longestTimeout({ kind, policy, service }: MethodType, maxTimeout
  * further. The deadline's own timer is not enough: it cannot fire while the thread is busy.
  */
 export function discardLate(stage: DiscardStage, events: ServerEventHub): Interceptor {
-  return (_method, next) => (call) => {
-    const late = unwanted(call);
-    return late === undefined ? next(call) : Promise.reject(discard(call, stage, late, events));
+  return (_method, next) => {
+    // Where nothing stands between two of these, what was wanted at the first is wanted at the second.
+    const onward = behindCheck.get(next) ?? next;
+    const checked: Handler = (call) => {
+      const late = unwanted(call);
+      return late === undefined ? onward(call) : Promise.reject(discard(call, stage, late, events));
+    };
+    behindCheck.set(checked, onward);
+    return checked;
   };
 }
+
+const behindCheck = new WeakMap<Handler, Handler>();
 
 /** Why nobody waits for a call any more; undefined while somebody does. For the last look before a commit. */
 export function unwanted(call: Call): RpcError | undefined {
@@ -145,7 +152,7 @@ class CallAlarm extends Alarm {
     super(deadline.at);
     this.#call = call;
     this.#ms = ms;
-    this.#within = currentCall();
+    this.#within = call.side === 'client' ? call.parent : call;
     call.deadline = deadline;
     call.alarm?.cancel();
     call.alarm = this;

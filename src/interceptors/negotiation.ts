@@ -145,7 +145,7 @@ class ServedContract {
     const understood = client === undefined ? [] : client.understood;
     if (understood !== undefined && this.#peers?.called(understood) === true) this.#change(this.#peers.active);
     if (heard === undefined) return undefined;
-    if (call.carriesHeaders) call.responseHeaders.set(helloHeader, heard.answer);
+    if (call.carriesHeaders) call.responseHeaders.put(helloHeader, heard.answer);
     if (client?.refusal === undefined) call.caller = client;
     return client;
   }

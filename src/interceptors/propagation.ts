@@ -6,7 +6,6 @@
  */
 import type { Call } from '../call/call.js';
 import { correlationHeader } from '../call/correlation-id.js';
-import { currentCall } from '../call/current.js';
 import { rawText } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import {
@@ -20,13 +19,13 @@ import {
 
 /** Client, stage `trace`, inside whoever traces: the id of a trace is the correlation id of its calls. */
 export const clientPropagation: Interceptor = (_method, next) => (call) => {
-  const parent = currentCall();
+  const { parent } = call;
   if (parent !== undefined && !(call.hasHeaders && call.headers.has(correlationHeader))) {
     call.correlationId = parent.correlationId;
   }
   if (!call.carriesHeaders) return next(call);
   // Also where the call has one: what is no id is not sent.
-  call.headers.set(correlationHeader, call.correlationId);
+  call.headers.put(correlationHeader, call.correlationId);
   if (parent !== undefined && call.trace === undefined) passTraceOn(parent, call);
   return next(call);
 };
@@ -35,7 +34,7 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
 export const serverPropagation: Interceptor = (method, next) => {
   if (method.kind === 'oneway') return next;
   return (call) => {
-    if (call.carriesHeaders) call.responseHeaders.set(correlationHeader, call.correlationId);
+    if (call.carriesHeaders) call.responseHeaders.put(correlationHeader, call.correlationId);
     return next(call);
   };
 };

@@ -6,7 +6,6 @@
 import type { Attributes } from '@opentelemetry/api';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { currentCall } from '../call/current.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { isRpcError } from '../call/rpc-error.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
@@ -78,7 +77,7 @@ class ClientCall implements Watcher {
     if (streams) {
       this.#stream = new StreamSpan({ trace, name, kind, attributes }, telemetry.clock, telemetry.longStream);
     }
-    const parent = currentCall();
+    const { parent } = call;
     if (!traces.propagates && parent !== undefined) passBaggageOn(parent, call);
   }
 

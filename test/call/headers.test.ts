@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeaderMap } from '../../src/call/headers.js';
+import { runs } from '../support/soak.js';
 
 describe('HeaderMap', () => {
   it('finds a header whatever the case of its name', () => {
@@ -46,5 +48,45 @@ describe('HeaderMap', () => {
     const two = new HeaderMap(one).append('x-a', '2');
     expect(one.getAll('x-a')).toEqual(['1']);
     expect(two.getAll('x-a')).toEqual(['1', '2']);
+  });
+
+  it('is what a map of lists is, whatever is set, added, deleted and copied, few headers or many', () => {
+    const name = fc.integer({ min: 0, max: 60 }).map((n) => `x-${n}`);
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ what: fc.constant('append' as const), name }) },
+      { weight: 3, arbitrary: fc.record({ what: fc.constant('set' as const), name }) },
+      { weight: 2, arbitrary: fc.record({ what: fc.constant('delete' as const), name }) },
+      { weight: 1, arbitrary: fc.record({ what: fc.constant('copy' as const), name }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
+        let headers = new HeaderMap();
+        let model = new Map<string, string[]>();
+        for (const [i, { what, name }] of steps.entries()) {
+          const value = String(i);
+          if (what === 'set') {
+            headers.set(name, value);
+            model.set(name, [value]);
+          } else if (what === 'append') {
+            headers.append(name, value);
+            model.set(name, [...(model.get(name) ?? []), value]);
+          } else if (what === 'delete') {
+            expect(headers.delete(name)).toBe(model.delete(name));
+          } else {
+            const [before, copy] = [headers, new HeaderMap(headers)];
+            headers = copy;
+            model = new Map(model);
+            before.append(name, 'not in the copy');
+          }
+        }
+        expect([...headers]).toEqual([...model].flatMap(([key, values]) => values.map((value) => [key, value])));
+        expect(headers.size).toBe(model.size);
+        for (let n = 0; n <= 60; n++) {
+          expect(headers.getAll(`x-${n}`)).toEqual(model.get(`x-${n}`) ?? []);
+          expect(headers.has(`X-${n}`)).toBe(model.has(`x-${n}`));
+        }
+      }),
+      { numRuns: runs(300) },
+    );
   });
 });

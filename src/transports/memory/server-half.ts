@@ -7,6 +7,7 @@ import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import { begun } from '../../call/interceptor.js';
 import { pump } from '../../call/pump.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { clientError, declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
@@ -131,25 +132,35 @@ class ServerHalf implements RequestPath {
     call.finish();
   }
 
-  async #run(call: Call, route: Route): Promise<void> {
+  #run(call: Call, route: Route): void {
+    const fail = (error: unknown): void => this.#fail(call, error);
+    begun(route.handle, call).then((response) => {
+      if (streamsResponse(call.method.kind)) this.#stream(call, response as AsyncIterable<unknown>).catch(fail);
+      else this.#answer(call, response as Uint8Array | undefined);
+    }, fail);
+  }
+
+  #answer(call: Call, response: Uint8Array | undefined): void {
+    if (this.#answered) return;
     try {
-      const response = await route.handle(call);
-      if (this.#answered) return;
-      if (streamsResponse(call.method.kind)) {
-        // Not yet: a stream that fails at once is answered by its status alone (gRFC A6), and may be begun again.
-        process.nextTick(() => this.#sendHeaders(call));
-        await pump(call, response as AsyncIterable<unknown>, (message) => {
-          this.#sendHeaders(call);
-          return this.#back.message(copy(call.encodeItem(message)));
-        });
-      }
       this.#sendHeaders(call);
-      if (!streamsResponse(call.method.kind) && response !== undefined)
-        this.#back.message(copy(response as Uint8Array));
+      if (response !== undefined) this.#back.message(copy(response));
       this.#end(call, undefined);
     } catch (error) {
       this.#fail(call, error);
     }
+  }
+
+  async #stream(call: Call, response: AsyncIterable<unknown>): Promise<void> {
+    if (this.#answered) return;
+    // Not yet: a stream that fails at once is answered by its status alone (gRFC A6), and may be begun again.
+    process.nextTick(() => this.#sendHeaders(call));
+    await pump(call, response, (message) => {
+      this.#sendHeaders(call);
+      return this.#back.message(copy(call.encodeItem(message)));
+    });
+    this.#sendHeaders(call);
+    this.#end(call, undefined);
   }
 
   #receiveRequests(call: Call): AsyncIterable<unknown> {

@@ -159,6 +159,6 @@ it('agrees with its answers', { timeout: 600_000 }, async () => {
     ),
     { numRuns: runs(60) },
   );
-  expect(struck).toBeGreaterThan(20);
+  expect(struck).toBeGreaterThan(5);
   await store.close();
 });

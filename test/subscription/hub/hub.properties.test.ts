@@ -203,8 +203,13 @@ async function run(
   }
   await clock.advance(60_000);
   check();
-  for (const { view, filter } of people) {
+  for (const { view, filter, client } of people) {
     if (view === undefined || view.ended !== undefined) continue;
+    if (client.isClosed) {
+      // It was stalled for longer than a hub waits for anyone.
+      expect(client.closedWith).toMatchObject({ reason: 'CLIENT_DOES_NOT_READ' });
+      continue;
+    }
     expect(view.consistent).toBe(true);
     expect(view.position).toBe(fold.states.length - 1);
     expect(view.values()).toEqual(fold.at(fold.states.length - 1, filter));
