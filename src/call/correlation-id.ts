@@ -30,6 +30,9 @@ function single(headers: RawHeaders, name: string): string | undefined {
 /** See interceptors/hello.ts; a Thrift connection hands it on that was said once. */
 export const helloHeader = 'hawser-hello';
 
+/** Says that someone further out repeats this call, so that no one further in multiplies it. */
+export const ownerHeader = 'hawser-retry-owner';
+
 /** Headers of every answer that the runtime writes by itself, each of them for one call. */
 export const answerHeaders = [correlationHeader, helloHeader, 'deprecation', 'sunset'] as const;
 

@@ -1,6 +1,7 @@
 /** What the attempts of one method go by: its policy, computed once, and what they share with the rest of the client. */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { ownerHeader } from '../call/correlation-id.js';
 import { rawValues } from '../call/headers.js';
 import type { Random } from '../call/random.js';
 import type { MethodType } from '../contract/method.js';
@@ -12,7 +13,7 @@ import { repeatable } from './effective-policy.js';
 import { type HedgePlan, type HedgeShare, hedgePlan } from './hedge.js';
 import { keyHeader } from './idempotency-key.js';
 import { LatencyWindow, type ShortestAnswer } from './latency.js';
-import { ownerHeader, type RetryTerms } from './retry-rules.js';
+import type { RetryTerms } from './retry-rules.js';
 import type { Throttle } from './throttle.js';
 
 /** What all methods of a client share. */

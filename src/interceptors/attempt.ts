@@ -4,12 +4,13 @@
  * and then nothing of it is left: no timer, no listener, no place in the balancer.
  */
 import { Call } from '../call/call.js';
+import { ownerHeader } from '../call/correlation-id.js';
 import { Deadline } from '../call/deadline.js';
 import { HeaderMap } from '../call/headers.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { AttemptPlan } from './attempt-plan.js';
 import type { AttemptKind } from './client-events.js';
-import { attemptsHeader, ownerHeader } from './retry-rules.js';
+import { attemptsHeader } from './retry-rules.js';
 
 /** What the call as a whole decided about retries, for its attempts. */
 export interface Ownership {

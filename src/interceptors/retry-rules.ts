@@ -12,8 +12,6 @@ import type { Code } from '../contract/code.js';
 
 export const attemptsHeader = 'grpc-previous-rpc-attempts';
 const pushbackHeader = 'grpc-retry-pushback-ms';
-/** Says that someone further out repeats this call, so that no one further in multiplies it. */
-export const ownerHeader = 'hawser-retry-owner';
 
 /** ms; the first wait after an answer that says the server is overloaded is a random part of this. */
 const throttledBackoff = 1_000;

@@ -1,7 +1,9 @@
 /** The client's side of gRPC: attempts of calls over HTTP/2, and what is done with them when the client closes. */
-import type { OutgoingHttpHeaders } from 'node:http2';
+import { type OutgoingHttpHeaders, sensitiveHeaders } from 'node:http2';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
+import { correlationHeader, helloHeader, ownerHeader } from '../../call/correlation-id.js';
+import { timeoutHeader } from '../../call/deadline.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -71,7 +73,7 @@ class GrpcTransport implements ClientTransport {
     const { maxSendBytes, maxReceiveBytes, gzip } = this.#terms;
     const terms: ExchangeTerms = {
       link: this.#link,
-      headers: { ...this.#headers, ':path': method.path },
+      headers: requestHeaders(this.#headers, method.path),
       maxReceiveBytes,
     };
     if (streamsRequest(method.kind) || streamsResponse(method.kind)) return (call) => this.#stream(call, terms);
@@ -124,6 +126,22 @@ class GrpcTransport implements ClientTransport {
       });
     });
   }
+}
+
+/** Other in every call: kept for the next ones they would only push out what all calls have (RFC 7541, section 4). */
+const ofOneCall = [timeoutHeader, correlationHeader];
+
+/** What all requests of a method have, with places for what most of them get: to fill one is cheaper than to add one. */
+function requestHeaders(common: OutgoingHttpHeaders, path: string): OutgoingHttpHeaders {
+  return {
+    ...common,
+    ':path': path,
+    [correlationHeader]: undefined,
+    [ownerHeader]: undefined,
+    [helloHeader]: undefined,
+    [timeoutHeader]: undefined,
+    [sensitiveHeaders as unknown as string]: ofOneCall,
+  };
 }
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {

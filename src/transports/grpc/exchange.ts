@@ -8,7 +8,7 @@
  */
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Call } from '../../call/call.js';
-import { formatTimeout } from '../../call/deadline.js';
+import { formatTimeout, timeoutHeader } from '../../call/deadline.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Connection } from './connection.js';
 import type { Link, Waiting } from './link.js';
@@ -227,7 +227,7 @@ export class Exchange implements Waiting {
     const call = this.#call;
     const headers = { ...this.#terms.headers };
     if (call.hasHeaders) addOutgoing(headers, call.headers);
-    if (call.deadline !== undefined) headers['grpc-timeout'] = formatTimeout(call.deadline.remaining());
+    if (call.deadline !== undefined) headers[timeoutHeader] = formatTimeout(call.deadline.remaining());
     return headers;
   }
 }
