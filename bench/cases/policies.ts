@@ -56,6 +56,8 @@ export const policies = variantBench({
   name: 'policies',
   title: 'what policies cost a unary call: none, the defaults, all, in memory and over gRPC',
   cases: names,
+  // In one process each variant would collect the garbage of the one before it.
+  apart: names,
   module: import.meta.filename,
   actor: policiesActor,
 });

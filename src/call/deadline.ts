@@ -32,7 +32,6 @@ export class Deadline {
 }
 
 export const timeoutHeader = 'grpc-timeout';
-const notation = /^(\d{1,8})([HMSmun])$/;
 /** Finest first: how many of a unit make a millisecond. A power of ten or 1/whole number, so that each count is divided once. */
 const perMs = { n: 1e6, u: 1e3, m: 1, S: 1 / 1e3, M: 1 / 6e4, H: 1 / 36e5 } as const;
 const units = Object.entries(perMs) as readonly [keyof typeof perMs, number][];
@@ -45,8 +44,17 @@ function inMs(count: number, perMillisecond: number): number {
 
 /** Milliseconds of a `grpc-timeout` header, or undefined when it is malformed. */
 export function parseTimeout(header: string): number | undefined {
-  const match = notation.exec(header);
-  return match === null ? undefined : inMs(Number(match[1]), perMs[match[2] as keyof typeof perMs]);
+  // By hand: a regular expression with its match costs several times as much, and this is read on every call.
+  const digits = header.length - 1;
+  const unit = header[digits] as string;
+  if (digits < 1 || digits > 8 || !Object.hasOwn(perMs, unit)) return undefined;
+  let count = 0;
+  for (let i = 0; i < digits; i++) {
+    const digit = header.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return undefined;
+    count = 10 * count + digit;
+  }
+  return inMs(count, perMs[unit as keyof typeof perMs]);
 }
 
 /**
