@@ -91,7 +91,7 @@ export const pingpong: Bench = {
   cases: Object.keys(sizes),
   mustHold: [],
   subjects: [...feedSubjects, echoing],
-  estimate: (plan) => plan.cases.length * plan.subjects.length * (3 + plan.runs * (plan.scaled(rounds) / 8_000)),
+  estimate: (plan) => plan.cases.length * plan.subjects.length * (3 + plan.runs * (plan.scaled(rounds) / 2_500)),
   async run(plan) {
     const turns = Math.ceil(plan.scaled(rounds, 100) / roundsOfTurn);
     const count = Math.min(roundsOfTurn, plan.scaled(rounds, 100));

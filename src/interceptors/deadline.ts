@@ -103,6 +103,11 @@ export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDea
   };
 }
 
+/** Gives a call so many ms from now on; when they are over it is aborted. */
+export function holdTo(call: Call, ms: number, clock: Clock): void {
+  if (ms < Number.POSITIVE_INFINITY) Alarms.of(clock).set(new CallAlarm(call, Deadline.after(ms, clock), ms));
+}
+
 /** ms that a server grants a call of a method; `maxTimeout` is the server's own. */
 export function longestTimeout({ kind, policy, service }: MethodType, maxTimeout: number | undefined): number {
   if (streamsRequest(kind) || streamsResponse(kind)) return Number.POSITIVE_INFINITY;

@@ -14,16 +14,15 @@ const mostNames = 10_000;
 /** `excluded`: the field that is the key. `request` is a decoded message, which has a property for every field it knows. */
 export function fingerprintOf(request: object, excluded?: string): Uint8Array {
   const fields = Object.keys(request).filter((name) => name !== '_unknownFields' && name !== excluded);
-  const bytes = Buffer.alloc(fields.length * width);
+  const bytes = Buffer.allocUnsafe(fields.length * width);
   let at = 0;
   for (const name of fields) {
     bytes.writeUInt32LE(nameHash(name), at);
     start();
-    if (feed((request as Record<string, unknown>)[name])) {
-      finish();
-      bytes.writeUInt32LE(a >>> 0, at + 4);
-      bytes.writeUInt32LE(b >>> 0, at + 8);
-    }
+    const present = feed((request as Record<string, unknown>)[name]);
+    if (present) finish();
+    bytes.writeUInt32LE(present ? a >>> 0 : 0, at + 4);
+    bytes.writeUInt32LE(present ? b >>> 0 : 0, at + 8);
     at += width;
   }
   return bytes;

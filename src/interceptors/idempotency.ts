@@ -16,7 +16,6 @@ import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
 import { discard, longestTimeout, unwanted } from './deadline.js';
 import { nameOf, withTransaction } from './execution-call.js';
-import { ExecutionDeadlines } from './execution-deadlines.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
 import { keyHeader, keyPropertyOf, keyTime, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
 import { type IdempotencyStore, recordName, type StoredRecord } from './idempotency-store.js';
@@ -69,7 +68,7 @@ class KeyedStage {
   readonly #storeName: string;
 
   constructor(method: MethodType, next: Handler, context: IdempotencyContext) {
-    const { store, clock, maxTimeout } = context;
+    const { store, maxTimeout } = context;
     this.#method = method;
     this.#next = next;
     this.#context = context;
@@ -80,7 +79,7 @@ class KeyedStage {
       ...context,
       known: knownKeysOf<KeyedExecution>(store),
       next,
-      deadlines: new ExecutionDeadlines(longestTimeout(method, maxTimeout), clock),
+      timeout: longestTimeout(method, maxTimeout),
     };
   }
 

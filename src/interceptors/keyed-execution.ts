@@ -11,9 +11,8 @@ import type { Handler } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
-import { discard, unwanted } from './deadline.js';
+import { discard, holdTo, unwanted } from './deadline.js';
 import { executionOf, nameOf } from './execution-call.js';
-import type { ExecutionDeadlines } from './execution-deadlines.js';
 import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import type { KnownKeys } from './known-keys.js';
 import type { ServerEventHub } from './server-events.js';
@@ -26,8 +25,8 @@ export interface ExecutionContext {
   readonly known: KnownKeys<KeyedExecution>;
   /** Executions whose handler runs. */
   readonly running: Set<Call>;
-  /** The time that each has: the method's longest. */
-  readonly deadlines: ExecutionDeadlines;
+  /** ms that each has: the method's longest. */
+  readonly timeout: number;
   /** Through to the handler. */
   readonly next: Handler;
 }
@@ -169,7 +168,7 @@ export class KeyedExecution {
   // The work, inside the store's transaction. Few promises: with AsyncLocalStorage each costs a microsecond.
 
   #work(tx: unknown): Promise<StoredOutcome> {
-    const { events, running, deadlines, next, store } = this.#context;
+    const { events, running, clock, timeout, next, store } = this.#context;
     const origin = this.#origin;
     if (!this.#awaited) {
       return Promise.reject(this.#failed(discard(origin, 'queue', unwanted(origin) ?? nobodyWaits(), events)));
@@ -177,7 +176,7 @@ export class KeyedExecution {
     const call = executionOf(origin, tx, nameOf(store));
     this.#call = call;
     running.add(call);
-    deadlines.begin(call);
+    holdTo(call, timeout, clock);
     return new Promise((resolve, reject) => {
       const end = (response: unknown, thrown: Thrown | undefined): void => {
         if (call.finished) return; // it was given up before
@@ -190,7 +189,6 @@ export class KeyedExecution {
         } finally {
           running.delete(call);
           call.finish();
-          deadlines.ended();
         }
         resolve(outcome);
       };

@@ -8,7 +8,8 @@ import type { IdempotencyStore, StoredRecord } from './idempotency-store.js';
 const mostKept = 10_000;
 const mostBytes = 16 * 1024 * 1024;
 /** Bytes that an entry takes besides its answer, about. */
-const overhead = 400;
+const overhead = 800;
+const slabBytes = 16 * 1024;
 
 interface Kept {
   readonly record: StoredRecord;
@@ -21,6 +22,8 @@ export class KnownKeys<Running> {
   #young = new Map<string, Kept>();
   #old = new Map<string, Kept>();
   #bytes = 0;
+  /** What is left of the memory that the next copies go to. */
+  #slab = Buffer.alloc(0);
 
   running(name: string): Running | undefined {
     return this.#running.get(name);
@@ -43,12 +46,25 @@ export class KnownKeys<Running> {
   keep(name: string, record: StoredRecord, expiresAt: number): void {
     const size = record.outcome.bytes.byteLength + record.fingerprint.byteLength + overhead;
     if (size > mostBytes / 16) return;
-    this.#young.set(name, { record, expiresAt });
+    const bytes = this.#copied(record.outcome.bytes);
+    const own = { ...record, fingerprint: this.#copied(record.fingerprint), outcome: { ...record.outcome, bytes } };
+    this.#young.set(name, { record: own, expiresAt });
     this.#bytes += size;
     if (this.#young.size < mostKept / 2 && this.#bytes < mostBytes / 2) return;
     this.#old = this.#young;
     this.#young = new Map();
     this.#bytes = 0;
+    this.#slab = Buffer.alloc(0);
+  }
+
+  /** In memory that a generation has to itself: what was encoded shares its own with whatever was encoded then. */
+  #copied(bytes: Uint8Array): Uint8Array {
+    const { byteLength } = bytes;
+    if (byteLength > this.#slab.byteLength) this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, byteLength));
+    const copy = this.#slab.subarray(0, byteLength);
+    copy.set(bytes);
+    this.#slab = this.#slab.subarray(byteLength);
+    return copy;
   }
 }
 
