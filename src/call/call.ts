@@ -320,12 +320,21 @@ export class Call {
    * that are still to come too.
    */
   adopt(attempt: Call): void {
+    if (attempt === this) return;
     this.#peer = attempt.#peer;
     if (attempt.#headersReceived && attempt.#responseHeaders !== undefined) {
       this.receiveHeaders(attempt.#responseHeaders);
     }
     this.#responseTrailers = attempt.#responseTrailers;
     attempt.#heir = this;
+  }
+
+  /** What came of a first attempt that was this call itself is nothing to the attempts that follow it. */
+  forget(): void {
+    this.#headersReceived = false;
+    this.#responseHeaders = undefined;
+    this.#responseTrailers = undefined;
+    this.watch = undefined;
   }
 
   /** For transports (client): the response's headers have come; as a function, read when someone looks. */

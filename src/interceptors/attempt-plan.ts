@@ -41,7 +41,7 @@ export interface AttemptPlan extends ClientShared, RetryTerms {
   readonly maxAttempts: number;
   readonly attemptTimeout: number | undefined;
   readonly hedge: HedgePlan | undefined;
-  /** Nothing is sent beside an attempt, and it ends as soon as it is aborted. */
+  /** Nothing is sent beside an attempt, and it ends as soon as the call does. */
   readonly alone: boolean;
   /** By declaration; a call with a key is so in any case. */
   readonly repeatable: boolean;
@@ -60,10 +60,22 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
     codes: new Set(policy.codes.value),
     attemptTimeout: policy.attemptTimeout.value,
     hedge: policy.hedge.value === undefined ? undefined : hedgePlan(policy.hedge.value, latency),
-    alone: policy.hedge.value === undefined && !shared.balanced && !shared.guarded,
+    alone:
+      policy.hedge.value === undefined &&
+      policy.attemptTimeout.value === undefined &&
+      !shared.balanced &&
+      !shared.guarded,
     repeatable: repeatable.includes(idempotency) && idempotency !== 'KEYED',
     latency,
   };
+}
+
+/** Learns from an attempt that was answered. */
+export function succeeded({ clock, latency, shortest, budget }: AttemptPlan, startedAt: number): void {
+  const now = clock.now();
+  latency.record(now - startedAt);
+  shortest.record(now - startedAt, now);
+  budget.earn();
 }
 
 /** Whether this call may run twice. */

@@ -1,7 +1,8 @@
 /**
  * One attempt of a call: a Call of its own, with its own headers, deadline and life, so that what stands further
  * in (tracing, balancing, the transport) sees each attempt as the whole thing. Ends exactly once,
- * and then nothing of it is left: no timer, no listener, no place in the balancer.
+ * and then nothing of it is left: no timer, no listener, no place in the balancer. Only a first attempt may be the call
+ * itself; see first-attempt.ts.
  */
 import { Call } from '../call/call.js';
 import { ownerHeader } from '../call/correlation-id.js';
@@ -31,13 +32,18 @@ export class Attempt {
   #reported = false;
   #ended = false;
 
-  constructor(plan: AttemptPlan, outer: Call, kind: AttemptKind, ownership: Ownership, bounded: boolean) {
+  constructor(plan: AttemptPlan, call: Call, kind: AttemptKind, startedAt: number) {
     this.#plan = plan;
+    this.call = call;
     this.kind = kind;
-    this.startedAt = plan.clock.now();
+    this.startedAt = startedAt;
+  }
+
+  /** The next attempt of a call. `bounded`: it has the deadline of one attempt, where there is one. */
+  static next(plan: AttemptPlan, outer: Call, kind: AttemptKind, ownership: Ownership, bounded: boolean): Attempt {
+    const startedAt = plan.clock.now();
     outer.attempts += 1;
-    const deadline = bounded ? this.#deadline(outer) : outer.deadline;
-    this.call = new Call({
+    const call = new Call({
       method: outer.method,
       side: 'client',
       encoding: outer.encoding,
@@ -47,10 +53,11 @@ export class Attempt {
       parent: outer.parent,
       carriesHeaders: outer.carriesHeaders,
       headers: headersOf(outer, ownership),
-      deadline,
+      deadline: bounded ? deadlineOf(plan, outer) : outer.deadline,
     });
-    this.call.attempts = outer.attempts;
-    this.call.attemptKind = kind;
+    call.attempts = outer.attempts;
+    call.attemptKind = kind;
+    return new Attempt(plan, call, kind, startedAt);
   }
 
   get ended(): boolean {
@@ -81,7 +88,7 @@ export class Attempt {
     this.#ended = true;
     this.disarm();
     this.report(error);
-    this.call.finish();
+    if (this.call.outer !== undefined) this.call.finish();
     this.call.lease?.release(error !== undefined && (this.overdue || isTimeout(error)));
     this.#tell(error);
   }
@@ -116,14 +123,13 @@ export class Attempt {
     this.call.abort(reason);
     this.end(reason);
   }
+}
 
-  /** The attempt's own bound, never beyond the call's. */
-  #deadline(outer: Call): Deadline | undefined {
-    const { attemptTimeout, clock } = this.#plan;
-    if (attemptTimeout === undefined) return outer.deadline;
-    if (outer.deadline !== undefined && outer.deadline.remaining() <= attemptTimeout) return outer.deadline;
-    return Deadline.after(attemptTimeout, clock);
-  }
+/** The attempt's own bound, never beyond the call's. */
+function deadlineOf({ attemptTimeout, clock }: AttemptPlan, outer: Call): Deadline | undefined {
+  if (attemptTimeout === undefined) return outer.deadline;
+  if (outer.deadline !== undefined && outer.deadline.remaining() <= attemptTimeout) return outer.deadline;
+  return Deadline.after(attemptTimeout, clock);
 }
 
 /** Why an attempt that took its whole time is given up. Not the call's own deadline: that one has not passed. */

@@ -71,7 +71,7 @@ export function judge(failure: Failure, terms: RetryTerms, retries: number, rand
   if (!unharmed && ownedElsewhere) return { kind: 'refused', reason: 'not-owner' };
   const pushback = pushbackOf(attempt);
   if (pushback === 'stop') return stopped;
-  const left = attempt.outer?.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+  const left = (attempt.outer ?? attempt).deadline?.remaining() ?? Number.POSITIVE_INFINITY;
   if (pushback !== undefined) {
     return pushback >= left ? { kind: 'refused', reason: 'deadline' } : { kind: 'again', delay: pushback, exact: true };
   }

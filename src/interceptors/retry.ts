@@ -8,6 +8,7 @@ import type { Interceptor } from '../call/interceptor.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
 import { attemptPlan, type ClientShared } from './attempt-plan.js';
 import { effectivePolicy, type PolicyOptions } from './effective-policy.js';
+import { firstAttempt } from './first-attempt.js';
 import { StreamAttempts } from './stream-attempts.js';
 import { UnaryAttempts } from './unary-attempts.js';
 
@@ -28,6 +29,7 @@ export function clientRetry(shared: ClientShared, options: PolicyOptions): Inter
     if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
       return (call) => new StreamAttempts(plan, call, next).answer();
     }
+    if (plan.alone) return (call) => firstAttempt(plan, call, next);
     return (call) => new UnaryAttempts(plan, call, next).answer();
   };
 }

@@ -39,7 +39,7 @@ export class StreamAttempts extends CallAttempts {
   }
 
   #start(kind: AttemptKind): void {
-    const attempt = new Attempt(this.plan, this.outer, kind, this.ownership, false);
+    const attempt = Attempt.next(this.plan, this.outer, kind, this.ownership, false);
     const { call } = attempt;
     this.#current = attempt;
     const outer = this.outer;

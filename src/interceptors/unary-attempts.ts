@@ -5,6 +5,7 @@
 import { begun } from '../call/interceptor.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
+import { succeeded } from './attempt-plan.js';
 import { CallAttempts, leastRemaining } from './call-attempts.js';
 import type { AttemptKind, GiveUpEvent } from './client-events.js';
 import { judge } from './retry-rules.js';
@@ -17,32 +18,12 @@ export class UnaryAttempts extends CallAttempts {
   /** The server asked for no more attempts. */
   #stopped = false;
 
-  override answer(): Promise<unknown> {
-    return this.plan.alone ? this.#alone() : super.answer();
-  }
-
-  /**
-   * Where nothing can overtake the first attempt, its own promise is the call's: a second one would cost every call for the
-   * sake of the few that fail.
-   */
-  #alone(): Promise<unknown> {
+  /** Goes on after a first attempt that was the call itself, and failed. Settles with the call. */
+  after(first: Attempt, error: unknown): Promise<unknown> {
+    const answer = this.settled();
     this.outer.onAbort((reason) => this.#abort(reason));
-    if (this.done) return Promise.reject(this.outer.aborted);
-    const attempt = this.#attempt('first');
-    return begun(this.next, attempt.call).then(
-      (value) => {
-        const late = this.done;
-        this.#answered(attempt, value);
-        if (late) throw this.outer.aborted;
-        return value;
-      },
-      (error: unknown) => {
-        const answer = this.settled();
-        if (this.done) this.reject(this.outer.aborted);
-        this.#failed(attempt, error);
-        return answer;
-      },
-    );
+    this.#failed(first, error);
+    return answer;
   }
 
   protected override begin(): void {
@@ -57,19 +38,14 @@ export class UnaryAttempts extends CallAttempts {
   }
 
   #start(kind: AttemptKind): void {
-    const attempt = this.#attempt(kind);
+    const attempt = Attempt.next(this.plan, this.outer, kind, this.ownership, true);
+    this.#running.push(attempt);
+    this.#bound(attempt);
     // `begun`: an interceptor of the user's may be no async function.
     begun(this.next, attempt.call).then(
       (value) => this.#answered(attempt, value),
       (error: unknown) => this.#failed(attempt, error),
     );
-  }
-
-  #attempt(kind: AttemptKind): Attempt {
-    const attempt = new Attempt(this.plan, this.outer, kind, this.ownership, true);
-    this.#running.push(attempt);
-    this.#bound(attempt);
-    return attempt;
   }
 
   /** An attempt with a bound of its own is given up by it; one without is joined by another, and may still win. */
@@ -95,11 +71,7 @@ export class UnaryAttempts extends CallAttempts {
       return;
     }
     this.done = true;
-    const { clock, latency, shortest, budget } = this.plan;
-    const now = clock.now();
-    latency.record(now - attempt.startedAt);
-    shortest.record(now - attempt.startedAt, now);
-    budget.earn();
+    succeeded(this.plan, attempt.startedAt);
     attempt.end(undefined);
     this.outer.adopt(attempt.call);
     this.#clear();
@@ -161,6 +133,7 @@ export class UnaryAttempts extends CallAttempts {
   }
 
   protected override retry(): void {
+    this.outer.forget();
     this.#start('retry');
   }
 
