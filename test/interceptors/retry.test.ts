@@ -112,23 +112,27 @@ describe.each(wires)('a call that fails (%s)', (wire) => {
     expect(clock.now()).toBe(0);
   });
 
-  it('gives the caller the headers, trailers and peer of the attempt that counts', async () => {
+  it.each([
+    ['elsewhere', ['a', 'b']],
+    ['again', ['a']],
+  ])('gives the caller the headers, trailers and peer of the attempt that counts, made %s', async (_where, nodes) => {
     const { client, clock } = await scripted({
       client: { ...idempotent, breaker: false },
-      nodes: ['a', 'b'],
+      nodes,
       handlers: {
         say(request, call) {
           const attempt = call.headers.get('grpc-previous-rpc-attempts') ?? '0';
           call.responseTrailers.set('x-attempt', attempt);
-          if (attempt === '0') throw new RpcError('UNAVAILABLE', 'not now');
           call.responseHeaders.set('x-served-by', attempt);
+          if (attempt === '0') throw new RpcError('UNAVAILABLE', 'not now');
           return request;
         },
       },
     });
-    const call = client.say(note('x'));
+    const call = client.say(note('x'), { headers: { 'grpc-previous-rpc-attempts': '7' } });
     await clock.runUntil(call);
-    expect((await call.headers).get('x-served-by')).toBe('1');
+    expect(call.attempts).toBe(2);
+    expect((await call.headers).getAll('x-served-by')).toEqual(['1']);
     expect((await call.trailers).getAll('x-attempt')).toEqual(['1']);
     expect(call.peer.address).toMatch(/^[ab](:1)?$/);
   });
