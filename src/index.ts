@@ -1,11 +1,12 @@
 /** `hawser`: servers, clients and what they share. */
-export type { Call, CallOptions, Peer, PeerCertificate } from './call/call.js';
+export type { Call, CallOptions } from './call/call.js';
 export { type Clock, systemClock } from './call/clock.js';
 export { currentCall } from './call/current.js';
 export type { Deadline } from './call/deadline.js';
 export { HeaderMap, type HeadersInit, type HeaderValue } from './call/headers.js';
 export type { ClientStage, Handler, Interceptor, Placement, ServerStage } from './call/interceptor.js';
 export { type Logger, silentLogger, stderrLogger } from './call/logger.js';
+export type { Peer, PeerCertificate } from './call/peer.js';
 export { type Random, systemRandom } from './call/random.js';
 export { type Disposition, type ErrorDetail, isRpcError, RpcError, type RpcErrorOptions } from './call/rpc-error.js';
 export type { ClientTransport } from './call/transport.js';

@@ -7,27 +7,13 @@
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { Criticality } from '../contract/policy.js';
+import type { AttemptKind, CallerContract, Lease, Permit, ResponseWatch } from './attachments.js';
 import type { CallTrace } from './call-trace.js';
 import { correlationIdOf } from './correlation-id.js';
 import type { Deadline } from './deadline.js';
 import { HeaderMap, type HeadersInit, noHeaders, type RawHeaders } from './headers.js';
+import { anonymous, type Peer } from './peer.js';
 import type { Disposition, RpcError } from './rpc-error.js';
-
-/** Who is at the other end of the connection. */
-export interface Peer {
-  /** `127.0.0.1:50051`, `unix:/run/market.sock`, `memory` */
-  readonly address: string;
-  /** The certificate that the peer proved to own (mutual TLS). */
-  readonly certificate?: PeerCertificate;
-}
-
-export interface PeerCertificate {
-  readonly subject: string;
-  /** DNS, URI and IP names, as in `DNS:market.example, URI:spiffe://...`. */
-  readonly alternativeNames: string;
-  /** SHA-256, hex with colons. */
-  readonly fingerprint: string;
-}
 
 /** Options of one call. */
 export interface CallOptions {
@@ -62,42 +48,6 @@ export interface CallInit {
   /** The call in whose handler this one is made (client). */
   readonly parent?: Call | undefined;
 }
-
-/** What an attempt holds of the endpoint that it went to. Whoever began the attempt gives it back. */
-export interface Lease {
-  /** The address, for events and messages. */
-  readonly address: string;
-  /** How the attempt went, once: the error, or undefined when the server answered. */
-  report(error: unknown): void;
-  /** The attempt is over, once. `abandoned`: given up for being slow, so the server may still be at it. */
-  release(abandoned: boolean): void;
-}
-
-/** A place that a call has taken at a limit; one object for all calls, so that none needs a closure of its own. */
-export interface Permit {
-  /** The call is over. */
-  release(call: Call): void;
-}
-
-/** What a caller has said of the contract that it was built with (server). */
-export interface CallerContract {
-  /** `1.4.0` */
-  readonly version: string;
-  /** What both ends understand and use. */
-  readonly features: readonly string[];
-}
-
-/** Looks at the headers of every response; one object for many calls (client). */
-export interface ResponseWatch {
-  /** `ended`: these are the trailers of an answer that had no headers. */
-  received(headers: RawHeaders, call: Call, ended: boolean): void;
-}
-
-/** Why an attempt was begun. */
-export type AttemptKind = 'first' | 'retry' | 'hedge';
-
-/** The principal of a caller whose identity nothing has established. */
-export const anonymous = 'anonymous';
 
 const noPeer: Peer = { address: '' };
 const noOptions: CallOptions = {};

@@ -13,10 +13,10 @@
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import type { Peer } from './call.js';
 import type { Clock } from './clock.js';
 import type { Handler } from './interceptor.js';
 import type { Logger } from './logger.js';
+import type { Peer } from './peer.js';
 import type { RpcError } from './rpc-error.js';
 
 /** A way to one server. Connects on first use. */

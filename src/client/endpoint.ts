@@ -1,5 +1,6 @@
 /** One address of a client: its transport, what is on its way there, and whether it is worth it. */
-import type { Call, Lease } from '../call/call.js';
+import type { Lease } from '../call/attachments.js';
+import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
 import type { ClientTransport } from '../call/transport.js';

@@ -2,10 +2,11 @@
  * The outermost layer of a client: makes a Call, runs its pipeline, and gives the caller
  * something to await or iterate. Everything attached to the call goes when it ends.
  */
-import { Call, type CallOptions, type Peer } from '../call/call.js';
+import { Call, type CallOptions } from '../call/call.js';
 import { currentCall } from '../call/current.js';
 import { HeaderMap } from '../call/headers.js';
 import { begun, type Handler } from '../call/interceptor.js';
+import type { Peer } from '../call/peer.js';
 import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
 import type { Encoding } from '../contract/codec.js';

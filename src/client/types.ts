@@ -1,6 +1,7 @@
 /** What a client object looks like: the IDL's methods, and names that begin with `$`. */
-import type { CallOptions, Peer } from '../call/call.js';
+import type { CallOptions } from '../call/call.js';
 import type { HeaderMap } from '../call/headers.js';
+import type { Peer } from '../call/peer.js';
 import type { MethodType, TopicMethod } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { ClientEvents } from '../interceptors/client-events.js';

@@ -3,11 +3,12 @@
  * calls of many. What the hook does not vouch for is refused. The health service is not asked about: those who probe it carry
  * no credentials, and it tells nothing but whether the server serves.
  */
-import type { Call, Peer } from '../call/call.js';
+import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
+import type { Peer } from '../call/peer.js';
 import { isRpcError, RpcError, withoutStack } from '../call/rpc-error.js';
 import { isDownstream } from '../call/status.js';
 import { isHealth } from './admission/health.js';

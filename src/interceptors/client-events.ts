@@ -1,5 +1,5 @@
 /** What a client tells of its calls. Heard with `client.$on(name, fn)` and on the channels `hawser:client:<name>`. */
-import type { AttemptKind } from '../call/call.js';
+import type { AttemptKind } from '../call/attachments.js';
 import type { EventHub } from '../call/events.js';
 import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';

@@ -4,7 +4,8 @@
  * answer says who it is from, by a hash that is compared and not read; only when it is another is anything done. Nothing is
  * asked in advance: the first calls carry the hello in full, and count as those of minor 0 at the client until an answer came.
  */
-import type { Call, ResponseWatch } from '../call/call.js';
+import type { ResponseWatch } from '../call/attachments.js';
+import type { Call } from '../call/call.js';
 import { type RawHeaders, rawText } from '../call/headers.js';
 import type { Handler } from '../call/interceptor.js';
 import type { ClientTransport } from '../call/transport.js';

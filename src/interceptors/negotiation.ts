@@ -4,7 +4,8 @@
  * whom does. Whatever is in the header, a call fails only over versions that were understood and do not meet.
  */
 import { randomBytes } from 'node:crypto';
-import type { Call, CallerContract } from '../call/call.js';
+import type { CallerContract } from '../call/attachments.js';
+import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { rawText } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';

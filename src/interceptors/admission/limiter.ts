@@ -7,9 +7,11 @@
  * While there is room and nobody waits, a call costs two readings of the clock and some additions.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { anonymous, type Call, type Permit } from '../../call/call.js';
+import type { Permit } from '../../call/attachments.js';
+import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
+import { anonymous } from '../../call/peer.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
 import type { IncomingRequest, Refusal } from '../../call/transport.js';

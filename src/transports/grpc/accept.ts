@@ -4,8 +4,9 @@
  */
 import type { PeerCertificate as TlsCertificate } from 'node:tls';
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
-import { Call, type Peer, type PeerCertificate } from '../../call/call.js';
+import { Call } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
+import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
 import { headersOf, metadataOf } from './metadata.js';

@@ -12,7 +12,7 @@ import {
 } from 'node:http2';
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
-import type { Peer } from '../../call/call.js';
+import type { Peer } from '../../call/peer.js';
 import { type Endpoint, formatHostPort } from '../endpoint.js';
 import type { GrpcClientTerms } from './client-options.js';
 

@@ -13,9 +13,10 @@ import type {
   ServerInterceptor,
   StatusObject,
 } from '@grpc/grpc-js';
-import type { Call, Peer } from '../../call/call.js';
+import type { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
+import type { Peer } from '../../call/peer.js';
 import { dispositionHeader } from '../../call/status.js';
 import type { IncomingRequest, Route } from '../../call/transport.js';
 import { accept, cancelled, peerOf, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';

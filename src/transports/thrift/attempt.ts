@@ -2,9 +2,10 @@
  * One attempt of one call on the client's side: settles once, whether by an answer, a lost
  * connection or the caller's own abort. An answer that comes after that is read and dropped.
  */
-import type { Call, Peer } from '../../call/call.js';
+import type { Call } from '../../call/call.js';
 import { formatTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import type { Peer } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';

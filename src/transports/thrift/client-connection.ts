@@ -5,9 +5,9 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import type { Peer } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { spentBeforeSent } from '../../call/deadline.js';
+import type { Peer } from '../../call/peer.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import type { Endpoint } from '../endpoint.js';

@@ -1,6 +1,6 @@
 /** The connections of one listener, from the moment they can carry calls; the listener itself is somebody else's. */
 import type { Socket } from 'node:net';
-import type { Peer } from '../../call/call.js';
+import type { Peer } from '../../call/peer.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher } from '../../call/transport.js';
 import { knownOptions } from '../../contract/option-names.js';

@@ -3,7 +3,8 @@
  * order. It ends when both sides are done, or all at once when the peer is lost or breaks the rules.
  */
 import type { Socket } from 'node:net';
-import type { Call, Peer } from '../../call/call.js';
+import type { Call } from '../../call/call.js';
+import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';

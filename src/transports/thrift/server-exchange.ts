@@ -2,12 +2,13 @@
  * One call on the server, from the message that asks to the bytes that answer. Whatever goes
  * wrong on the way, encoding included, the answer is a whole message.
  */
-import { Call, type Peer } from '../../call/call.js';
+import { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { helloHeader } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
 import type { Dispatcher, IncomingRequest, Refusal, Route } from '../../call/transport.js';

@@ -8,7 +8,7 @@ import {
   TLSSocket,
   type TlsOptions,
 } from 'node:tls';
-import type { Peer, PeerCertificate } from '../../call/call.js';
+import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { type Endpoint, formatHostPort } from '../endpoint.js';
 import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 

@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import type { Peer } from '../../../src/call/call.js';
+import type { Peer } from '../../../src/call/peer.js';
 import { describeWith, hasTool } from '../../requires.js';
 import { makeCertificates } from './certificates.js';
 import { note } from './note.js';

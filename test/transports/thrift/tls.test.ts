@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { createClient } from 'hawser';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Peer } from '../../../src/call/call.js';
+import type { Peer } from '../../../src/call/peer.js';
 import { describeWith, hasTool } from '../../requires.js';
 import { closeAll, closing, RawPeer, recordingLogger, serveParley } from './harness.js';
 import { Parley } from './parley.js';
