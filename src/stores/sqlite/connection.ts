@@ -29,6 +29,8 @@ const logLimit = 64 * 2 ** 20;
 export class Connection {
   readonly db: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();
+  #savepoint: StatementSync | undefined;
+  #release: StatementSync | undefined;
 
   constructor(db: DatabaseSync) {
     this.db = db;
@@ -52,6 +54,17 @@ export class Connection {
     return prepared.statement;
   }
 
+  /** Prepared: these two stand around every member of a group. */
+  savepoint(): void {
+    this.#savepoint ??= this.db.prepare('SAVEPOINT member');
+    this.#savepoint.run();
+  }
+
+  release(): void {
+    this.#release ??= this.db.prepare('RELEASE member');
+    this.#release.run();
+  }
+
   #dropOldest(): void {
     for (const sql of this.#statements.keys()) {
       this.#statements.delete(sql);
@@ -65,6 +78,8 @@ export class Connection {
    */
   close(): void {
     this.#statements.clear();
+    this.#savepoint = undefined;
+    this.#release = undefined;
     if (this.db.isOpen === false) return;
     try {
       this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');

@@ -73,7 +73,7 @@ export class Turn implements TransactionHost {
     // Outside of a transaction each statement would commit by itself.
     if (db.isTransaction === false) throw new Error('the transaction of the group is gone');
     if (this.wrote) return;
-    db.exec('SAVEPOINT member');
+    this.connection.savepoint();
     this.wrote = true;
   }
 
@@ -91,7 +91,7 @@ export class Turn implements TransactionHost {
   release(): void {
     if (!this.wrote) return;
     this.wrote = false;
-    this.connection.db.exec('RELEASE member');
+    this.connection.release();
   }
 
   succeed(): void {
