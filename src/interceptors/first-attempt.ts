@@ -18,9 +18,10 @@ export function firstAttempt(plan: AttemptPlan, call: Call, next: Handler): Prom
   const startedAt = plan.clock.now();
   return begun(next, call).then(
     (response) => {
-      if (call.aborted !== undefined) throw call.aborted;
+      const { aborted } = call;
+      if (plan.events.wants('attempt')) new Attempt(plan, call, 'first', startedAt).end(aborted);
+      if (aborted !== undefined) throw aborted;
       succeeded(plan, startedAt);
-      if (plan.events.wants('attempt')) new Attempt(plan, call, 'first', startedAt).end(undefined);
       return response;
     },
     (error: unknown) => new UnaryAttempts(plan, call, next).after(new Attempt(plan, call, 'first', startedAt), error),

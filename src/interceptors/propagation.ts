@@ -25,7 +25,7 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
   }
   if (!call.carriesHeaders) return next(call);
   // Also where the call has one: what is no id is not sent.
-  call.headers.put(correlationHeader, call.correlationId);
+  call.headers.set(correlationHeader, call.correlationId);
   if (parent !== undefined && call.trace === undefined) passTraceOn(parent, call);
   return next(call);
 };
@@ -34,7 +34,7 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
 export const serverPropagation: Interceptor = (method, next) => {
   if (method.kind === 'oneway') return next;
   return (call) => {
-    if (call.carriesHeaders) call.responseHeaders.put(correlationHeader, call.correlationId);
+    if (call.carriesHeaders) call.responseHeaders.set(correlationHeader, call.correlationId);
     return next(call);
   };
 };
