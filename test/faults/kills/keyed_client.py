@@ -48,7 +48,9 @@ def work(orders):
         first = buy(orders, key, pounds)
         # Once more, as a queue would that did not hear of the first.
         again = buy(orders, key, pounds) if random.random() < 0.3 else first
-        print(json.dumps([key, pounds, first, again]), flush=True)
+        # One write: print() writes the end of the line by itself, after another thread's text maybe.
+        sys.stdout.write(json.dumps([key, pounds, first, again]) + "\n")
+        sys.stdout.flush()
 
 
 with grpc.insecure_channel(sys.argv[2], options=OPTIONS) as channel:

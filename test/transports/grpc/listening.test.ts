@@ -157,6 +157,8 @@ function speak(address: string, bytes: Uint8Array): Promise<void> {
     const socket: Socket = connectTcp(Number(port), host, () => socket.end(bytes));
     socket.on('error', () => resolve());
     socket.on('close', () => resolve());
+    // Node leaves a connection open that it has said GOAWAY to.
+    socket.setTimeout(1_000, () => socket.destroy());
     socket.resume();
   });
 }
@@ -169,6 +171,7 @@ test.each([
   ['a preface and nothing', preface],
   ['a preface and random bytes', Buffer.concat([preface, randomBytes(4096)])],
   ['a frame of 16 MB that never comes', Buffer.concat([preface, Buffer.from([255, 255, 255, 0, 0, 0, 0, 0, 1])])],
+  ['settings of 16 MB that never come', Buffer.concat([preface, Buffer.from([255, 255, 255, 4, 0, 0, 0, 0, 0, 1])])],
   ['a TLS hello', Buffer.from('16030100c8010000c40303', 'hex')],
   ['a framed Thrift call', Buffer.from('0000001180010001000000024869000000000000', 'hex')],
 ])('%s on the port harms nobody', async (_name, bytes) => {
