@@ -13,10 +13,11 @@ import { Deadline } from '../../src/call/deadline.js';
 import { HeaderMap } from '../../src/call/headers.js';
 import type { Codec } from '../../src/contract/codec.js';
 import { unary } from '../../src/contract/method.js';
-import { defineService, type ServiceType } from '../../src/contract/service.js';
+import { defineService } from '../../src/contract/service.js';
 import { writeMessage } from '../../src/contract/thrift/message.js';
 import { TMessageType } from '../../src/contract/thrift/protocol.js';
 import { grpcTransport } from '../../src/transports/grpc/client.js';
+import { Echo, EchoSayArgs } from '../gen/trade.js';
 import type { Actor } from '../harness/actor.js';
 import { type Bench, interleave } from '../harness/bench.js';
 import type { Remote } from '../harness/remote.js';
@@ -30,30 +31,29 @@ const bytes: Codec<Uint8Array> = {
   toJSON: String,
   fromJSON: () => message,
 };
-const service = (idl: 'proto' | 'thrift') =>
-  defineService({
-    name: 'bench.Echo',
-    idl,
-    fingerprint: '',
-    methods: {
-      say: unary({ name: 'Say', request: bytes, response: bytes }),
-      hold: unary({ name: 'Hold', request: bytes, response: bytes }),
-    },
-  });
-const services = { grpc: service('proto'), thrift: service('thrift') };
-type Wire = keyof typeof services;
+const Bytes = defineService({
+  name: 'bench.Bytes',
+  idl: 'proto',
+  fingerprint: '',
+  methods: {
+    say: unary({ name: 'Say', request: bytes, response: bytes }),
+    hold: unary({ name: 'Hold', request: bytes, response: bytes }),
+  },
+});
+const wires = ['grpc', 'thrift'] as const;
+type Wire = (typeof wires)[number];
 
 const outcomes: Readonly<Record<string, AdmissionOptions>> = {
   served: {},
   refused: { limit: 1, queue: false },
   shed: { limit: 64 },
 };
-const names = Object.keys(services).flatMap((wire) => Object.keys(outcomes).map((outcome) => `${wire}/${outcome}`));
+const names = wires.flatMap((wire) => Object.keys(outcomes).map((outcome) => `${wire}/${outcome}`));
 
 export async function admissionServer({ outcome }: { outcome: string }): Promise<Actor> {
   const server = createServer({ logger: silentLogger, admission: outcomes[outcome] ?? {} });
-  const handlers = { say: (request: Uint8Array) => request, hold: () => new Promise<never>(() => {}) };
-  for (const one of Object.values<ServiceType>(services)) server.add(one, handlers as never);
+  server.add(Bytes, { say: (request) => request, hold: () => new Promise<never>(() => {}) });
+  server.add(Echo, { say: ({ body }) => body });
   const addresses = await server.listen({ grpc: '127.0.0.1:0', thrift: '127.0.0.1:0' });
   return { addresses: () => addresses };
 }
@@ -66,7 +66,8 @@ interface ClientArgs {
 /** 64 calls at once over one connection, again and again; resolves with how many were answered, all with `type`. */
 function thriftCalls(address: string, seconds: number, type: TMessageType): Promise<number> {
   const { hostname, port } = new URL(`thrift://${address.replace(/^thrift:\/\//, '')}`);
-  const call = writeMessage('binary', 'Say', TMessageType.CALL, 1, message, 4);
+  const args = EchoSayArgs.encode({ body: 'x'.repeat(message.length) }, 'binary');
+  const call = writeMessage('binary', 'say', TMessageType.CALL, 1, args, 4);
   call.writeInt32BE(call.length - 4, 0);
   const batch = Buffer.concat(Array.from({ length: inFlight }, () => call));
   const socket = createConnection({ host: hostname, port: Number(port), noDelay: true });
@@ -102,7 +103,7 @@ function thriftCalls(address: string, seconds: number, type: TMessageType): Prom
 export function admissionClient({ outcome, addresses }: ClientArgs): Actor {
   const transport = grpcTransport({ address: addresses.grpc });
   const caller = (name: 'say' | 'hold'): (() => Promise<unknown>) => {
-    const { [name]: method } = services.grpc.methods;
+    const { [name]: method } = Bytes.methods;
     const handler = transport.bind(method);
     return () => {
       const call = new Call({

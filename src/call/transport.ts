@@ -63,9 +63,9 @@ export interface Route {
   readonly handle: Handler;
   /**
    * Asked before anything is made of a unary request: why there is no room for it now. Saves nothing but time: `handle` would
-   * refuse the call too.
+   * refuse the call too. `now`: on the server's clock, where it was read for several requests that came together.
    */
-  readonly refuse?: (request: IncomingRequest) => Refusal | undefined;
+  readonly refuse?: (request: IncomingRequest, now?: number) => Refusal | undefined;
 }
 
 /** What a listener serves from. */

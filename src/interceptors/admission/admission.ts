@@ -129,7 +129,7 @@ export function refusing(limiter: Limiter | undefined): (method: MethodType) => 
     if (limiter === undefined || isHealth(method) || streamsRequest(method.kind) || streamsResponse(method.kind)) {
       return undefined;
     }
-    return (request) => limiter.refuse(method, request);
+    return (request, now) => limiter.refuse(method, request, now);
   };
 }
 

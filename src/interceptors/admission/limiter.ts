@@ -143,9 +143,9 @@ export class Limiter implements Permit {
   }
 
   /** Why a call would be refused that comes now, asked before it is made. */
-  refuse(method: MethodType, request: IncomingRequest): Refusal | undefined {
+  refuse(method: MethodType, request: IncomingRequest, at?: number): Refusal | undefined {
     if (!this.#busy) return undefined;
-    const now = this.#clock.now();
+    const now = at ?? this.#clock.now();
     if (!this.#crowded(now)) return undefined;
     // Where none waits, nobody's headers are looked at.
     if (this.#terms.queue.max === 0 && !this.#events.wants('rejected')) return this.#refusal('limit', now);

@@ -178,7 +178,7 @@ export class ServerConnection {
     let call: Call;
     try {
       ({ route, name } = this.#options.routes.find(message.name));
-      const refusal = route.refuse?.(new Unopened(message, this.#options));
+      const refusal = route.refuse?.(new Unopened(message, this.#options), this.#lastMessageAt);
       if (refusal !== undefined) {
         this.#uncalled.turnAway(message, name, refusal);
         return;
