@@ -24,6 +24,11 @@ export interface ClientTransport {
   readonly encoding: Encoding;
   /** `false` where the wire has no place for headers: what must arrive has to be in the message. Default true. */
   readonly carriesHeaders?: boolean;
+  /**
+   * Whether what `bind` returns settles as soon as its call is aborted. The runtime sees to it otherwise, for a promise and an
+   * attempt of its own for each call. Default false.
+   */
+  readonly settlesOnAbort?: boolean;
   /** For messages to people. */
   readonly address: string;
   /** The innermost handler of a method: sends one attempt, resolves to its response's bytes or stream. */
@@ -59,6 +64,7 @@ export interface Route {
   /**
    * From the bytes of the request to the bytes of the response, all interceptors included.
    * Rejects with an RpcError or a declared error, nothing else; both are safe to show the peer.
+   * A handler may outlive its call: whoever serves answers a call that is aborted, and does not wait for this.
    */
   readonly handle: Handler;
   /**

@@ -201,7 +201,9 @@ export function createClient<S extends ServiceType>(
     elsewhere: balancer === undefined ? () => false : (call) => balancer.elsewhere(call),
     carriesHeaders: () => transport.carriesHeaders !== false,
     balanced: balancer !== undefined,
-    guarded: interceptors.some((one) => rankOf(clientStages, one) > clientStages.indexOf('retry') * 3),
+    prompt:
+      transport.settlesOnAbort === true &&
+      interceptors.every((one) => rankOf(clientStages, one) < clientStages.indexOf('retry') * 3),
   };
   const addresses = () =>
     balancer?.status() ?? [{ address: transport.address, inFlight: undefined, breaker: 'closed' as const }];

@@ -19,12 +19,13 @@ interface Written {
 class KeptWriter extends BinaryWriter {
   /** What was written, in memory that short messages share. The writer is then empty. */
   override finish(): Uint8Array<ArrayBuffer> {
-    const { buffer, pos, stackPos } = this as unknown as Written;
+    const own = this as unknown as Written;
+    const { buffer, pos, stackPos } = own;
     if (!(buffer instanceof Uint8Array && typeof pos === 'number' && Array.isArray(stackPos))) return super.finish();
     const bytes = Buffer.allocUnsafe(pos);
     bytes.set(pos === buffer.byteLength ? buffer : buffer.subarray(0, pos));
-    (this as unknown as Written).pos = 0;
-    if (stackPos.length > 0) (this as unknown as Written).stackPos = [];
+    own.pos = 0;
+    if (stackPos.length > 0) own.stackPos = [];
     return bytes;
   }
 }

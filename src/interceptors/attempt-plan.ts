@@ -32,8 +32,8 @@ export interface ClientShared {
   readonly carriesHeaders: () => boolean;
   /** Whether endpoints are chosen per attempt, and want to hear how each went. */
   readonly balanced: boolean;
-  /** Whether what stands between retries and the wire may hold a call that is over: interceptors of the user's. */
-  readonly guarded: boolean;
+  /** Whether an attempt settles as soon as it is aborted: the transport does, and nothing of the user's stands between retries and the wire. */
+  readonly prompt: boolean;
 }
 
 export interface AttemptPlan extends ClientShared, RetryTerms {
@@ -64,7 +64,7 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
       policy.hedge.value === undefined &&
       policy.attemptTimeout.value === undefined &&
       !shared.balanced &&
-      !shared.guarded,
+      shared.prompt,
     repeatable: repeatable.includes(idempotency) && idempotency !== 'KEYED',
     latency,
   };

@@ -83,7 +83,7 @@ export class ClientNegotiation {
 
   /** The transport of one address, with the hello on what is sent there. */
   around(transport: ClientTransport, address = transport.address): ClientTransport {
-    const { carriesHeaders = true } = transport;
+    const { carriesHeaders = true, settlesOnAbort = false } = transport;
     // Where nothing is carried there is nobody to talk to.
     if (!carriesHeaders && transport.introduce === undefined) return transport;
     const { service, notices, events } = this.#init;
@@ -95,6 +95,7 @@ export class ClientNegotiation {
     return {
       encoding: transport.encoding,
       carriesHeaders,
+      settlesOnAbort,
       address: transport.address,
       bind: (method) => {
         const next = transport.bind(method);

@@ -39,6 +39,7 @@ export function grpcTransport(options: GrpcTransportOptions): ClientTransport {
 
 class GrpcTransport implements ClientTransport {
   readonly encoding = 'proto';
+  readonly settlesOnAbort = true;
   readonly address: string;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -133,15 +134,15 @@ const ofOneCall = [timeoutHeader, correlationHeader];
 
 /** What all requests of a method have, with places for what most of them get: to fill one is cheaper than to add one. */
 function requestHeaders(common: OutgoingHttpHeaders, path: string): OutgoingHttpHeaders {
-  return {
+  const headers = {
     ...common,
     ':path': path,
     [correlationHeader]: undefined,
     [ownerHeader]: undefined,
     [helloHeader]: undefined,
     [timeoutHeader]: undefined,
-    [sensitiveHeaders as unknown as string]: ofOneCall,
   };
+  return Object.assign(headers, { [sensitiveHeaders]: ofOneCall });
 }
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {

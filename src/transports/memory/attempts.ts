@@ -16,6 +16,7 @@ export function attemptsOver(
   let closed = false;
   return {
     encoding: service.idl === 'proto' ? 'proto' : 'binary',
+    settlesOnAbort: true,
     address,
     bind: () => (call) => {
       if (closed) return Promise.reject(clientClosed());

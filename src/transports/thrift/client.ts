@@ -94,6 +94,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
   return {
     encoding: wire === 'compact' ? 'compact' : 'binary',
     carriesHeaders: wire === 'header',
+    settlesOnAbort: true,
     address,
     bind: (method) =>
       bindMethod(method, pool, {
