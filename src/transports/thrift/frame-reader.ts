@@ -58,6 +58,27 @@ export class FrameReader {
     return this.#framed ? this.#nextFrame() : this.#nextBare();
   }
 
+  /**
+   * Whether the next message is complete, in a frame, and begins with `opening` and four more bytes. Throws nothing: what is
+   * wrong with a message is said by `next`.
+   */
+  nextBegins(opening: Uint8Array): boolean {
+    const queue = this.#queue;
+    if (this.#framed !== true || queue.length < 4) return false;
+    const length = queue.readInt32BE(0);
+    if (length < opening.length + 4 || length > this.#limits.maxFrameBytes || queue.length < 4 + length) return false;
+    for (let i = 0; i < opening.length; i++) if (queue.at(4 + i) !== opening[i]) return false;
+    return true;
+  }
+
+  /** For a message that has been looked at so: takes it away, and returns the number behind `opening`. */
+  skipNext(opening: Uint8Array): number {
+    const queue = this.#queue;
+    const number = queue.readInt32BE(4 + opening.length);
+    queue.skip(4 + queue.readInt32BE(0));
+    return number;
+  }
+
   #open(): boolean {
     const opening = openingOf(this.#queue.peek());
     const framed = opening === 'framed';

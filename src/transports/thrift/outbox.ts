@@ -7,20 +7,21 @@ import type { Socket } from 'node:net';
 /** Messages below this size are joined; copying a larger one costs more than a write of its own. */
 const joinBelow = 16_384;
 const mostJoined = 65_536;
-/** Copies that a first run has room for. */
-const firstCopies = 8;
+
+/** A message that is sent again and again, the same but for the four bytes at `at`. */
+export interface Template {
+  readonly bytes: Buffer;
+  readonly at: number;
+}
 
 export class Outbox {
   readonly #socket: Socket;
   readonly #onFlush: () => void;
   #messages: Buffer[] = [];
   #bytes = 0;
-  /** Where copies are put one behind the other, and how far it is filled. */
-  #run: Buffer | undefined;
-  #runEnd = 0;
-  /** Bytes of the turn's copies, and of the last turn's that had any: the next will be much like it. */
-  #copied = 0;
-  #expected = 0;
+  /** Copies that leave one behind the other: of what, and the number that each has. They are made in one go. */
+  #template: Template | undefined;
+  #numbers: number[] = [];
   #whenSent: ((error?: Error | null) => void)[] = [];
   #ending = false;
   /** Counts flushes: a message put in during batch n has been handed to the socket once `batch` exceeds n. */
@@ -45,25 +46,13 @@ export class Outbox {
     if (sent !== undefined) this.#whenSent.push(sent);
   }
 
-  /**
-   * Puts a copy of `template` with `value` as the four bytes at `at`. For what is the same but for a number, and comes in
-   * great numbers: a turn's copies take one piece of memory.
-   */
-  putCopy(template: Buffer, at: number, value: number): void {
+  /** Puts a copy of `template` with `number` in its place. For what comes in great numbers: of the copy nothing is made yet. */
+  putCopy(template: Template, number: number): void {
     this.#schedule();
-    const { length } = template;
-    let run = this.#run;
-    if (run === undefined || this.#runEnd + length > run.length) {
-      this.#closeRun();
-      const room = Math.min(mostJoined, Math.max(length * firstCopies, this.#copied, this.#expected));
-      run = Buffer.allocUnsafe(Math.max(length, room));
-      this.#run = run;
-    }
-    const start = this.#runEnd;
-    run.set(template, start);
-    run.writeInt32BE(value, start + at);
-    this.#runEnd = start + length;
-    this.#copied += length;
+    const { length } = template.bytes;
+    if (template !== this.#template || (this.#numbers.length + 1) * length > mostJoined) this.#closeRun();
+    this.#template = template;
+    this.#numbers.push(number);
     this.#bytes += length;
   }
 
@@ -75,7 +64,7 @@ export class Outbox {
   }
 
   get #empty(): boolean {
-    return this.#messages.length === 0 && this.#run === undefined;
+    return this.#messages.length === 0 && this.#template === undefined;
   }
 
   #schedule(): void {
@@ -83,16 +72,14 @@ export class Outbox {
   }
 
   #closeRun(): void {
-    if (this.#run === undefined) return;
-    this.#messages.push(this.#run.subarray(0, this.#runEnd));
-    this.#run = undefined;
-    this.#runEnd = 0;
+    if (this.#template === undefined) return;
+    this.#messages.push(copiesOf(this.#template, this.#numbers));
+    this.#template = undefined;
+    this.#numbers = [];
   }
 
   #flush(): void {
     this.#closeRun();
-    if (this.#copied > 0) this.#expected = this.#copied;
-    this.#copied = 0;
     const messages = this.#messages;
     const whenSent = this.#whenSent;
     this.#messages = [];
@@ -125,6 +112,16 @@ export class Outbox {
     this.#socket.write(pieces[pieces.length - 1] as Buffer, done);
     this.#socket.uncork();
   }
+}
+
+/** One piece of memory that holds a copy for each number. */
+function copiesOf({ bytes, at }: Template, numbers: readonly number[]): Buffer {
+  const { length } = bytes;
+  const run = Buffer.allocUnsafe(numbers.length * length);
+  run.set(bytes);
+  for (let filled = length; filled < run.length; filled *= 2) run.copyWithin(filled, 0, filled);
+  for (let i = 0; i < numbers.length; i++) run.writeInt32BE(numbers[i] as number, i * length + at);
+  return run;
 }
 
 /** The same bytes in the same order, with runs of small messages joined. */

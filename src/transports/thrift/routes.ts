@@ -7,7 +7,7 @@ import type { Dispatcher, Route } from '../../call/transport.js';
 import type { MethodType } from '../../contract/method.js';
 import type { ServiceType } from '../../contract/service.js';
 
-interface Found {
+export interface Found {
   readonly route: Route;
   /** The name of the answer: without the service. */
   readonly name: string;

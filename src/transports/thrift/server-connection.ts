@@ -16,7 +16,8 @@ import { type Incoming, openMessage } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
 import type { RouteTable } from './routes.js';
-import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run, Unopened } from './server-exchange.js';
+import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run } from './server-exchange.js';
+import { TurnedAway } from './turned-away.js';
 import { Uncalled } from './uncalled.js';
 import { FrameRefused, WireError } from './wire-error.js';
 
@@ -39,6 +40,7 @@ export class ServerConnection {
   readonly #outbox: Outbox;
   readonly #replies: ReplyQueue;
   readonly #uncalled: Uncalled;
+  readonly #turnedAway: TurnedAway;
   readonly #frameTimer: FrameTimer;
   readonly #calls = new Set<Call>();
   /** Reading stopped because too much is under way. */
@@ -61,7 +63,8 @@ export class ServerConnection {
     this.#reader = new FrameReader(options.limits, options.unframed ? 'either' : 'framed');
     this.#outbox = new Outbox(socket, () => this.#roomMade());
     this.#replies = new ReplyQueue((bytes) => this.#outbox.put(bytes));
-    this.#uncalled = new Uncalled(this.#replies, this.#outbox, options, (sentence) => this.#log('warn', sentence));
+    this.#uncalled = new Uncalled(this.#replies, options, (sentence) => this.#log('warn', sentence));
+    this.#turnedAway = new TurnedAway(this.#replies, this.#outbox, options);
     this.#frameTimer = new FrameTimer(options.dispatcher.clock, options.limits.frameTimeoutMs, () => {
       this.#breakOff(
         `a frame was begun and no byte of it came for ${options.limits.frameTimeoutMs} ms (frameTimeoutMs)`,
@@ -98,19 +101,21 @@ export class ServerConnection {
   }
 
   #takeMessages(): void {
-    let taken = false;
+    // The clock is read once for all that came together.
+    const now = this.#options.dispatcher.clock.now();
     try {
       for (;;) {
         if (!this.#hasRoom()) {
           this.#block();
           return;
         }
-        const frame = this.#inputEnded ? undefined : this.#reader.next();
-        if (frame === undefined) break;
-        // The clock is read once for all that came together.
-        if (!taken) this.#lastMessageAt = this.#options.dispatcher.clock.now();
-        taken = true;
-        this.#take(frame);
+        if (this.#inputEnded) break;
+        if (this.#draining || !this.#turnedAway.takeNext(this.#reader, now)) {
+          const frame = this.#reader.next();
+          if (frame === undefined) break;
+          this.#take(frame, now);
+        }
+        this.#lastMessageAt = now;
       }
     } catch (error) {
       if (error instanceof WireError) this.#breakOff(error.message);
@@ -146,7 +151,7 @@ export class ServerConnection {
     this.#endWhenDone();
   }
 
-  #take(frame: Buffer): void {
+  #take(frame: Buffer, now: number): void {
     const { kind, framed } = this.#reader;
     if (kind === undefined || framed === undefined) return;
     let message: Incoming;
@@ -169,20 +174,17 @@ export class ServerConnection {
         message,
         new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN', disposition: 'not-executed' }),
       );
-    } else this.#serve(message);
+    } else this.#serve(message, now);
   }
 
-  #serve(message: Incoming): void {
+  #serve(message: Incoming, now: number): void {
     let route: Route;
     let name: string;
     let call: Call;
     try {
-      ({ route, name } = this.#options.routes.find(message.name));
-      const refusal = route.refuse?.(new Unopened(message, this.#options), this.#lastMessageAt);
-      if (refusal !== undefined) {
-        this.#uncalled.turnAway(message, name, refusal);
-        return;
-      }
+      const found = this.#options.routes.find(message.name);
+      if (this.#turnedAway.take(message, found, now)) return;
+      ({ route, name } = found);
       call = makeCall(route, message, this.#options, this.#hello);
     } catch (error) {
       if (!isRpcError(error)) throw error;

@@ -32,18 +32,21 @@ export interface ExchangeContext {
   readonly local?: () => string;
 }
 
-/** A message before there is a call. */
+/** What an answer has of its question. */
+type Asked = Pick<Incoming, 'envelope' | 'sequenceId'>;
+
+/** What there is of a message before there is a call. */
 export class Unopened implements IncomingRequest {
-  readonly #message: Incoming;
+  readonly #headers: HeaderMap | undefined;
   readonly #context: ExchangeContext;
 
-  constructor(message: Incoming, context: ExchangeContext) {
-    this.#message = message;
+  constructor(headers: HeaderMap | undefined, context: ExchangeContext) {
+    this.#headers = headers;
     this.#context = context;
   }
 
   getAll(name: string): readonly unknown[] {
-    return this.#message.headers?.getAll(name) ?? none;
+    return this.#headers?.getAll(name) ?? none;
   }
 
   get peer(): Peer {
@@ -51,7 +54,7 @@ export class Unopened implements IncomingRequest {
   }
 
   get timeout(): number | undefined {
-    const header = this.#message.headers?.get(timeoutHeader);
+    const header = this.#headers?.get(timeoutHeader);
     return header === undefined ? undefined : parseTimeout(header);
   }
 }
@@ -155,7 +158,7 @@ export function encodeException(
   error: RpcError,
   headers: HeaderMap | undefined,
   name: string,
-  message: Incoming,
+  message: Asked,
   { limits, dispatcher }: ExchangeContext,
   type?: ApplicationFault,
 ): Buffer {
@@ -197,7 +200,7 @@ export function encodeIntroduced(answer: string, name: string, message: Incoming
 }
 
 /** The EXCEPTION of a call that there was no room for; its body is made once for all that are refused for the same. */
-export function encodeRefusal(refusal: Refusal, name: string, message: Incoming, context: ExchangeContext): Buffer {
+export function encodeRefusal(refusal: Refusal, name: string, message: Asked, context: ExchangeContext): Buffer {
   const { envelope, sequenceId } = message;
   const { error, pushback } = refusal;
   if (hasHeaders(envelope)) {
