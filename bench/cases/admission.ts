@@ -1,7 +1,6 @@
 /**
  * What a refusal costs the server beside an answer: processor time of the server's process a call, 100-byte echo, 64 calls in
- * flight. `refused` found no place; `shed` waited in the queue first. Limits: a refusal is at most 0.85 of an answer over
- * gRPC, a third over Thrift. Over Thrift both are asked for by the same plain socket, which sends 64 calls at once when it has
+ * flight. Limits: a refusal is at most 0.85 of an answer over gRPC, a third over Thrift. Over Thrift both are asked for by the same plain socket, which sends 64 calls at once when it has
  * the answers to the last 64: of our client an error costs more than an answer, so a server that refuses would wait for
  * it, and pay a wake-up for fewer calls each.
  */
@@ -46,7 +45,6 @@ type Wire = (typeof wires)[number];
 const outcomes: Readonly<Record<string, AdmissionOptions>> = {
   served: {},
   refused: { limit: 1, queue: false },
-  shed: { limit: 64 },
 };
 const names = wires.flatMap((wire) => Object.keys(outcomes).map((outcome) => `${wire}/${outcome}`));
 
@@ -118,8 +116,8 @@ export function admissionClient({ outcome, addresses }: ClientArgs): Actor {
     };
   };
   if (outcome !== 'served') {
-    const hold = caller('hold');
-    for (let i = 0; i < (outcome === 'shed' ? 64 : 1); i++) hold().catch(() => {});
+    // It takes the only place.
+    caller('hold')().catch(() => {});
   }
   const say = caller('say');
   const grpcCalls = async (seconds: number): Promise<number> => {
