@@ -8,6 +8,7 @@ import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
 import { rawValues } from '../call/headers.js';
+import type { InFlight } from '../call/in-flight.js';
 import type { Handler, Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
@@ -31,7 +32,7 @@ export interface IdempotencyContext {
   /** The server's own, ms. */
   readonly maxTimeout: number | undefined;
   /** Executions whose handler runs. */
-  readonly running: Set<Call>;
+  readonly running: InFlight<Call>;
   /** Whether interceptors of the user's see the response outside this stage, so that a replay must be a message. */
   readonly observed: boolean;
   readonly onCall: () => void;

@@ -7,6 +7,7 @@ import { RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { runInCall } from '../call/current.js';
+import type { InFlight } from '../call/in-flight.js';
 import type { Handler } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
@@ -24,7 +25,7 @@ export interface ExecutionContext {
   readonly logger: Logger;
   readonly known: KnownKeys<KeyedExecution>;
   /** Executions whose handler runs. */
-  readonly running: Set<Call>;
+  readonly running: InFlight<Call>;
   /** ms that each has: the method's longest. */
   readonly timeout: number;
   /** Through to the handler. */
@@ -175,7 +176,7 @@ export class KeyedExecution {
     }
     const call = executionOf(origin, tx, nameOf(store));
     this.#call = call;
-    running.add(call);
+    const place = running.add(call);
     holdTo(call, timeout, clock);
     return new Promise((resolve, reject) => {
       const end = (response: unknown, thrown: Thrown | undefined): void => {
@@ -187,7 +188,7 @@ export class KeyedExecution {
           reject(this.#failed(error));
           return;
         } finally {
-          running.delete(call);
+          running.remove(place, call);
           call.finish();
         }
         resolve(outcome);

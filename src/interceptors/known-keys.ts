@@ -3,6 +3,7 @@
  * soon after its first attempt and mostly to the same process, so nearly every replay is answered from here. The answers
  * that are kept are bounded by number and by bytes; a record that is not here is in the store.
  */
+import { InFlightByName } from '../call/in-flight.js';
 import type { IdempotencyStore, StoredRecord } from './idempotency-store.js';
 
 const mostKept = 10_000;
@@ -18,7 +19,7 @@ interface Kept {
 
 /** Two generations: when the young is half of what may be kept, it becomes the old, and the old goes. Nothing is ever searched. */
 export class KnownKeys<Running> {
-  readonly #running = new Map<string, Running>();
+  readonly #running = new InFlightByName<Running>();
   #young = new Map<string, Kept>();
   #old = new Map<string, Kept>();
   #bytes = 0;

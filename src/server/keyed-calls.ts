@@ -1,6 +1,7 @@
 /** What a server does for its KEYED methods besides each call: the store, executions that outlive their callers, expiry. */
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { InFlight } from '../call/in-flight.js';
 import { type Staged, serverStages } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
@@ -24,7 +25,7 @@ export class KeyedCalls {
   readonly #context: KeyedContext;
   readonly #expiry: RecordExpiry | undefined;
   /** Executions whose handler runs. */
-  readonly #running = new Set<Call>();
+  readonly #running = new InFlight<Call>();
 
   /** Throws a TypeError for what is no store. */
   constructor(store: IdempotencyStore | undefined, context: KeyedContext) {
@@ -84,7 +85,6 @@ export class KeyedCalls {
       }, graceMs);
       for (const call of running) {
         call.onFinish(() => {
-          running.delete(call);
           if (running.size > 0) return;
           cancel();
           resolve();

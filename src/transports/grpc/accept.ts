@@ -6,6 +6,7 @@ import type { PeerCertificate as TlsCertificate } from 'node:tls';
 import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import { Call } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
+import type { InFlight } from '../../call/in-flight.js';
 import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
@@ -23,7 +24,7 @@ export type ServerRpc = Pick<
 export interface Serving {
   readonly dispatcher: Dispatcher;
   /** Calls that have no outcome yet. */
-  readonly calls: Set<Call>;
+  readonly calls: InFlight<Call>;
   /** The peer's address when the socket has none (unix). */
   readonly address: () => string;
   /** Whether the HTTP/2 layer takes notes of request headers. */

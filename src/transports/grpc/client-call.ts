@@ -3,10 +3,15 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Call } from '../../call/call.js';
 import { spentBeforeSent } from '../../call/deadline.js';
+import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
 
+interface Cancellable {
+  cancel(reason: RpcError): void;
+}
+
 /** The attempts in flight of one client. */
-export class Attempts extends Set<{ cancel(reason: RpcError): void }> {
+export class Attempts extends InFlight<Cancellable> {
   #onEmpty: (() => void) | undefined;
 
   constructor(readonly address: string) {
@@ -18,8 +23,8 @@ export class Attempts extends Set<{ cancel(reason: RpcError): void }> {
     this.#onEmpty = fn;
   }
 
-  override delete(attempt: { cancel(reason: RpcError): void }): boolean {
-    const had = super.delete(attempt);
+  override remove(place: number, attempt: Cancellable): boolean {
+    const had = super.remove(place, attempt);
     if (this.size === 0 && this.#onEmpty !== undefined) {
       this.#onEmpty();
       this.#onEmpty = undefined;

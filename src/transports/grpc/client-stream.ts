@@ -33,6 +33,8 @@ export interface Sink {
 
 export class StreamAttempt implements Receiver {
   readonly #init: StreamAttemptInit;
+  /** Among the attempts in flight. */
+  #place = -1;
   readonly #exchange: Exchange;
   #stopListening = (): void => {};
   #ended = false;
@@ -44,7 +46,7 @@ export class StreamAttempt implements Receiver {
 
   start(): void {
     const { call, attempts } = this.#init;
-    attempts.add(this);
+    this.#place = attempts.add(this);
     this.#stopListening = call.onAbort((reason) => this.cancel(reason));
     if (streamsRequest(call.method.kind)) this.#exchange.start(undefined);
     else {
@@ -120,7 +122,7 @@ export class StreamAttempt implements Receiver {
   #end(): void {
     this.#ended = true;
     this.#stopListening();
-    this.#init.attempts.delete(this);
+    this.#init.attempts.remove(this.#place, this);
   }
 }
 

@@ -9,6 +9,8 @@ const ignore = (): void => {};
 export class UnaryAttempt implements Receiver {
   readonly #call: Call;
   readonly #attempts: Attempts;
+  /** Among the attempts in flight. */
+  #place = -1;
   readonly #exchange: Exchange;
   readonly #resolve: (response: unknown) => void;
   readonly #reject: (error: RpcError) => void;
@@ -31,7 +33,7 @@ export class UnaryAttempt implements Receiver {
   }
 
   start(gzip: boolean): void {
-    this.#attempts.add(this);
+    this.#place = this.#attempts.add(this);
     this.#stopListening = this.#call.onAbort((reason) => this.cancel(reason));
     const request = this.#call.request as Uint8Array;
     if (!gzip) this.#exchange.start(framed(request));
@@ -76,7 +78,7 @@ export class UnaryAttempt implements Receiver {
   #settle(): void {
     this.#settled = true;
     this.#stopListening();
-    this.#attempts.delete(this);
+    this.#attempts.remove(this.#place, this);
   }
 }
 

@@ -114,7 +114,7 @@ class GrpcTransport implements ClientTransport {
     if (this.#attempts.size > 0) {
       this.#logger.debug({ address: this.address, calls: this.#attempts.size }, 'closing cancels calls in flight');
     }
-    for (const attempt of [...this.#attempts]) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
+    for (const attempt of this.#attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
     this.#link.close();
   }
 

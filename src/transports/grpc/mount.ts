@@ -2,7 +2,9 @@
  * Services of ours on a grpc-js server, ours or the user's own: every method is registered with codecs that
  * pass bytes through, so that what runs before decoding sees them and nothing is decoded twice.
  */
+
 import type { Server, ServerDuplexStream, UntypedHandleCall } from '@grpc/grpc-js';
+import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, encodeStatus } from '../../call/status.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
@@ -34,7 +36,7 @@ const types: Readonly<Partial<Record<MethodKind, string>>> = {
 export function mountGrpc(server: Server, dispatcher: Dispatcher): void {
   const serving: Serving = {
     dispatcher,
-    calls: new Set(),
+    calls: new InFlight(),
     address: () => 'unknown',
     notes: false,
     maxSendBytes: Number.POSITIVE_INFINITY,

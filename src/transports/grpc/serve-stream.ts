@@ -38,6 +38,8 @@ export function serveBidi(serving: Serving, route: Route): (rpc: ServerDuplexStr
 
 class ServedStream {
   readonly #serving: Serving;
+  /** Among the calls in flight. */
+  #place = -1;
   readonly #route: Route;
   readonly #rpc: Reader | Writer;
   readonly #call: Call;
@@ -63,7 +65,7 @@ class ServedStream {
       fail(this.#refusal);
       return;
     }
-    this.#serving.calls.add(call);
+    this.#place = this.#serving.calls.add(call);
     if (reader !== undefined) call.request = requests(call, reader);
     call.onAbort(fail);
     // Comes after every call, also a successful one.
@@ -155,7 +157,7 @@ class ServedStream {
 
   #end(): void {
     this.#ended = true;
-    this.#serving.calls.delete(this.#call);
+    this.#serving.calls.remove(this.#place, this.#call);
   }
 }
 

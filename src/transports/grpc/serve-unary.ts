@@ -40,6 +40,8 @@ class UnaryExchange {
   #call: Call | undefined;
   #gzip = false;
   #gone = false;
+  /** Among the calls in flight. */
+  #place = -1;
 
   constructor(serving: Serving, route: Route, reply: Reply) {
     this.#serving = serving;
@@ -56,7 +58,7 @@ class UnaryExchange {
       fail(refusal);
       return;
     }
-    this.#serving.calls.add(call);
+    this.#place = this.#serving.calls.add(call);
     call.onAbort(fail);
     runInCall(call, () => this.#route.handle(call)).then((response) => this.#succeed(call, response), fail);
   }
@@ -106,7 +108,7 @@ class UnaryExchange {
   }
 
   #finish(call: Call): void {
-    this.#serving.calls.delete(call);
+    this.#serving.calls.remove(this.#place, call);
     call.finish();
   }
 }

@@ -3,10 +3,12 @@
  * grpc-js, so that a failure to bind is one clear error, every connection is known, and closing
  * always ends: grpc-js's tryShutdown alone waits for ever on a stream that stays open.
  */
+
 import { createServer, type Socket } from 'node:net';
 import { Metadata, Server } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
+import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import { bind, parseListenAddress } from '../listen-address.js';
@@ -33,7 +35,7 @@ export async function listenGrpc(
   parseListenAddress(options.address, 'gRPC');
   learnMetadata(new Metadata());
   let address = options.address;
-  const calls = new Set<Call>();
+  const calls = new InFlight<Call>();
   const serving: Serving = {
     dispatcher,
     calls,
@@ -84,7 +86,7 @@ export async function listenGrpc(
     // Tells every client (GOAWAY) to open no more calls here; done when the open ones are.
     const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     if (!(await within(drained, graceMs, dispatcher.clock))) {
-      for (const call of [...calls]) {
+      for (const call of calls) {
         call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
       }
       await within(drained, flushMs);

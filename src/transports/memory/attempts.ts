@@ -1,5 +1,6 @@
 /** The ClientTransport of every network in memory: what it sends an attempt over is the network's own. */
 import type { Call } from '../../call/call.js';
+import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import type { ServiceType } from '../../contract/service.js';
@@ -12,7 +13,7 @@ export function attemptsOver(
   address: string,
   connect: (back: ResponsePath, call: Call) => RequestPath,
 ): ClientTransport {
-  const attempts = new Set<Attempt>();
+  const attempts = new InFlight<Attempt>();
   let closed = false;
   return {
     encoding: service.idl === 'proto' ? 'proto' : 'binary',
@@ -21,12 +22,13 @@ export function attemptsOver(
     bind: () => (call) => {
       if (closed) return Promise.reject(clientClosed());
       let attempt: Attempt;
+      let place = -1;
       try {
-        attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.delete(attempt) });
+        attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.remove(place, attempt) });
       } catch (error) {
         return Promise.reject(error);
       }
-      attempts.add(attempt);
+      place = attempts.add(attempt);
       return attempt.start();
     },
     close: async () => {

@@ -2,11 +2,13 @@
  * The server's half: finds the method, runs it, and answers in frames. A call is answered when it
  * is aborted here too (shutdown), even while its handler still thinks.
  */
+
 import { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import { InFlight } from '../../call/in-flight.js';
 import { begun } from '../../call/interceptor.js';
 import { pump } from '../../call/pump.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -25,7 +27,7 @@ export interface Binding extends Listener {
 
 /** `onClose` runs when the server stops accepting. */
 export function bindServer(address: string, dispatcher: Dispatcher, onClose: () => void): Binding {
-  const calls = new Set<Call>();
+  const calls = new InFlight<Call>();
   return {
     address,
     accept: (peer, back) => new ServerHalf(dispatcher, calls, { peer, local: () => address }, back),
@@ -37,7 +39,7 @@ export function bindServer(address: string, dispatcher: Dispatcher, onClose: () 
 }
 
 /** Waits for the calls to end; aborts those that are left after `graceMs`. */
-async function drained(calls: Set<Call>, { clock }: Dispatcher, graceMs: number): Promise<void> {
+async function drained(calls: InFlight<Call>, { clock }: Dispatcher, graceMs: number): Promise<void> {
   if (calls.size === 0) return;
   await new Promise<void>((resolve) => {
     const cancel = clock.setTimer(() => {
@@ -64,7 +66,7 @@ interface Ends {
 
 class ServerHalf implements RequestPath {
   readonly #dispatcher: Dispatcher;
-  readonly #calls: Set<Call>;
+  readonly #calls: InFlight<Call>;
   readonly #ends: Ends;
   readonly #back: ResponsePath;
   #call: Call | undefined;
@@ -72,7 +74,7 @@ class ServerHalf implements RequestPath {
   #headersSent = false;
   #answered = false;
 
-  constructor(dispatcher: Dispatcher, calls: Set<Call>, ends: Ends, back: ResponsePath) {
+  constructor(dispatcher: Dispatcher, calls: InFlight<Call>, ends: Ends, back: ResponsePath) {
     this.#dispatcher = dispatcher;
     this.#calls = calls;
     this.#ends = ends;
@@ -101,8 +103,8 @@ class ServerHalf implements RequestPath {
     });
     this.#call = call;
     if (streamsRequest(method.kind)) call.request = this.#receiveRequests(call);
-    this.#calls.add(call);
-    call.onFinish(() => this.#calls.delete(call));
+    const place = this.#calls.add(call);
+    call.onFinish(() => this.#calls.remove(place, call));
     call.onAbort((reason) => this.#fail(call, reason));
     runInCall(call, () => this.#run(call, route));
   }

@@ -2,8 +2,10 @@
  * One connection to a server: reads while there is room, runs calls side by side, answers in
  * order. It ends when both sides are done, or all at once when the peer is lost or breaks the rules.
  */
+
 import type { Socket } from 'node:net';
 import type { Call } from '../../call/call.js';
+import { InFlight } from '../../call/in-flight.js';
 import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
@@ -42,7 +44,7 @@ export class ServerConnection {
   readonly #uncalled: Uncalled;
   readonly #turnedAway: TurnedAway;
   readonly #frameTimer: FrameTimer;
-  readonly #calls = new Set<Call>();
+  readonly #calls = new InFlight<Call>();
   /** Reading stopped because too much is under way. */
   #blocked = false;
   /** The peer has closed its sending side. */
@@ -87,7 +89,7 @@ export class ServerConnection {
 
   /** Aborts what is under way, answers it with that, and closes. */
   abort(reason: RpcError): void {
-    for (const call of [...this.#calls]) call.abort(reason);
+    for (const call of this.#calls) call.abort(reason);
     this.#inputEnded = true;
     // The aborted calls answer in a few microtasks; a handler that never settles is not waited for.
     setImmediate(() => this.#socket.destroy());
@@ -193,7 +195,7 @@ export class ServerConnection {
       else this.#hello = hello;
       return;
     }
-    this.#calls.add(call);
+    const place = this.#calls.add(call);
     const options = this.#options;
     // Old clients send a oneway call as an ordinary one, and read no answer either way.
     const silent = message.type === TMessageType.ONEWAY || route.method.kind === 'oneway';
@@ -201,15 +203,15 @@ export class ServerConnection {
     run(
       call,
       route,
-      (result) => this.#settle(call, slot, () => encodeResult(result, call, name, message, options)),
-      (error) => this.#settle(call, slot, () => encodeFailure(error, call, name, message, options)),
+      (result) => this.#settle(call, place, slot, () => encodeResult(result, call, name, message, options)),
+      (error) => this.#settle(call, place, slot, () => encodeFailure(error, call, name, message, options)),
     );
   }
 
-  #settle(call: Call, slot: ReplySlot | undefined, encode: () => Buffer): void {
+  #settle(call: Call, place: number, slot: ReplySlot | undefined, encode: () => Buffer): void {
     if (call.finished) return;
     call.finish();
-    this.#calls.delete(call);
+    this.#calls.remove(place, call);
     if (this.#socket.destroyed) return;
     try {
       if (slot !== undefined) {
@@ -295,7 +297,6 @@ export class ServerConnection {
       call.abort(lost);
       call.finish();
     }
-    this.#calls.clear();
   }
 
   #log(level: 'debug' | 'warn', sentence: string): void {
