@@ -1,7 +1,7 @@
 /** The correlation id of a call. One that came and is no id is as if it had not come: it ends up in other people's logs. */
-import { randomUUID } from 'node:crypto';
 import type { Call } from './call.js';
 import { type RawHeaders, rawText } from './headers.js';
+import { randomHex } from './random-hex.js';
 import { traceparentOf } from './trace-context.js';
 
 export const correlationHeader = 'x-correlation-id';
@@ -10,14 +10,14 @@ const requestIdHeader = 'x-request-id';
 /** Nothing that a log, a shell or a query could take for more than an id. */
 const legal = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** The caller's id, else that of the trace that the call belongs to, else a new one. */
+/** The caller's id, else that of the trace that the call belongs to, else a new one that looks like a trace's. */
 export function correlationIdOf(headers: RawHeaders, traceId: string | undefined): string {
   return (
     single(headers, correlationHeader) ??
     single(headers, requestIdHeader) ??
     traceId ??
     traceparentOf(headers)?.traceId ??
-    randomUUID()
+    randomHex(16)
   );
 }
 

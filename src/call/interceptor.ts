@@ -34,6 +34,21 @@ export function begun(next: Handler, call: Call): Promise<unknown> {
   }
 }
 
+/** A handler without a promise around what is there at once: returns it, or a promise, or throws. */
+export type Immediate = (call: Call) => unknown;
+
+const immediates = new WeakMap<Handler, Immediate>();
+
+/** Says how `handler` is called by who has no use for a promise. It does the same. */
+export function alsoImmediate(handler: Handler, immediate: Immediate): Handler {
+  immediates.set(handler, immediate);
+  return handler;
+}
+
+export function immediateOf(handler: Handler): Immediate {
+  return immediates.get(handler) ?? handler;
+}
+
 /** Outermost first. */
 export const clientStages = [
   'trace',

@@ -9,7 +9,7 @@ import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { outsideCalls, runInCall } from '../call/current.js';
 import { Deadline } from '../call/deadline.js';
-import type { Handler, Interceptor } from '../call/interceptor.js';
+import { alsoImmediate, type Handler, type Interceptor, immediateOf } from '../call/interceptor.js';
 import { type Disposition, RpcError } from '../call/rpc-error.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
@@ -103,9 +103,9 @@ export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDea
   };
 }
 
-/** Gives a call so many ms from now on; when they are over it is aborted. */
-export function holdTo(call: Call, ms: number, clock: Clock): void {
-  if (ms < Number.POSITIVE_INFINITY) Alarms.of(clock).set(new CallAlarm(call, Deadline.after(ms, clock), ms));
+/** Gives a call so many ms from now on. The alarm aborts it when they are over, once it is set: what is done at once needs none. */
+export function alarmAfter(call: Call, ms: number, clock: Clock): Alarm | undefined {
+  return ms < Number.POSITIVE_INFINITY ? new CallAlarm(call, Deadline.after(ms, clock), ms) : undefined;
 }
 
 /** ms that a server grants a call of a method; `maxTimeout` is the server's own. */
@@ -127,7 +127,12 @@ export function discardLate(stage: DiscardStage, events: ServerEventHub): Interc
       return late === undefined ? onward(call) : Promise.reject(discard(call, stage, late, events));
     };
     behindCheck.set(checked, onward);
-    return checked;
+    const immediate = immediateOf(onward);
+    return alsoImmediate(checked, (call) => {
+      const late = unwanted(call);
+      if (late !== undefined) throw discard(call, stage, late, events);
+      return immediate(call);
+    });
   };
 }
 

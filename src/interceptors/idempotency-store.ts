@@ -65,11 +65,11 @@ export type Execution =
   | { readonly kind: 'running' };
 
 /**
- * The handler's part: runs inside the transaction and resolves to the outcome to be recorded. When it rejects,
- * everything is rolled back, and the store's `execute` rejects with the same error. It is called in the async context of
- * the call to `execute`.
+ * The handler's part: runs inside the transaction and returns, or resolves to, the outcome to be recorded. When it throws or
+ * rejects, everything is rolled back, and the store's `execute` rejects with the same error. It is called in the async
+ * context of the call to `execute`.
  */
-export type Work<Tx, T> = (tx: Tx) => Promise<T>;
+export type Work<Tx, T> = (tx: Tx) => Promise<T> | T;
 
 /**
  * Failures of the database itself (disk full, connection lost, file read-only) are RpcErrors UNAVAILABLE with a
@@ -86,6 +86,8 @@ export interface IdempotencyStore<Tx = unknown> {
    * of it is left.
    */
   readonly transactional: boolean;
+  /** Whether a record is found in microseconds: then an answer is kept besides only once it has been asked for again. */
+  readonly near?: boolean;
   /**
    * Finds the record of a key, or runs `work`, once, and commits it together with a new one. The caller sees to it that
    * one process does not execute one key twice at a time. `beforeCommit` is asked last, inside the transaction: when it

@@ -9,7 +9,7 @@ import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
 import { rawValues } from '../call/headers.js';
 import type { InFlight } from '../call/in-flight.js';
-import type { Handler, Interceptor } from '../call/interceptor.js';
+import { type Handler, type Interceptor, immediateOf } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
@@ -79,7 +79,7 @@ class KeyedStage {
     this.#execution = {
       ...context,
       known: knownKeysOf<KeyedExecution>(store),
-      next,
+      next: immediateOf(next),
       timeout: longestTimeout(method, maxTimeout),
     };
   }

@@ -4,15 +4,17 @@
  * begins once nobody waits.
  */
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
+import { Alarms } from '../call/alarms.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { runInCall } from '../call/current.js';
 import type { InFlight } from '../call/in-flight.js';
-import type { Handler } from '../call/interceptor.js';
+import type { Immediate } from '../call/interceptor.js';
+import { isPromise } from '../call/is-promise.js';
 import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
-import { discard, holdTo, unwanted } from './deadline.js';
+import { alarmAfter, discard, unwanted } from './deadline.js';
 import { executionOf, nameOf } from './execution-call.js';
 import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import type { KnownKeys } from './known-keys.js';
@@ -29,7 +31,7 @@ export interface ExecutionContext {
   /** ms that each has: the method's longest. */
   readonly timeout: number;
   /** Through to the handler. */
-  readonly next: Handler;
+  readonly next: Immediate;
 }
 
 /** The answer of a key. `ran` of the call whose handler made it just now, and nobody else. */
@@ -168,38 +170,53 @@ export class KeyedExecution {
 
   // The work, inside the store's transaction. Few promises: with AsyncLocalStorage each costs a microsecond.
 
-  #work(tx: unknown): Promise<StoredOutcome> {
+  #work(tx: unknown): Promise<StoredOutcome> | StoredOutcome {
     const { events, running, clock, timeout, next, store } = this.#context;
     const origin = this.#origin;
-    if (!this.#awaited) {
-      return Promise.reject(this.#failed(discard(origin, 'queue', unwanted(origin) ?? nobodyWaits(), events)));
-    }
+    if (!this.#awaited) throw this.#failed(discard(origin, 'queue', unwanted(origin) ?? nobodyWaits(), events));
     const call = executionOf(origin, tx, nameOf(store));
     this.#call = call;
     const place = running.add(call);
-    holdTo(call, timeout, clock);
-    return new Promise((resolve, reject) => {
-      const end = (response: unknown, thrown: Thrown | undefined): void => {
-        if (call.finished) return; // it was given up before
-        let outcome: StoredOutcome;
-        try {
-          outcome = this.#outcome(call, response, thrown);
-        } catch (error) {
-          reject(this.#failed(error));
-          return;
-        } finally {
-          running.remove(place, call);
-          call.finish();
-        }
-        resolve(outcome);
-      };
-      const fail = (error: unknown): void => end(undefined, { error });
-      call.onAbort(fail);
+    const alarm = alarmAfter(call, timeout, clock);
+    const end = (response: unknown, thrown: Thrown | undefined): StoredOutcome => {
       try {
-        runInCall(call, () => next(call)).then((response) => end(response, undefined), fail);
+        return this.#outcome(call, response, thrown);
       } catch (error) {
-        fail(error); // an interceptor of the user's that is no async function
+        throw this.#failed(error);
+      } finally {
+        running.remove(place, call);
+        call.finish();
       }
+    };
+    let answer: unknown;
+    try {
+      answer = runInCall(call, () => next(call));
+    } catch (error) {
+      return end(undefined, { error });
+    }
+    if (!isPromise(answer)) return end(answer, undefined);
+    if (alarm !== undefined) Alarms.of(clock).set(alarm);
+    return this.#later(call, answer, end);
+  }
+
+  /** The handler's answer, when it comes, or the abort of its call. */
+  #later(
+    call: Call,
+    answer: PromiseLike<unknown>,
+    end: (response: unknown, thrown: Thrown | undefined) => StoredOutcome,
+  ): Promise<StoredOutcome> {
+    return new Promise((resolve, reject) => {
+      const settle = (response: unknown, thrown: Thrown | undefined): void => {
+        if (call.finished) return; // it was given up before
+        try {
+          resolve(end(response, thrown));
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const fail = (error: unknown): void => settle(undefined, { error });
+      call.onAbort(fail);
+      answer.then((response) => settle(response, undefined), fail);
     });
   }
 
@@ -249,10 +266,16 @@ export class KeyedExecution {
   }
 
   #settle(answer: Answer): void {
-    const { known } = this.#context;
+    const { known, store } = this.#context;
     known.end(this.#name);
-    known.keep(this.#name, answer.record, this.#record.expiresAt);
-    if (answer.ran !== undefined) this.#tell(this.#origin, 'new');
+    if (answer.ran === undefined) {
+      // Nobody knows when the record of a key without a time ends, but it is not before this.
+      const { committedAt } = answer.record;
+      known.keep(this.#name, answer.record, Math.min(this.#record.expiresAt, committedAt + store.retention));
+    } else {
+      if (store.near !== true) known.keep(this.#name, answer.record, this.#record.expiresAt);
+      this.#tell(this.#origin, 'new');
+    }
     for (const { call, first, take, cancelLimit, resolve, reject } of this.#waiters) {
       cancelLimit?.();
       call.verdict = 'executed';

@@ -1,6 +1,6 @@
 /** What a service's implementation looks like, by the kind of each method; and how it is called. */
 import type { Call } from '../call/call.js';
-import type { Handler } from '../call/interceptor.js';
+import { alsoImmediate, type Handler } from '../call/interceptor.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 
@@ -85,15 +85,18 @@ export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Ha
 
 function innermost(method: MethodType, handler: AnyHandler): Handler {
   if (!streamsResponse(method.kind)) {
-    // Not an async function: a handler that is one has made its promise already.
-    return (call) => {
+    const immediate = (call: Call): unknown => {
       call.handlerStarted = true;
+      return handler(call.request, call);
+    };
+    // Not an async function: a handler that is one has made its promise already.
+    return alsoImmediate((call) => {
       try {
-        return Promise.resolve(handler(call.request, call));
+        return Promise.resolve(immediate(call));
       } catch (error) {
         return Promise.reject(error);
       }
-    };
+    }, immediate);
   }
   return async (call) => {
     call.handlerStarted = true;

@@ -43,6 +43,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
 export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
   readonly name = 'memory';
+  readonly near = true;
   readonly transactional = false;
   readonly retention: number;
   readonly #maxRecords: number;
@@ -123,9 +124,13 @@ export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
         writes.push(fn);
       },
     };
-    const running = work(tx).finally(() => {
-      over = true;
-    });
+    const running = (async () => {
+      try {
+        return await work(tx);
+      } finally {
+        over = true;
+      }
+    })();
     this.#ending.add(running);
     try {
       const result = await running;

@@ -7,7 +7,7 @@ import type { Awaitable } from './topic-store.js';
 
 export interface OffsetStore<Tx> {
   /** Runs `work` in a transaction: all of it commits or nothing. Rejects with what `work` threw, or UNAVAILABLE. */
-  transact<T>(work: (tx: Tx) => Promise<T>, beforeCommit: () => void): Promise<T>;
+  transact<T>(work: (tx: Tx) => Promise<T> | T, beforeCommit: () => void): Promise<T>;
   readonly offsets: Offsets<Tx>;
 }
 

@@ -72,6 +72,24 @@ export function storeConformance<Tx>(name: string, make: () => Promise<StoreUnde
       expect(await it_.count('a')).toBe(1);
     });
 
+    it('takes work that is done at once, and rolls back what throws at once', async () => {
+      const record = recordOf({ key: 'now' });
+      const broken = new Error('no');
+      const thrown = it_.store.execute(record, () => Promise.reject(broken), nothing);
+      await expect(thrown).rejects.toBe(broken);
+      const atOnce = it_.store.execute(
+        record,
+        () => {
+          throw broken;
+        },
+        nothing,
+      );
+      await expect(atOnce).rejects.toBe(broken);
+      expect(await it_.store.execute(record, () => answer('now'), nothing)).toEqual({ kind: 'executed' });
+      expect(await it_.store.execute(record, () => answer('again'), nothing)).toMatchObject({ kind: 'recorded' });
+      expect(await it_.store.transact(() => 7, nothing)).toBe(7);
+    });
+
     it('answers a known key with its record, to the byte, and runs nothing', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, at) => at);
       const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';

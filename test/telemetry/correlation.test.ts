@@ -137,7 +137,7 @@ describe('one correlation id', () => {
     const call = client.getLastSale({ fish: 'halibut' });
     await call;
     const id = (await call.headers).get('x-correlation-id');
-    expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
     expect(new Set(lines.map((line) => line.correlationId))).toEqual(new Set([id]));
   });
 
@@ -268,11 +268,11 @@ describe('a correlation id that came', () => {
     'ünïcode',
   ])('%.40s is replaced', async (id) => {
     const answer = await answerTo(/^[\x20-\x7e]*$/.test(id) ? { 'x-correlation-id': id } : {});
-    expect(answer).toMatch(/^[0-9a-f-]{36}$/);
+    expect(answer).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('twice is replaced', async () => {
-    expect(await answerTo({ 'x-correlation-id': ['mine', 'yours'] })).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await answerTo({ 'x-correlation-id': ['mine', 'yours'] })).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('as x-request-id is taken where there is no other', async () => {
@@ -283,7 +283,7 @@ describe('a correlation id that came', () => {
   it('not at all is the id of the trace, where a trace came', async () => {
     const id = '12345678901234567890123456789012';
     expect(await answerTo({ traceparent: `00-${id}-1234567890123456-01` })).toBe(id);
-    expect(await answerTo({ traceparent: `00-${id}-1234567890123456-01.` })).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await answerTo({ traceparent: `00-${id}-1234567890123456-01.` })).toMatch(/^[0-9a-f]{32}$/);
   });
 });
 

@@ -4,7 +4,9 @@
  * advisory lock on the key is tried first, so that a duplicate never waits for a running twin: Postgres would make it wait
  * inside its INSERT. A server that dies lets go of lock and transaction at once, because its connection ends.
  */
+
 import { type Clock, systemClock } from '../../call/clock.js';
+import { InFlight } from '../../call/in-flight.js';
 import { milliseconds } from '../../contract/duration.js';
 import { knownOptions } from '../../contract/option-names.js';
 import {
@@ -96,7 +98,7 @@ class PoolStore<Client extends PgClient> implements PostgresStore<Client> {
   readonly #sessions: Sessions<Client>;
   readonly #expiry: Expiry;
   #checked: Promise<void> | undefined;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running = new InFlight<Promise<unknown>>();
   #closed = false;
 
   constructor(pool: PgPool<Client>, options: PostgresStoreOptions) {
@@ -174,11 +176,11 @@ class PoolStore<Client extends PgClient> implements PostgresStore<Client> {
   async #tracked<T>(begin: () => Promise<T>): Promise<T> {
     if (this.#closed) throw refusedByStore('STORE_CLOSED', 'the postgres store is closed');
     const running = begin();
-    this.#running.add(running);
+    const place = this.#running.add(running);
     try {
       return await running;
     } finally {
-      this.#running.delete(running);
+      this.#running.remove(place, running);
     }
   }
 

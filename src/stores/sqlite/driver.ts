@@ -94,7 +94,8 @@ function fromPackage(): SqliteDriver {
 
 /** Whether a transaction is open. Node before 22.16 does not say, so there it is tried out. */
 export function inTransaction(db: DatabaseSync): boolean {
-  if (db.isTransaction !== undefined) return db.isTransaction;
+  const { isTransaction } = db;
+  if (isTransaction !== undefined) return isTransaction;
   try {
     db.exec('BEGIN');
   } catch {

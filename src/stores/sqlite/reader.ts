@@ -1,8 +1,9 @@
 /** Reads beside the writer: a connection that only reads, made when first used, on which each read sees one state. */
+
+import { isPromise } from '../../call/is-promise.js';
 import { type Connection, openReader } from './connection.js';
 import { inTransaction, type SqliteDriver } from './driver.js';
 import { isEnvironmental, unavailable } from './failure.js';
-import { isPromise } from './is-promise.js';
 import { type SqliteTransaction, Transaction } from './tx.js';
 
 export class Reader {

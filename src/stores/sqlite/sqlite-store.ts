@@ -72,6 +72,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sql
 class FileStore implements SqliteStore {
   readonly name = 'sqlite';
   readonly transactional = true;
+  readonly near = true;
   readonly retention: number;
   readonly path: string;
   readonly #ownership: Ownership;
@@ -79,7 +80,7 @@ class FileStore implements SqliteStore {
   readonly #writer: Writer;
   readonly #records = new WeakMap<Connection, Records>();
   /** Keys of the group that is open: their records are not to be told yet. */
-  readonly #uncommitted = new Set<string>();
+  #uncommitted = new Set<string>();
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
   readonly #reader: Reader;
@@ -97,7 +98,7 @@ class FileStore implements SqliteStore {
     const file: WriterFile = {
       open: () => this.#open(),
       groupEnded: (connection) => {
-        this.#uncommitted.clear();
+        if (this.#uncommitted.size > 0) this.#uncommitted = new Set();
         this.topics.groupEnded(connection);
       },
       closing: ({ db }) => noteEnd(db, options.synchronous),
@@ -105,7 +106,8 @@ class FileStore implements SqliteStore {
     this.#writer = new Writer(file, options);
   }
 
-  async execute(
+  /** No async function: each promise counts here. */
+  execute(
     record: NewRecord,
     work: Work<SqliteTransaction, StoredOutcome>,
     beforeCommit: () => void,
@@ -125,7 +127,7 @@ class FileStore implements SqliteStore {
     });
   }
 
-  async transact<T>(work: Work<SqliteTransaction, T>, beforeCommit: () => void): Promise<T> {
+  transact<T>(work: Work<SqliteTransaction, T>, beforeCommit: () => void): Promise<T> {
     return this.#submit({
       name: nameOf(currentCall()),
       work,

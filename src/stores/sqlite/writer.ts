@@ -9,10 +9,10 @@
  * commits before a turn of that method begins.
  */
 import type { Clock } from '../../call/clock.js';
+import { isPromise } from '../../call/is-promise.js';
 import type { Logger } from '../../call/logger.js';
 import { isBusy, isEnvironmental, unavailable } from './failure.js';
 import { Group, type WriterFile } from './group.js';
-import { isPromise } from './is-promise.js';
 import type { Member, Peeked } from './member.js';
 import { heldTooLong, nestedWrite, rolledBackAll, storeBusy, storeClosed } from './refusals.js';
 import { Solitary } from './solitary.js';
@@ -79,16 +79,12 @@ export class Writer implements TurnListener {
     if (known !== undefined) return Promise.resolve(known.answer);
     return new Promise<R>((resolve, reject) => {
       const turn = new Turn(member, this.#options.clock.now(), this, resolve as (answer: unknown) => void, reject);
-      if (this.#current === undefined && this.#queue.length === 0 && !this.#yielding) {
-        this.#current = turn;
-        this.#begin(turn);
-      } else {
-        // A reaction runs in the async context that made it: the call's, not that of the turn before.
-        new Promise<void>((go) => {
-          turn.go = go;
-        }).then(() => this.#begin(turn));
-        this.#queue.push(turn);
-      }
+      // A reaction runs in the async context that made it: the call's, not that of the turn before.
+      new Promise<void>((go) => {
+        turn.go = go;
+      }).then(() => this.#begin(turn));
+      this.#queue.push(turn);
+      if (this.#current === undefined && !this.#yielding) this.#advance();
     });
   }
 
