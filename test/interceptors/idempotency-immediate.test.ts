@@ -17,11 +17,20 @@ async function selling(sell: Sell) {
     wallTime: () => virtual.wallTime(),
     setTimer: (fn, ms) => virtual.setTimer(fn, ms),
   };
-  const server = createServer({ clock, logger: silentLogger, store: memoryStore({ clock, logger: silentLogger }) });
+  const server = createServer({
+    clock,
+    logger: silentLogger,
+    store: memoryStore({ clock, logger: silentLogger }),
+    admission: false,
+  });
   server.on('idempotency', ({ outcome }) => outcomes.push(outcome));
   server.add(Till, { sell });
   await server.listen({ memory: network.node('own') });
-  return { client: createClient(Till, network.node('own'), { clock, logger: silentLogger }), outcomes, computed };
+  return {
+    client: createClient(Till, network.node('own'), { clock, logger: silentLogger, retry: false }),
+    outcomes,
+    computed,
+  };
 }
 
 const key = { headers: { 'idempotency-key': 'k' } };
