@@ -22,7 +22,7 @@ export class Solitary {
 
   /** A turn went as others' do. */
   behaved(name: string): void {
-    const left = this.#left.get(name);
+    const left = this.#left.size > 0 ? this.#left.get(name) : undefined;
     if (left === undefined) return;
     if (left <= 1) this.#left.delete(name);
     else this.#left.set(name, left - 1);

@@ -78,7 +78,7 @@ class FileStore implements SqliteStore {
   readonly #ownership: Ownership;
   readonly #options: CheckedOptions;
   readonly #writer: Writer;
-  readonly #records = new WeakMap<Connection, Records>();
+  #records: { readonly connection: Connection; readonly all: Records } | undefined;
   /** Keys of the group that is open: their records are not to be told yet. */
   #uncommitted = new Set<string>();
   /** What the file said its store is; a file of another store must not take its place. */
@@ -204,13 +204,10 @@ class FileStore implements SqliteStore {
     return { answer: { kind: 'recorded', record }, uncommitted: this.#uncommitted.has(id.key) };
   }
 
+  /** Prepared statements belong to a connection, and there is one at a time. */
   #recordsOf(connection: Connection): Records {
-    let records = this.#records.get(connection);
-    if (records === undefined) {
-      records = new Records(connection.db);
-      this.#records.set(connection, records);
-    }
-    return records;
+    if (this.#records?.connection !== connection) this.#records = { connection, all: new Records(connection.db) };
+    return this.#records.all;
   }
 
   /** For the first time, or after a failure: then it must be the same file, for an empty one would forget every key. */

@@ -58,10 +58,13 @@ export class Transaction implements SqliteTransaction {
 
   prepare(sql: string): SqliteStatement {
     const prepared = this.#look(sql);
-    return this.run(true, () => {
-      const { connection } = this.#host;
+    const { connection } = this.#host;
+    try {
       return new TransactionStatement(this, connection, prepared, connection.statement(prepared));
-    });
+    } catch (error) {
+      this.#host.failed(error);
+      throw error;
+    }
   }
 
   /** For statements: runs one step, if there still is a transaction to run it in. */
