@@ -52,10 +52,6 @@ export interface AdmissionStatus {
   readonly refused: number;
 }
 
-/** ms without a refusal that end a time of saturation. */
-const calm = 1_000;
-/** ms of saturation after which callers are told to go away rather than elsewhere. */
-const hopeless = 10_000;
 /** ms of computing after which the end of the turn is waited for. */
 const worthMarking = 1;
 
@@ -99,9 +95,6 @@ export class Limiter implements Permit {
   #queueing = false;
   #cancelSweep: (() => void) | undefined;
   #admitted = 0;
-  #refused = 0;
-  #saturatedSince = 0;
-  #refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(terms: LimiterTerms, clock: Clock, events: ServerEventHub) {
     this.#terms = terms;
@@ -124,9 +117,9 @@ export class Limiter implements Permit {
       inFlight: this.#inFlight,
       queued: this.#queue.sizes(),
       loopDelay: this.#loop?.current ?? 0,
-      saturatedFor: now - this.#refusedAt < calm ? now - this.#saturatedSince : 0,
+      saturatedFor: this.#refusals.saturatedFor(now),
       admitted: this.#admitted,
-      refused: this.#refused,
+      refused: this.#refusals.count,
     };
   }
 
@@ -336,11 +329,7 @@ export class Limiter implements Permit {
   }
 
   #refusal(reason: ShedReason, now: number): Refusal {
-    if (now - this.#refusedAt >= calm) this.#saturatedSince = now;
-    this.#refusedAt = now;
-    this.#refused += 1;
-    const pushback = now - this.#saturatedSince > hopeless ? '-1' : '0';
-    return this.#refusals.of(reason, pushback, now, () => {
+    return this.#refusals.next(reason, now, () => {
       const flight = `${this.#inFlight} calls are in flight (limit ${this.#gradient.limit})`;
       if (reason === 'limit') return flight;
       if (reason === 'codel') return `${flight}, and calls wait for longer than they may`;

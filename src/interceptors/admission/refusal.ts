@@ -11,6 +11,10 @@ import type { RejectReason, ServerEventHub } from '../server-events.js';
 
 /** ms that one refusal serves all calls of its reason. */
 const freshFor = 1_000;
+/** ms without a refusal that end a time of saturation. */
+const calm = 1_000;
+/** ms of saturation after which callers are told to go away rather than elsewhere. */
+const hopeless = 10_000;
 
 export type ShedReason = Extract<RejectReason, 'limit' | 'queue-full' | 'codel'>;
 
@@ -22,9 +26,26 @@ interface Made {
 /** The refusals of calls that are shed: UNAVAILABLE, proven not to have run. */
 export class Refusals {
   readonly #made = new Map<ShedReason, Made>();
+  #count = 0;
+  #saturatedSince = 0;
+  #lastAt = Number.NEGATIVE_INFINITY;
 
-  /** `sentence` says what is full. */
-  of(reason: ShedReason, pushback: string, now: number, sentence: () => string): Refusal {
+  /** Since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** ms since which calls have been refused without a second's pause; 0 when none are. */
+  saturatedFor(now: number): number {
+    return now - this.#lastAt < calm ? now - this.#saturatedSince : 0;
+  }
+
+  /** One more. `sentence` says what is full. */
+  next(reason: ShedReason, now: number, sentence: () => string): Refusal {
+    if (now - this.#lastAt >= calm) this.#saturatedSince = now;
+    this.#lastAt = now;
+    this.#count += 1;
+    const pushback = now - this.#saturatedSince > hopeless ? '-1' : '0';
     const known = this.#made.get(reason);
     if (known !== undefined && now < known.until && known.refusal.pushback === pushback) return known.refusal;
     const error = withoutStack(
