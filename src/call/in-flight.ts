@@ -1,6 +1,6 @@
 /**
  * What is in flight. A Set or a Map would do but for the collector: one whose entries come and go takes a new table again and
- * again, and V8 leaves a reference to the new table in the old. Once a table has grown old, which takes a quiet minute, all that
+ * again, and V8 leaves a reference to the new table in the old. Once a table has grown old, which takes a quiet moment, all that
  * passes through its successors is kept until the next full collection, calls and requests and all: a third of the throughput.
  */
 
