@@ -3,7 +3,6 @@
  * method's longest time, not what one attempt had left, so that a retry finds it running and gets its answer. Nothing
  * begins once nobody waits.
  */
-import { RetryInfo } from '../../gen/google/rpc/error_details.js';
 import { Alarms } from '../call/alarms.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
@@ -17,6 +16,7 @@ import { declarationOf } from '../call/status.js';
 import { alarmAfter, discard, unwanted } from './deadline.js';
 import { executionOf, nameOf } from './execution-call.js';
 import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
+import { inProgress } from './in-progress.js';
 import type { KnownKeys } from './known-keys.js';
 import type { ServerEventHub } from './server-events.js';
 
@@ -68,8 +68,6 @@ interface Waiter {
 const longestWait = 5_000;
 /** ms at most of its time that a call does not wait, so that the answer still reaches its caller. */
 const mostReserve = 100;
-/** ms until a call that waited in vain should be tried again. */
-const tryAgainAfter = 100;
 /** ms between two looks at a key that another process executes. */
 const polls = { first: 10, longest: 250 } as const;
 
@@ -329,21 +327,6 @@ export class KeyedExecution {
       events.emit('idempotency', { method: call.method, outcome, store: store.name, call });
     }
   }
-}
-
-function inProgress({ method, idempotencyKey }: Call): RpcError {
-  const delay = { seconds: 0n, nanos: tryAgainAfter * 1e6 };
-  return new RpcError(
-    'ABORTED',
-    `${method.path} with the idempotency key ${JSON.stringify(idempotencyKey)} is still being executed; repeat the call to get its answer`,
-    {
-      reason: 'IDEMPOTENCY_IN_PROGRESS',
-      details: [
-        { type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.create({ retryDelay: delay })).finish() },
-      ],
-      disposition: 'unknown',
-    },
-  );
 }
 
 function nobodyWaits(): RpcError {
