@@ -40,10 +40,6 @@ export class InFlightByName<T> {
   #all = new Map<string, T | undefined>();
   #size = 0;
 
-  get size(): number {
-    return this.#size;
-  }
-
   get(name: string): T | undefined {
     return this.#all.get(name);
   }
