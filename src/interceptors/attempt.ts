@@ -5,13 +5,12 @@
  * itself; see first-attempt.ts.
  */
 import { Call } from '../call/call.js';
-import { ownerHeader } from '../call/correlation-id.js';
 import { Deadline } from '../call/deadline.js';
 import { HeaderMap } from '../call/headers.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { AttemptPlan } from './attempt-plan.js';
 import type { AttemptKind } from './client-events.js';
-import { attemptsHeader } from './retry-rules.js';
+import { mark } from './retry-rules.js';
 
 /** What the call as a whole decided about retries, for its attempts. */
 export interface Ownership {
@@ -150,8 +149,6 @@ function headersOf(outer: Call, { owner }: Ownership): HeaderMap | undefined {
   const before = outer.attempts - 1;
   if (before === 0 && owner === undefined && !outer.hasHeaders) return undefined;
   const headers = new HeaderMap(outer.hasHeaders ? outer.headers : undefined);
-  if (owner !== undefined) headers.set(ownerHeader, owner);
-  if (before > 0) headers.put(attemptsHeader, String(before));
-  else headers.delete(attemptsHeader);
+  mark(headers, before, owner);
   return headers;
 }

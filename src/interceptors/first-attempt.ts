@@ -3,17 +3,15 @@
  * attempt of its own would cost each of them a Call, headers and promises. Only when it fails are there others.
  */
 import type { Call } from '../call/call.js';
-import { ownerHeader } from '../call/correlation-id.js';
 import { begun, type Handler } from '../call/interceptor.js';
 import { Attempt } from './attempt.js';
 import { type AttemptPlan, mayRepeat, ownershipOf, succeeded } from './attempt-plan.js';
-import { attemptsHeader } from './retry-rules.js';
+import { mark } from './retry-rules.js';
 import { UnaryAttempts } from './unary-attempts.js';
 
 export function firstAttempt(plan: AttemptPlan, call: Call, next: Handler): Promise<unknown> {
   const { owner } = ownershipOf(plan, mayRepeat(plan, call), call);
-  if (call.hasHeaders) call.headers.delete(attemptsHeader);
-  if (owner !== undefined && (call.carriesHeaders || call.hasHeaders)) call.headers.set(ownerHeader, owner);
+  if (call.hasHeaders || (call.carriesHeaders && owner !== undefined)) mark(call.headers, 0, owner);
   call.attempts = 1;
   const startedAt = plan.clock.now();
   return begun(next, call).then(

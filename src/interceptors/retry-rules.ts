@@ -6,6 +6,8 @@
  */
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
+import { ownerHeader } from '../call/correlation-id.js';
+import type { HeaderMap } from '../call/headers.js';
 import type { Random } from '../call/random.js';
 import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
@@ -33,6 +35,13 @@ export const neverRepeated: ReadonlySet<string> = new Set<Code>([
 
 /** Repeated only where the policy names them and the call may run twice: after these it has run, most likely. */
 export const onlyDeclared: ReadonlySet<string> = new Set<Code>(['INTERNAL', 'UNKNOWN']);
+
+/** Writes into an attempt's headers how many were made before it, and who repeats the call, so that no one further in does. */
+export function mark(headers: HeaderMap, before: number, owner: string | undefined): void {
+  if (owner !== undefined) headers.set(ownerHeader, owner);
+  if (before > 0) headers.put(attemptsHeader, String(before));
+  else headers.delete(attemptsHeader);
+}
 
 /** What the rules look at. */
 export interface RetryTerms {
