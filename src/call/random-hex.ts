@@ -1,7 +1,7 @@
 /** Random digits for ids. To ask the system for each id costs more than all the rest. */
 import { randomFillSync } from 'node:crypto';
 
-const pool = Buffer.alloc(4_096);
+const pool = Buffer.alloc(16_384);
 let used = pool.length;
 
 /** Twice as many hexadecimal digits that nobody can guess; `bytes` is at most 32. */

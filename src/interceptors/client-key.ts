@@ -32,7 +32,7 @@ export function clientKey({ clock, carriesHeaders }: ClientKeyContext, options: 
     const property = keyPropertyOf(method);
     return (call) => {
       const key = givenKey(call, property) ?? newIdempotencyKey(clock);
-      call.headers.set(keyHeader, key);
+      call.headers.put(keyHeader, key);
       if (property !== undefined) putInto(call, property, key);
       if (property !== undefined || carriesHeaders()) call.idempotencyKey = key;
       announceTransactions(call);
@@ -56,29 +56,28 @@ function givenKey(call: Call, property: string | undefined): string | undefined 
   if (headers.length > 1) {
     throw new TypeError(`${call.method.path} has ${headers.length} ${keyHeader} headers; a call has one key`);
   }
-  const inRequest =
-    property !== undefined && typeof request === 'object' && request !== null
-      ? (request as Record<string, unknown>)[property]
-      : undefined;
-  const given = [options.idempotencyKey, headers[0], inRequest === '' ? undefined : inRequest];
-  const placeOf = (i: number) => ['idempotencyKey', `the header ${keyHeader}`, `the field ${property}`][i] as string;
-  let key: string | undefined;
-  let from = 0;
-  for (const [i, text] of given.entries()) {
-    if (text === undefined || text === null) continue;
-    if (typeof text !== 'string')
-      throw new TypeError(`${placeOf(i)} of ${call.method.path} is ${typeof text}; a key is text`);
-    const parsed = parseKey(text);
-    if ('fault' in parsed) throw new TypeError(`${placeOf(i)} of ${call.method.path} ${parsed.problem}`);
-    if (key !== undefined && key !== parsed.key) {
-      throw new TypeError(
-        `${call.method.path} is given two idempotency keys, ${JSON.stringify(key)} as ${placeOf(from)} and ${JSON.stringify(parsed.key)} as ${placeOf(i)}; a call has one`,
-      );
-    }
-    if (key === undefined) from = i;
-    key = parsed.key;
-  }
-  return key;
+  const inOptions = keyIn(call, 'idempotencyKey', options.idempotencyKey);
+  const inHeader = keyIn(call, theHeader, headers[0]);
+  const field = property === undefined ? undefined : (request as Record<string, unknown> | null)?.[property];
+  const inField = field === undefined || field === '' ? undefined : keyIn(call, `the field ${property}`, field);
+  const key = inOptions ?? inHeader ?? inField;
+  const other = inHeader === undefined || inHeader === key ? inField : inHeader;
+  if (other === undefined || other === key) return key;
+  const from = inOptions === undefined ? theHeader : 'idempotencyKey';
+  const place = other === inHeader ? theHeader : `the field ${property}`;
+  throw new TypeError(
+    `${call.method.path} is given two idempotency keys, ${JSON.stringify(key)} as ${from} and ${JSON.stringify(other)} as ${place}; a call has one`,
+  );
+}
+
+const theHeader = `the header ${keyHeader}`;
+
+function keyIn(call: Call, place: string, text: unknown): string | undefined {
+  if (text === undefined || text === null) return undefined;
+  if (typeof text !== 'string') throw new TypeError(`${place} of ${call.method.path} is ${typeof text}; a key is text`);
+  const parsed = parseKey(text);
+  if ('fault' in parsed) throw new TypeError(`${place} of ${call.method.path} ${parsed.problem}`);
+  return parsed.key;
 }
 
 /** In a copy: the request is the caller's. */

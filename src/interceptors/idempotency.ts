@@ -18,7 +18,7 @@ import type { MethodType } from '../contract/method.js';
 import { discard, longestTimeout, unwanted } from './deadline.js';
 import { nameOf, withTransaction } from './execution-call.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
-import { keyHeader, keyPropertyOf, keyTime, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
+import { type Key, keyHeader, keyPropertyOf, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
 import { type IdempotencyStore, recordName, type StoredRecord } from './idempotency-store.js';
 import { type Answer, type ExecutionContext, KeyedExecution } from './keyed-execution.js';
 import { knownKeysOf } from './known-keys.js';
@@ -35,7 +35,8 @@ export interface IdempotencyContext {
   readonly running: InFlight<Call>;
   /** Whether interceptors of the user's see the response outside this stage, so that a replay must be a message. */
   readonly observed: boolean;
-  readonly onCall: () => void;
+  /** Told the wall time of each call. */
+  readonly onCall: (now: number) => void;
 }
 
 /** ms; how far two clocks may be apart. */
@@ -86,13 +87,13 @@ class KeyedStage {
 
   /** No async function: each promise counts here. Throws what it refuses. */
   handle(call: Call): Promise<unknown> {
-    this.#context.onCall();
-    this.#refuseNested(call);
-    const key = this.#keyOf(call);
-    if (key === undefined) return this.#runWithoutKey(call);
-    const { store, clock } = this.#context;
+    const { store, clock, onCall } = this.#context;
     const now = clock.wallTime();
-    const made = keyTime(key);
+    onCall(now);
+    this.#refuseNested(call);
+    const found = this.#keyOf(call);
+    if (found === undefined) return this.#runWithoutKey(call);
+    const { key, made } = found;
     if (made !== undefined) this.#checkAge(call, key, made, now);
     call.idempotencyKey = key;
 
@@ -205,24 +206,26 @@ class KeyedStage {
   }
 
   /** The key, from the header, the field, or both alike; undefined when there is none. */
-  #keyOf(call: Call): string | undefined {
+  #keyOf(call: Call): Key | undefined {
     const headers = rawValues(call.rawHeaders, keyHeader);
     const field = this.#property === undefined ? undefined : (call.request as Record<string, unknown>)[this.#property];
     if (headers.length === 0 && (field === undefined || field === '')) return undefined;
-    const inHeader = headers.length === 0 ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);
+    // Our own clients send it in both places.
+    const same = headers.length === 1 && headers[0] === field;
+    const inHeader = headers.length === 0 || same ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);
     const inField =
       field === undefined || field === '' ? undefined : this.#parsed(call, `the field ${this.#property}`, [field]);
-    if (inHeader !== undefined && inField !== undefined && inHeader !== inField) {
+    if (inHeader !== undefined && inField !== undefined && inHeader.key !== inField.key) {
       throw this.#refusedKey(
         call,
         'IDEMPOTENCY_KEY_AMBIGUOUS',
-        `${this.#method.path} was given two idempotency keys: ${JSON.stringify(inHeader)} in the header and ${JSON.stringify(inField)} in the field ${this.#property}`,
+        `${this.#method.path} was given two idempotency keys: ${JSON.stringify(inHeader.key)} in the header and ${JSON.stringify(inField.key)} in the field ${this.#property}`,
       );
     }
     return inField ?? inHeader;
   }
 
-  #parsed(call: Call, place: string, values: readonly unknown[]): string {
+  #parsed(call: Call, place: string, values: readonly unknown[]): Key {
     const [text] = values;
     if (values.length > 1 || typeof text !== 'string') {
       const what = values.length > 1 ? `came ${values.length} times` : 'is no text';
@@ -230,7 +233,7 @@ class KeyedStage {
     }
     const parsed = parseKey(text);
     if ('fault' in parsed) throw this.#refusedKey(call, parsed.fault, `${place} ${parsed.problem}`);
-    return parsed.key;
+    return parsed;
   }
 
   #checkAge(call: Call, key: string, made: number, now: number): void {

@@ -40,6 +40,8 @@ export class KnownKeys<Running> {
 
   /** The answer of a key, unless `now` (wall time) is past its record's end. */
   find(name: string, now: number): StoredRecord | undefined {
+    // Near stores have next to nothing kept, and a look means a hash of the name.
+    if (this.#young.size + this.#old.size === 0) return undefined;
     const kept = this.#young.get(name) ?? this.#old.get(name);
     return kept === undefined || now >= kept.expiresAt ? undefined : kept.record;
   }

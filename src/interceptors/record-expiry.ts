@@ -24,13 +24,14 @@ export interface ExpiryContext {
 export class RecordExpiry {
   readonly #context: ExpiryContext;
   #timer: NodeJS.Timeout | undefined;
+  /** Wall time, ms */
   #sweptAt: number;
   #sweeping = false;
   #stopped = false;
 
   constructor(context: ExpiryContext) {
     this.#context = context;
-    this.#sweptAt = context.clock.now();
+    this.#sweptAt = context.clock.wallTime();
   }
 
   start(): void {
@@ -42,15 +43,15 @@ export class RecordExpiry {
     clearInterval(this.#timer);
   }
 
-  /** A KEYED call has come. */
-  nudge(): void {
-    if (this.#context.clock.now() - this.#sweptAt >= interval) this.#sweep();
+  /** A KEYED call has come, at `now`. */
+  nudge(now: number): void {
+    if (Math.abs(now - this.#sweptAt) >= interval) this.#sweep();
   }
 
   #sweep(): void {
     if (this.#sweeping || this.#stopped) return;
     this.#sweeping = true;
-    this.#sweptAt = this.#context.clock.now();
+    this.#sweptAt = this.#context.clock.wallTime();
     const { logger, store } = this.#context;
     this.#batches()
       .catch((error: unknown) => {

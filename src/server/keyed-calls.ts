@@ -65,7 +65,13 @@ export class KeyedCalls {
     const observed = interceptors.some(
       (one) => rank('decode', 0) < rankOf(one) && rankOf(one) < rank('idempotency', 0),
     );
-    const context = { ...this.#context, store, running: this.#running, observed, onCall: () => expiry.nudge() };
+    const context = {
+      ...this.#context,
+      store,
+      running: this.#running,
+      observed,
+      onCall: (now: number) => expiry.nudge(now),
+    };
     return [{ stage: 'idempotency', side: 0, interceptor: serverIdempotency(context) }];
   }
 

@@ -6,7 +6,15 @@
 import type { Logger } from '../../call/logger.js';
 import type { Connection } from './connection.js';
 import { inTransaction } from './driver.js';
-import { type CommitDoubt, doubtOfCommit, isConstraint, needsReopening, unavailable } from './failure.js';
+import {
+  type CommitDoubt,
+  doubtOfCommit,
+  isConstraint,
+  isEnvironmental,
+  needsReopening,
+  unavailable,
+} from './failure.js';
+import { recordFailed } from './refusals.js';
 import type { Turn } from './turn.js';
 
 /** The writer's hold on its file. */
@@ -27,6 +35,7 @@ export class Group {
   /** The connection may be broken. */
   #suspect = false;
   #open = false;
+  #number = 0;
   #turns: Turn[] = [];
   /** As many committed together last: when as many are there again, nobody is missing. */
   #last = 1;
@@ -44,6 +53,11 @@ export class Group {
 
   get size(): number {
     return this.#turns.length;
+  }
+
+  /** Of the transaction that is open, or of the one that begins next. */
+  get number(): number {
+    return this.#number;
   }
 
   get complete(): boolean {
@@ -85,9 +99,9 @@ export class Group {
     this.#turns.push(turn);
   }
 
-  /** Commits and answers, or fails all. */
+  /** Records, commits and answers, or fails all. */
   commit(): void {
-    if (!this.#open) return;
+    if (!this.#open || !this.#record()) return;
     try {
       this.#connection.db.exec('COMMIT');
     } catch (error) {
@@ -123,6 +137,28 @@ export class Group {
     this.#connection.close();
   }
 
+  /** Whether all records were written. */
+  #record(): boolean {
+    let recording: Turn | undefined;
+    try {
+      if (!this.alive) throw new Error('the transaction of the group is gone');
+      for (recording of this.#turns) recording.member.record?.(this.#connection);
+      return true;
+    } catch (error) {
+      if (recording === undefined || isEnvironmental(error)) this.fail(error);
+      else this.#failRecord(recording, error);
+      return false;
+    }
+  }
+
+  /** Its savepoint is released: what it wrote can only go with what all others wrote. */
+  #failRecord(culprit: Turn, error: unknown): void {
+    this.#onCulprit(culprit);
+    this.#turns = this.#turns.filter((turn) => turn !== culprit);
+    culprit.fail(error);
+    this.fail(recordFailed(culprit.member.name, error), 'not-executed', false);
+  }
+
   #failCommit(error: unknown): void {
     if (isConstraint(error)) {
       // DEFERRABLE INITIALLY DEFERRED: checked at the commit, and nobody says whose row it was. Alone it gets its own error.
@@ -140,6 +176,7 @@ export class Group {
     const turns = this.#turns;
     this.#turns = [];
     this.#open = false;
+    this.#number += 1;
     this.#file.groupEnded(committed ? this.#connection : undefined);
     return turns;
   }

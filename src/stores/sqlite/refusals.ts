@@ -31,9 +31,13 @@ export const rolledBackAll = (name: string, cause: unknown): Error =>
     cause,
   });
 
+/** Of one call, and all that shared its transaction fail. */
+export const recordFailed = (name: string, cause: unknown): Error =>
+  new Error(`the record of ${name} could not be written`, { cause });
+
 /** A record that was not there when the turn began. */
 export const committedElsewhere = (): RpcError =>
-  new RpcError('ABORTED', 'another process has committed this key meanwhile; repeat the call to get its answer', {
+  new RpcError('ABORTED', 'this key has been committed meanwhile; repeat the call to get its answer', {
     reason: 'IDEMPOTENCY_IN_PROGRESS',
     disposition: 'not-executed',
   });

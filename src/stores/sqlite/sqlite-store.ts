@@ -79,8 +79,6 @@ class FileStore implements SqliteStore {
   readonly #options: CheckedOptions;
   readonly #writer: Writer;
   #records: { readonly connection: Connection; readonly all: Records } | undefined;
-  /** Keys of the group that is open: their records are not to be told yet. */
-  #uncommitted = new Set<string>();
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
   readonly #reader: Reader;
@@ -97,10 +95,7 @@ class FileStore implements SqliteStore {
     this.topics = new SqliteTopics(this.#topicsHost());
     const file: WriterFile = {
       open: () => this.#open(),
-      groupEnded: (connection) => {
-        if (this.#uncommitted.size > 0) this.#uncommitted = new Set();
-        this.topics.groupEnded(connection);
-      },
+      groupEnded: (connection) => this.topics.groupEnded(connection),
       closing: ({ db }) => noteEnd(db, options.synchronous),
     };
     this.#writer = new Writer(file, options);
@@ -113,16 +108,20 @@ class FileStore implements SqliteStore {
     beforeCommit: () => void,
   ): Promise<Execution> {
     const { id } = record;
+    let outcome: StoredOutcome | undefined;
     return this.#submit({
       name: `${id.service}/${id.method}`,
       peek: (connection) => this.#peek(id, connection),
       work,
-      seal: (outcome: StoredOutcome, connection): Execution => {
+      seal: (value: StoredOutcome): Execution => {
         beforeCommit();
+        outcome = value;
+        return executed;
+      },
+      record: (connection) => {
+        if (outcome === undefined) return;
         const { clock } = this.#options;
         if (!this.#recordsOf(connection).insert(record, outcome, clock.wallTime())) throw committedElsewhere();
-        this.#uncommitted.add(id.key);
-        return executed;
       },
     });
   }
@@ -152,8 +151,7 @@ class FileStore implements SqliteStore {
   async expire(now: number, limit: number): Promise<number> {
     return this.#submit({
       name: 'store.expire',
-      peek: (connection) =>
-        this.#recordsOf(connection).anyExpired(now) ? undefined : { answer: 0, uncommitted: false },
+      peek: (connection) => (this.#recordsOf(connection).anyExpired(now) ? undefined : { answer: 0 }),
       work: () => {},
       seal: (_, connection) => this.#recordsOf(connection).expire(now, limit),
     });
@@ -200,8 +198,7 @@ class FileStore implements SqliteStore {
 
   #peek(id: RecordId, connection: Connection): Peeked<Execution> | undefined {
     const record = this.#recordsOf(connection).find(id);
-    if (record === undefined) return undefined;
-    return { answer: { kind: 'recorded', record }, uncommitted: this.#uncommitted.has(id.key) };
+    return record === undefined ? undefined : { answer: { kind: 'recorded', record } };
   }
 
   /** Prepared statements belong to a connection, and there is one at a time. */

@@ -2,6 +2,7 @@
  * One member's turn at the writer, from the queue to its answer. It hosts the member's transaction: opens the savepoint
  * late, and notices when a statement cost the whole group its transaction.
  */
+import { AsyncResource } from 'node:async_hooks';
 import type { Connection } from './connection.js';
 import type { Member } from './member.js';
 import { Transaction, type TransactionHost } from './tx.js';
@@ -30,10 +31,12 @@ export class Turn implements TransactionHost {
   /** What the call fails with, whatever its work comes to: the transaction is gone. */
   doom: unknown;
   tx: Transaction | undefined;
+  /** The number of the transaction in which its peek found nothing. */
+  isNewIn: number | undefined;
   /** Its answer, once sealed. */
   answer: unknown;
-  /** Lets a queued turn begin, in the async context of whoever queued it. */
-  go: () => void = () => {};
+  /** The async context of whoever queued it: its work runs there, not in that of the turn before. */
+  readonly scope = new AsyncResource('HawserTurn');
   /** Timers that watch over work that suspends. */
   cancelTimers: (() => void)[] | undefined;
   readonly #listener: TurnListener;

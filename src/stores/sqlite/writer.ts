@@ -3,8 +3,7 @@
  * group commits by count or after about 2 ms, and an answer leaves only after its commit. One sync to disk then pays for
  * many calls.
  *
- * A turn whose work is done within one turn of the event loop costs no turn of the loop: the next begins in the same
- * microtask. Work that outlives it (it awaits I/O) is noticed by one setImmediate for the whole group. If it has written
+ * A turn whose work is done at once costs no turn of the event loop: the next begins right after it. Work that outlives it (it awaits I/O) is noticed by one setImmediate for the whole group. If it has written
  * nothing yet, the finished turns commit without it. If it has, they must wait for it, this once: from then on the group
  * commits before a turn of that method begins.
  */
@@ -52,6 +51,8 @@ export class Writer implements TurnListener {
   #due = false;
   #cancelDelay: (() => void) | undefined;
   #checking = false;
+  /** Turns are being run, or will be in this turn of the event loop. */
+  #driving = false;
   /** A group was full: the loop gets a turn before the next begins. */
   #yielding = false;
   #closed: Promise<void> | undefined;
@@ -79,10 +80,6 @@ export class Writer implements TurnListener {
     if (known !== undefined) return Promise.resolve(known.answer);
     return new Promise<R>((resolve, reject) => {
       const turn = new Turn(member, this.#options.clock.now(), this, resolve as (answer: unknown) => void, reject);
-      // A reaction runs in the async context that made it: the call's, not that of the turn before.
-      new Promise<void>((go) => {
-        turn.go = go;
-      }).then(() => this.#begin(turn));
       this.#queue.push(turn);
       if (this.#current === undefined && !this.#yielding) this.#advance();
     });
@@ -114,8 +111,7 @@ export class Writer implements TurnListener {
     const running = this.#current;
     if (running?.suspended !== true) return undefined;
     try {
-      const peeked = member.peek?.(this.#group.connection);
-      return peeked?.uncommitted === true ? undefined : peeked;
+      return member.peek?.(this.#group.connection);
     } catch (error) {
       this.statementFailed(running, error);
       return undefined;
@@ -129,16 +125,18 @@ export class Writer implements TurnListener {
     turn.state = 'begun';
     try {
       this.#group.mend();
-      const peeked = turn.member.peek?.(this.#group.connection);
-      if (peeked !== undefined) {
-        turn.answer = peeked.answer;
-        if (peeked.uncommitted) this.#group.join(turn);
-        else turn.succeed();
-        this.#next();
-        return;
+      if (turn.isNewIn !== this.#group.number) {
+        const peeked = turn.member.peek?.(this.#group.connection);
+        if (peeked !== undefined) {
+          turn.answer = peeked.answer;
+          turn.succeed();
+          this.#next();
+          return;
+        }
       }
       if (this.#solitary.has(turn.member.name)) this.#commit();
       this.#group.begin();
+      if (turn.isNewIn !== this.#group.number) this.#lookAhead();
     } catch (error) {
       const { clock, busyTimeout } = this.#options;
       if (isBusy(error) && clock.now() - turn.since + pause <= busyTimeout) {
@@ -150,6 +148,16 @@ export class Writer implements TurnListener {
       return;
     }
     this.#run(turn);
+  }
+
+  /** Peeks for the turns to come: the same statement again and again is a good deal cheaper than each between others. */
+  #lookAhead(): void {
+    const { connection, number, size } = this.#group;
+    const most = Math.min(this.#queue.length, this.#options.groupLimit - size - 1);
+    for (let i = 0; i < most; i++) {
+      const turn = this.#queue[i] as Turn;
+      if (turn.member.peek?.(connection) === undefined) turn.isNewIn = number;
+    }
   }
 
   #run(turn: Turn): void {
@@ -176,11 +184,6 @@ export class Writer implements TurnListener {
   /** The work is done: seals it and lets the next one begin. */
   #settle(turn: Turn, value: unknown): void {
     if (!this.#finish(turn)) return;
-    if (!this.#group.alive) {
-      this.#lose(turn, new Error('the transaction of the group is gone'));
-      this.#next();
-      return;
-    }
     try {
       turn.answer = turn.member.seal(value, this.#group.connection);
       turn.release();
@@ -253,7 +256,17 @@ export class Writer implements TurnListener {
     const turn = this.#queue.shift();
     if (turn === undefined) return;
     this.#current = turn;
-    turn.go();
+    if (this.#driving) return;
+    this.#driving = true;
+    // After all that comes in the same go: its turns then run one right after another.
+    Promise.resolve().then(() => this.#drive());
+  }
+
+  #drive(): void {
+    for (let turn = this.#current; turn?.state === 'queued'; turn = this.#current) {
+      turn.scope.runInAsyncScope(this.#begin, this, turn);
+    }
+    this.#driving = false;
   }
 
   // The group

@@ -92,6 +92,14 @@ describe('when the database fails', () => {
     expect(effects()).toEqual(['a', 'b']);
   });
 
+  it('records nothing when its transaction was ended under it', async () => {
+    const { store, writer, effects, keys } = await reachable();
+    const end = (how: string) => store.write(() => writer().exec(how));
+    expect(await outcomes([sell(store, 'a'), end('ROLLBACK')])).toEqual(['not-executed', 'not-executed']);
+    expect([...effects(), ...keys()]).toEqual([]);
+    expect(await outcomes([sell(store, 'a')])).toEqual(['done']);
+  });
+
   it('waits while another program has locked the database, without stopping the event loop', async () => {
     const clock = new VirtualClock();
     const { store, path, effects } = await scratchStore({ clock, busyTimeout: '1s' });

@@ -22,7 +22,8 @@ const fails: Selling = {
 /** Calls of one wave come at once. */
 const waves: readonly (readonly Step[])[] = [
   [{ key: 'alone' }],
-  [{ key: 'a' }, { key: 'b', how: twice }, { key: 'fails', how: fails }, { key: 'c' }, { key: 'a' }],
+  [{ key: 'a' }, { key: 'b', how: twice }, { key: 'fails', how: fails }, { key: 'c' }],
+  [{ key: 'a' }, { key: 'c' }],
   [{ key: 'd' }, { key: 'reads-late', how: { before: loopTurn } }, { key: 'e' }],
   [{ key: 'f' }, { key: 'writes-late', how: { method: 'Slow', after: loopTurn } }, { key: 'g' }],
   [{ key: 'h' }, { key: 'writes-late-again', how: { method: 'Slow', after: loopTurn } }, { key: 'i' }],

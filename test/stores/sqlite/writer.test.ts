@@ -116,15 +116,39 @@ describe('the writer of an SQLite store', () => {
     expect(log.filter((sql) => sql.startsWith('SAVEPOINT'))).toEqual([]);
   });
 
-  it('tells a record of the open group only when that has committed', async () => {
+  it('looks for the records of all that came together, and writes theirs, one right after another', async () => {
     const { store, log } = await recorded();
-    const first = sell(store, 'a');
-    const again = sell(store, 'a').then((execution) => {
-      expect(log).toContain('COMMIT');
-      return execution;
-    });
-    expect(await first).toEqual({ kind: 'executed' });
-    expect(await again).toMatchObject({ kind: 'recorded' });
+    await Promise.all(['a', 'b', 'c'].map((key) => sell(store, key)));
+    const kinds = log.map((sql) => /^(SELECT|SAVEPOINT|INSERT INTO \w+|RELEASE|BEGIN|COMMIT)/.exec(sql)?.[0]);
+    const [effect, record] = ['INSERT INTO effects', 'INSERT INTO hawser_records'];
+    expect(kinds).toEqual([
+      ...['SELECT', 'BEGIN', 'SELECT', 'SELECT'],
+      ...Array.from({ length: 3 }, () => ['SAVEPOINT', effect, 'RELEASE']).flat(),
+      ...[record, record, record, 'COMMIT'],
+    ]);
+  });
+
+  it('finds what a group committed that its turn was looked ahead in', async () => {
+    const { store, effects } = await recorded({ groupLimit: 2 });
+    await sell(store, 'known');
+    const kinds = await Promise.all(['a', 'b', 'known', 'c', 'known'].map((key) => sell(store, key)));
+    expect(kinds.map(({ kind }) => kind)).toEqual(['executed', 'executed', 'recorded', 'executed', 'recorded']);
+    expect(effects()).toEqual(['known', 'a', 'b', 'c']);
+  });
+
+  it('lets no key have its effect twice, though it is executed twice at a time', async () => {
+    const { store, effects, keys } = await recorded();
+    const calls = ['a', 'b', 'a'].map((key) => sell(store, key));
+    const refused = (await Promise.allSettled(calls)).map((call) => call.status === 'rejected' && call.reason);
+    expect(refused).toMatchObject([
+      { code: 'UNAVAILABLE', disposition: 'not-executed' },
+      { code: 'UNAVAILABLE', disposition: 'not-executed' },
+      { code: 'ABORTED', reason: 'IDEMPOTENCY_IN_PROGRESS', disposition: 'not-executed' },
+    ]);
+    expect([...effects(), ...keys()]).toEqual([]);
+    const again = await Promise.all(['a', 'b', 'a'].map((key) => sell(store, key)));
+    expect(again.map(({ kind }) => kind)).toEqual(['executed', 'executed', 'recorded']);
+    expect(effects()).toEqual(['a', 'b']);
   });
 });
 
