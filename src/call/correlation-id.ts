@@ -8,7 +8,9 @@ export const correlationHeader = 'x-correlation-id';
 /** What others call the same thing. */
 const requestIdHeader = 'x-request-id';
 /** Nothing that a log, a shell or a query could take for more than an id. */
-const legal = /^[A-Za-z0-9._:-]{1,128}$/;
+const legal = /[A-Za-z0-9._:-]/;
+const mostLong = 128;
+const isLegal = Uint8Array.from({ length: 128 }, (_, code) => Number(legal.test(String.fromCharCode(code))));
 
 /** The caller's id, else that of the trace that the call belongs to, else a new one that looks like a trace's. */
 export function correlationIdOf(headers: RawHeaders, traceId: string | undefined): string {
@@ -24,7 +26,14 @@ export function correlationIdOf(headers: RawHeaders, traceId: string | undefined
 /** Two are one too many: who sent the second may have meant to take over the first's log lines. */
 function single(headers: RawHeaders, name: string): string | undefined {
   const value = rawText(headers, name);
-  return value !== undefined && legal.test(value) ? value : undefined;
+  return value !== undefined && isId(value) ? value : undefined;
+}
+
+/** By hand: read on every call, and a regular expression takes three times as long. */
+function isId(text: string): boolean {
+  if (text.length > mostLong) return false;
+  for (let i = 0; i < text.length; i++) if (isLegal[text.charCodeAt(i)] !== 1) return false;
+  return text !== '';
 }
 
 /** See interceptors/hello.ts; a Thrift connection hands it on that was said once. */

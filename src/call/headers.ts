@@ -9,7 +9,6 @@ export type HeaderValue = string | Uint8Array;
 export type HeadersInit = HeaderMap | Readonly<Record<string, HeaderValue | readonly HeaderValue[] | undefined>>;
 
 const legalName = /^[0-9a-z_.-]+$/;
-const legalText = /^[\x20-\x7e]*$/;
 
 type Value = HeaderValue | HeaderValue[];
 
@@ -182,6 +181,15 @@ function textOf(value: HeaderValue): string {
   return typeof value === 'string' ? value : Buffer.from(value).toString('base64');
 }
 
+/** Printable ASCII. By hand: every header comes by here, and a regular expression takes three times as long for a short one. */
+function isLegalText(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
+}
+
 interface Name {
   /** In lower case. */
   readonly key: string;
@@ -210,7 +218,7 @@ function checked(name: string, value: HeaderValue): string {
   const { key, binary } = found;
   if (binary) {
     if (!(value instanceof Uint8Array)) throw new TypeError(`header ${key} ends in "-bin", so its value must be bytes`);
-  } else if (typeof value !== 'string' || !legalText.test(value)) {
+  } else if (typeof value !== 'string' || !isLegalText(value)) {
     throw new TypeError(
       `the value of header ${key} must be printable ASCII text; send other bytes under a name that ends in "-bin"`,
     );

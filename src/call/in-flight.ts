@@ -34,32 +34,41 @@ export class InFlight<T> implements Iterable<T> {
   }
 }
 
+/** What stands under a name, until it is over. */
+export interface Named<T> {
+  one: T | undefined;
+}
+
 /** By name. */
 export class InFlightByName<T> {
-  /** A name that is over stands for undefined until they are thrown away together. */
-  #all = new Map<string, T | undefined>();
+  /** What is over stays until it is thrown away with others. */
+  #all = new Map<string, Named<T>>();
   #size = 0;
 
   get(name: string): T | undefined {
-    return this.#all.get(name);
+    return this.#all.get(name)?.one;
   }
 
-  set(name: string, one: T): void {
-    if (this.#all.get(name) === undefined) this.#size += 1;
-    this.#all.set(name, one);
+  /** Of a name that has none. Whoever adds remembers what it is removed by. */
+  add(name: string, one: T): Named<T> {
+    const named = { one };
+    this.#all.set(name, named);
+    this.#size += 1;
     if (this.#all.size > 2 * this.#size + mostOver) this.#tidy();
+    return named;
   }
 
-  delete(name: string): void {
-    if (this.#all.get(name) === undefined) return;
-    this.#all.set(name, undefined);
+  /** Does nothing when it is gone already. */
+  remove(named: Named<T>): void {
+    if (named.one === undefined) return;
+    named.one = undefined;
     this.#size -= 1;
   }
 
   #tidy(): void {
     const all = this.#all;
     this.#all = new Map();
-    for (const [name, one] of all) if (one !== undefined) this.#all.set(name, one);
+    for (const [name, named] of all) if (named.one !== undefined) this.#all.set(name, named);
   }
 }
 

@@ -16,7 +16,26 @@ interface Written {
   stackPos?: unknown;
 }
 
+/** Characters of a text that is written by hand though the library would not: an id with room to spare. */
+const byHand = { least: 33, most: 64 } as const;
+
 class KeptWriter extends BinaryWriter {
+  override string(value: string): this {
+    const own = this as unknown as Written;
+    const { buffer, pos } = own;
+    const length = typeof value === 'string' ? value.length : 0;
+    const fits = length >= byHand.least && length <= byHand.most && buffer instanceof Uint8Array;
+    if (!fits || typeof pos !== 'number' || pos + 1 + length > buffer.byteLength) return super.string(value);
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return super.string(value);
+      buffer[pos + 1 + i] = code;
+    }
+    buffer[pos] = length;
+    own.pos = pos + 1 + length;
+    return this;
+  }
+
   /** What was written, in memory that short messages share. The writer is then empty. */
   override finish(): Uint8Array<ArrayBuffer> {
     const own = this as unknown as Written;

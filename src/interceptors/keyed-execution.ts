@@ -7,7 +7,7 @@ import { Alarms } from '../call/alarms.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { runInCall } from '../call/current.js';
-import type { InFlight } from '../call/in-flight.js';
+import type { InFlight, Named } from '../call/in-flight.js';
 import type { Immediate } from '../call/interceptor.js';
 import { isPromise } from '../call/is-promise.js';
 import type { Logger } from '../call/logger.js';
@@ -49,16 +49,16 @@ export interface Ran {
   readonly outcome: StoredOutcome;
 }
 
+/** Makes a call's response out of the answer; may throw. */
+type Take = (answer: Answer) => unknown;
+
 interface Thrown {
   readonly error: unknown;
 }
 
 interface Waiter {
   readonly call: Call;
-  /** The call that began the execution, as long as it does. */
-  readonly first: boolean;
-  /** Makes its response out of the answer; may throw. */
-  readonly take: (answer: Answer) => unknown;
+  readonly take: Take;
   readonly resolve: (response: unknown) => void;
   readonly reject: (error: unknown) => void;
   cancelLimit: (() => void) | undefined;
@@ -78,6 +78,10 @@ export class KeyedExecution {
   readonly #record: NewRecord;
   readonly #name: string;
   readonly #origin: Call;
+  /** What the call that asked first makes of the answer, as long as that is all it waits for. */
+  #take: Take | undefined;
+  #named: Named<KeyedExecution> | undefined;
+  /** The others, and the first one too once another process is at the key. */
   #waiters: Waiter[] = [];
   #pause: number = polls.first;
   /** What the work, or the last look before the commit, failed with: then the store has rolled back. */
@@ -96,36 +100,34 @@ export class KeyedExecution {
   }
 
   /** Begins, and resolves to what the call that asked first makes of the answer. */
-  begin(take: (answer: Answer) => unknown): Promise<unknown> {
-    this.#context.known.begin(this.#name, this);
-    const response = this.#wait(this.#origin, true, take);
-    this.#ask();
-    return response;
+  begin(take: Take): Promise<unknown> {
+    this.#named = this.#context.known.begin(this.#name, this);
+    this.#take = take;
+    this.#origin.verdict = 'unknown';
+    return this.#ask();
   }
 
-  /** The same for another call with the same key; rejects with ABORTED when there is no answer in time. */
-  attach(call: Call, take: (answer: Answer) => unknown): Promise<unknown> {
-    return this.#wait(call, false, take);
-  }
-
-  /** A call that nobody waits for any more has been answered further out: it is not listened for here. */
-  #wait(call: Call, first: boolean, take: (answer: Answer) => unknown): Promise<unknown> {
+  /**
+   * The same for another call with the same key; rejects with ABORTED when there is no answer in time. A call that nobody
+   * waits for any more has been answered further out: it is not listened for here.
+   */
+  attach(call: Call, take: Take): Promise<unknown> {
     // Its handler does not run for this call, and yet its effect may come.
     call.verdict = 'unknown';
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { call, first, take, resolve, reject, cancelLimit: undefined };
+      const waiter: Waiter = { call, take, resolve, reject, cancelLimit: undefined };
       this.#waiters.push(waiter);
-      if (!first) this.#limit(waiter);
+      this.#limit(waiter);
     });
   }
 
   get #awaited(): boolean {
-    return this.#waiters.some(({ call }) => call.aborted === undefined && !call.finished);
+    if (this.#take !== undefined && isAwaited(this.#origin)) return true;
+    return this.#waiters.some(({ call }) => isAwaited(call));
   }
 
-  /** From now on the waiter's time is that of one who waits for somebody else. */
+  /** Its time is that of one who waits for somebody else. */
   #limit(waiter: Waiter): void {
-    if (waiter.cancelLimit !== undefined) return;
     const { call } = waiter;
     const left = call.deadline?.remaining() ?? Number.POSITIVE_INFINITY;
     const ms = Math.max(0, Math.min(longestWait, left - Math.min(mostReserve, left / 10)));
@@ -137,9 +139,10 @@ export class KeyedExecution {
     call.onFinish(waiter.cancelLimit);
   }
 
-  #ask(): void {
+  /** Resolves to what the first call gets, which needs no promise of its own; to nothing when it waits like the others. */
+  #ask(): Promise<unknown> {
     const { store } = this.#context;
-    store
+    return store
       .execute(
         this.#record,
         (tx) => this.#work(tx),
@@ -147,23 +150,30 @@ export class KeyedExecution {
       )
       .then(
         (execution) => {
-          if (execution.kind === 'running') this.#pollLater();
-          else if (execution.kind === 'recorded') this.#settle({ record: execution.record, ran: undefined });
-          else this.#committed();
+          if (execution.kind === 'running') return this.#pollLater();
+          if (execution.kind === 'recorded') return this.#settle({ record: execution.record, ran: undefined });
+          return this.#committed();
         },
         (error: unknown) => this.#fail(error),
       );
   }
 
   /** Another process executes the key. It may be rolled back there, and then it is ours to execute. */
-  #pollLater(): void {
-    for (const waiter of this.#waiters) this.#limit(waiter);
+  #pollLater(): Promise<unknown> | undefined {
     this.#context.clock.setTimer(() => {
       // Nobody waits for what another process does.
-      if (this.#awaited) this.#ask();
-      else this.#context.known.end(this.#name);
+      if (this.#awaited) void this.#ask();
+      else this.#end();
     }, this.#pause);
     this.#pause = Math.min(this.#pause * 2, polls.longest);
+    const take = this.#take;
+    if (take === undefined) return undefined;
+    this.#take = undefined;
+    return this.attach(this.#origin, take);
+  }
+
+  #end(): void {
+    if (this.#named !== undefined) this.#context.known.end(this.#named);
   }
 
   // The work, inside the store's transaction. Few promises: with AsyncLocalStorage each costs a microsecond.
@@ -250,22 +260,22 @@ export class KeyedExecution {
 
   // The end
 
-  #committed(): void {
+  #committed(): unknown {
     const ran = this.#ran;
     if (ran === undefined) {
-      this.#fail(
+      return this.#fail(
         new Error(`the store ${this.#context.store.name} says that it executed a call, and never called its work`),
       );
-      return;
     }
     const { fingerprint, trace } = this.#record;
     const record = { fingerprint, outcome: ran.outcome, committedAt: this.#context.clock.wallTime(), trace };
-    this.#settle({ record, ran });
+    return this.#settle({ record, ran });
   }
 
-  #settle(answer: Answer): void {
+  /** Returns what the first call gets. */
+  #settle(answer: Answer): unknown {
     const { known, store } = this.#context;
-    known.end(this.#name);
+    this.#end();
     if (answer.ran === undefined) {
       // Nobody knows when the record of a key without a time ends, but it is not before this.
       const { committedAt } = answer.record;
@@ -274,26 +284,29 @@ export class KeyedExecution {
       if (store.near !== true) known.keep(this.#name, answer.record, this.#record.expiresAt);
       this.#tell(this.#origin, 'new');
     }
-    for (const { call, first, take, cancelLimit, resolve, reject } of this.#waiters) {
+    for (const { call, take, cancelLimit, resolve, reject } of this.#waiters) {
       cancelLimit?.();
       call.verdict = 'executed';
       try {
-        resolve(take(first ? answer : { record: answer.record, ran: undefined }));
+        resolve(take(call === this.#origin ? answer : { record: answer.record, ran: undefined }));
       } catch (error) {
         reject(error);
       }
     }
+    if (this.#take === undefined) return undefined;
+    this.#origin.verdict = 'executed';
+    return this.#take(answer);
   }
 
-  #fail(error: unknown): void {
+  /** Throws what the first call fails with. */
+  #fail(error: unknown): unknown {
     if (this.#call === undefined && error === this.#failure?.error && this.#awaited) {
       // Who came while the store rolled back what nobody waited for does not get the reason why nobody did.
       this.#failure = undefined;
-      this.#ask();
-      return;
+      return this.#ask();
     }
-    const { known, logger } = this.#context;
-    known.end(this.#name);
+    const { logger } = this.#context;
+    this.#end();
     // The store may have given up on a handler that still runs.
     this.#call?.abort(isRpcError(error) ? error : nobodyWaits());
     const verdict = this.#verdictOn(error);
@@ -310,6 +323,9 @@ export class KeyedExecution {
       call.verdict = verdict;
       reject(error);
     }
+    if (this.#take === undefined) return undefined;
+    this.#origin.verdict = verdict;
+    throw error;
   }
 
   /** What the callers may be told: the store proves that nothing is left of a failed work, or says itself what it knows. */
@@ -327,6 +343,10 @@ export class KeyedExecution {
       events.emit('idempotency', { method: call.method, outcome, store: store.name, call });
     }
   }
+}
+
+function isAwaited(call: Call): boolean {
+  return call.aborted === undefined && !call.finished;
 }
 
 function nobodyWaits(): RpcError {

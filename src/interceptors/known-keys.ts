@@ -3,7 +3,7 @@
  * soon after its first attempt and mostly to the same process, so nearly every replay is answered from here. The answers
  * that are kept are bounded by number and by bytes; a record that is not here is in the store.
  */
-import { InFlightByName } from '../call/in-flight.js';
+import { InFlightByName, type Named } from '../call/in-flight.js';
 import type { IdempotencyStore, StoredRecord } from './idempotency-store.js';
 
 const mostKept = 10_000;
@@ -30,12 +30,13 @@ export class KnownKeys<Running> {
     return this.#running.get(name);
   }
 
-  begin(name: string, execution: Running): void {
-    this.#running.set(name, execution);
+  /** Of a key that is not being executed. What it returns ends it. */
+  begin(name: string, execution: Running): Named<Running> {
+    return this.#running.add(name, execution);
   }
 
-  end(name: string): void {
-    this.#running.delete(name);
+  end(running: Named<Running>): void {
+    this.#running.remove(running);
   }
 
   /** The answer of a key, unless `now` (wall time) is past its record's end. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InFlight, InFlightByName } from '../../src/call/in-flight.js';
+import { InFlight, InFlightByName, type Named } from '../../src/call/in-flight.js';
 import { runs } from '../support/soak.js';
 
 describe('what is in flight', () => {
@@ -58,23 +58,30 @@ describe('what is in flight', () => {
   });
 
   it('is what a Map would hold, by name', () => {
-    const step = fc.record({ set: fc.boolean(), name: fc.nat({ max: 400 }), value: fc.nat() });
+    const step = fc.record({ add: fc.boolean(), which: fc.nat() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 2_000 }), (steps) => {
         const all = new InFlightByName<{ value: number }>();
         const model = new Map<string, { value: number }>();
-        for (const { set, name, value } of steps) {
-          const one = { value };
-          if (set) {
-            all.set(`n${name}`, one);
-            model.set(`n${name}`, one);
-          } else {
-            all.delete(`n${name}`);
-            model.delete(`n${name}`);
+        const added: {
+          readonly name: string;
+          readonly one: { value: number };
+          readonly named: Named<{ value: number }>;
+        }[] = [];
+        for (const { add, which } of steps) {
+          const name = `n${which % 400}`;
+          if (add && !model.has(name)) {
+            const one = { value: which };
+            added.push({ name, one, named: all.add(name, one) });
+            model.set(name, one);
+          } else if (added.length > 0) {
+            // Also what is gone already, whose name may be another's by now.
+            const { name, one, named } = added[which % added.length] as (typeof added)[number];
+            all.remove(named);
+            if (model.get(name) === one) model.delete(name);
           }
-          expect(all.get(`n${name}`)).toBe(model.get(`n${name}`));
         }
-        for (let name = 0; name <= 400; name++) expect(all.get(`n${name}`)).toBe(model.get(`n${name}`));
+        for (let name = 0; name < 400; name++) expect(all.get(`n${name}`)).toBe(model.get(`n${name}`));
       }),
       { numRuns: runs(100) },
     );

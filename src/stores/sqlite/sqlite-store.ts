@@ -9,7 +9,6 @@ import type {
   Execution,
   IdempotencyStore,
   NewRecord,
-  RecordId,
   StoredOutcome,
   Work,
 } from '../../interceptors/idempotency-store.js';
@@ -17,13 +16,14 @@ import type { OffsetStore } from '../../subscription/offset-store.js';
 import type { TopicStores } from '../../subscription/topic-store.js';
 import { type Connection, openWriter } from './connection.js';
 import type { WriterFile } from './group.js';
-import type { Member, Peeked } from './member.js';
+import type { Member } from './member.js';
 import { offsets } from './offsets.js';
 import { type CheckedOptions, check, type SqliteStoreOptions } from './options.js';
 import { type Ownership, own } from './owner.js';
 import { Reader } from './reader.js';
+import { Recorded, type RecordsHost } from './recorded.js';
 import { Records } from './records.js';
-import { committedElsewhere, nestedWrite, storeClosed } from './refusals.js';
+import { nestedWrite, storeClosed } from './refusals.js';
 import { noteEnd, noteStart } from './restart.js';
 import { prepareSchema } from './schema.js';
 import { SqliteTopics, type TopicsHost } from './topics.js';
@@ -78,6 +78,7 @@ class FileStore implements SqliteStore {
   readonly #ownership: Ownership;
   readonly #options: CheckedOptions;
   readonly #writer: Writer;
+  readonly #host: RecordsHost;
   #records: { readonly connection: Connection; readonly all: Records } | undefined;
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
@@ -92,6 +93,7 @@ class FileStore implements SqliteStore {
     this.path = ownership.path;
     this.retention = options.retention;
     this.#reader = new Reader(this.path, options.driver);
+    this.#host = { clock: options.clock, recordsOf: (connection) => this.#recordsOf(connection) };
     this.topics = new SqliteTopics(this.#topicsHost());
     const file: WriterFile = {
       open: () => this.#open(),
@@ -107,23 +109,7 @@ class FileStore implements SqliteStore {
     work: Work<SqliteTransaction, StoredOutcome>,
     beforeCommit: () => void,
   ): Promise<Execution> {
-    const { id } = record;
-    let outcome: StoredOutcome | undefined;
-    return this.#submit({
-      name: `${id.service}/${id.method}`,
-      peek: (connection) => this.#peek(id, connection),
-      work,
-      seal: (value: StoredOutcome): Execution => {
-        beforeCommit();
-        outcome = value;
-        return executed;
-      },
-      record: (connection) => {
-        if (outcome === undefined) return;
-        const { clock } = this.#options;
-        if (!this.#recordsOf(connection).insert(record, outcome, clock.wallTime())) throw committedElsewhere();
-      },
-    });
+    return this.#submit(new Recorded(this.#host, record, work, beforeCommit));
   }
 
   transact<T>(work: Work<SqliteTransaction, T>, beforeCommit: () => void): Promise<T> {
@@ -196,11 +182,6 @@ class FileStore implements SqliteStore {
     return this.#writer.submit(member);
   }
 
-  #peek(id: RecordId, connection: Connection): Peeked<Execution> | undefined {
-    const record = this.#recordsOf(connection).find(id);
-    return record === undefined ? undefined : { answer: { kind: 'recorded', record } };
-  }
-
   /** Prepared statements belong to a connection, and there is one at a time. */
   #recordsOf(connection: Connection): Records {
     if (this.#records?.connection !== connection) this.#records = { connection, all: new Records(connection.db) };
@@ -231,5 +212,3 @@ class FileStore implements SqliteStore {
 function nameOf(call: Call | undefined): string {
   return call === undefined ? 'store.transact' : `${call.method.service.name}/${call.method.name}`;
 }
-
-const executed: Execution = { kind: 'executed' };

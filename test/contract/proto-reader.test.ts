@@ -1,0 +1,52 @@
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { PlaceOrderRequest } from '../../gen/market/v1/market.js';
+import { protoCodec } from '../../src/contract/proto.js';
+import { TextReader } from '../../src/contract/proto-reader.js';
+import { written } from '../../src/contract/proto-writer.js';
+import { runs } from '../support/soak.js';
+
+const codec = protoCodec('market.v1.PlaceOrderRequest', PlaceOrderRequest);
+const result = (read: () => unknown): unknown => {
+  try {
+    return read();
+  } catch (error) {
+    return String(error);
+  }
+};
+
+test('texts of any length and script come back as they went', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 140 }),
+    fc.string({ unit: 'binary-ascii', minLength: 30, maxLength: 70 }),
+    fc.nat(140).map((length) => `\uFEFF${'k'.repeat(length)}`),
+  );
+  fc.assert(
+    fc.property(text, text, (orderId, fish) => {
+      const order = PlaceOrderRequest.create({ orderId, fish, pounds: 1 });
+      const bytes = written(PlaceOrderRequest, order);
+      expect(Buffer.from(bytes).equals(PlaceOrderRequest.encode(order).finish())).toBe(true);
+      expect(codec.decode(bytes, 'proto')).toEqual(PlaceOrderRequest.decode(new Uint8Array(bytes)));
+    }),
+    { numRuns: runs(500) },
+  );
+});
+
+test('bytes that are no text, and lengths beyond the end, are what the library makes of them', () => {
+  const content = fc.oneof(
+    fc.uint8Array({ maxLength: 140 }),
+    fc.string({ unit: 'grapheme', maxLength: 60 }).map((s) => Buffer.from(s)),
+  );
+  fc.assert(
+    fc.property(content, fc.integer({ min: -40, max: 40 }), fc.boolean(), (bytes, more, strict) => {
+      const said = Math.max(0, bytes.length + more);
+      const buffer = Buffer.concat([new BinaryWriter().uint32(said).finish(), bytes]);
+      const own = new TextReader(buffer);
+      const library = new BinaryReader(buffer);
+      expect(result(() => own.string(strict))).toEqual(result(() => library.string(strict)));
+      expect(own.pos).toBe(library.pos);
+    }),
+    { numRuns: runs(2_000) },
+  );
+});
