@@ -1,7 +1,8 @@
 /**
  * The deadlines of many calls on one timer of the clock: a timer of its own would cost a call more than its place in a heap,
- * and most calls are over long before theirs. What is cancelled is gone at once. The timer stays when the last of them is: a
- * server that answers at once would set one for each call else. It keeps no process running then.
+ * and most calls are over long before theirs. So what is cancelled leaves its place empty, and empty ones are cleared away
+ * together. The timer stays when the last alarm is gone: a server that answers at once would set one for each call else. It
+ * keeps no process running then.
  */
 import type { Clock, TimerHandle } from './clock.js';
 import { outsideCalls } from './current.js';
@@ -10,11 +11,7 @@ import { outsideCalls } from './current.js';
 export abstract class Alarm {
   /** On the clock's scale, ms. */
   readonly at: number;
-  #heap: Alarms | undefined;
-  /** Where it stands among the others; for them. */
-  place = -1;
-  /** The number in which it was set: of two that are due at once the first rings first. */
-  turn = 0;
+  #place: Place | undefined;
 
   constructor(at: number) {
     this.at = at;
@@ -23,21 +20,36 @@ export abstract class Alarm {
   abstract ring(): void;
 
   /** For the heap that it was set in. */
-  setIn(heap: Alarms): void {
-    this.#heap = heap;
+  setAt(place: Place): void {
+    this.#place = place;
   }
 
   cancel(): void {
-    this.#heap?.remove(this);
+    const place = this.#place;
+    if (place?.alarm === this) place.heap.empty(place);
   }
 }
+
+/** A place in the heap. It holds on to no alarm, and so to no call, that was cancelled. */
+interface Place {
+  readonly heap: Alarms;
+  readonly at: number;
+  /** The number in which it was taken: of two that are due at once the first rings first. */
+  readonly turn: number;
+  alarm: Alarm | undefined;
+}
+
+/** Empty places, at most, besides as many as are not. */
+const mostEmpty = 64;
 
 const known = new WeakMap<Clock, Alarms>();
 
 export class Alarms {
   readonly #clock: Clock;
   /** A binary heap, the next to ring first. */
-  readonly #heap: Alarm[] = [];
+  #heap: Place[] = [];
+  /** Places that are not empty. */
+  #taken = 0;
   #turns = 0;
   #timer: TimerHandle | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
@@ -57,31 +69,44 @@ export class Alarms {
   }
 
   set(alarm: Alarm): void {
-    alarm.setIn(this);
-    alarm.turn = this.#turns++;
-    this.#heap.push(alarm);
-    this.#rise(alarm, this.#heap.length - 1);
-    if (alarm.at < this.#armedFor) this.#arm();
-    else if (this.#heap.length === 1) this.#timer?.hold?.(true);
+    const { at } = alarm;
+    const place: Place = { heap: this, at, turn: this.#turns++, alarm };
+    alarm.setAt(place);
+    this.#taken += 1;
+    this.#heap.push(place);
+    this.#rise(place, this.#heap.length - 1);
+    if (at < this.#armedFor) this.#arm();
+    else if (this.#taken === 1) this.#timer?.hold?.(true);
   }
 
-  remove(alarm: Alarm): void {
-    const at = alarm.place;
-    if (at < 0) return;
-    const heap = this.#heap;
-    alarm.place = -1;
-    const last = heap.pop() as Alarm;
-    if (last !== alarm) {
-      this.#sink(last, at);
-      this.#rise(last, last.place);
-    }
-    if (heap.length === 0) this.#rest();
+  /** For an alarm that is cancelled. */
+  empty(place: Place): void {
+    place.alarm = undefined;
+    this.#taken -= 1;
+    if (this.#taken === 0) this.#rest();
+    else if (this.#heap.length > 2 * this.#taken + mostEmpty) this.#tidy();
+  }
+
+  #tidy(): void {
+    this.#heap = this.#heap.filter(({ alarm }) => alarm !== undefined);
+    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(this.#heap[at] as Place, at);
+  }
+
+  /** The place that is due first, undefined when there is none. */
+  #first(): Place | undefined {
+    while (this.#heap[0]?.alarm === undefined && this.#heap.length > 0) this.#drop();
+    return this.#heap[0];
+  }
+
+  #drop(): void {
+    const last = this.#heap.pop() as Place;
+    if (this.#heap.length > 0) this.#sink(last, 0);
   }
 
   /** A timer that comes too early, since what it was for is gone, sets the next. */
   #arm(): void {
     this.#disarm();
-    const next = this.#heap[0];
+    const next = this.#first();
     if (next === undefined) return;
     this.#armedFor = next.at;
     // It is nobody's timer: whoever happens to set it may be over when it fires for another.
@@ -96,6 +121,7 @@ export class Alarms {
 
   /** Nothing is to ring. A timer that cannot be told to keep nothing running is no longer set. */
   #rest(): void {
+    this.#heap = [];
     if (this.#timer?.hold === undefined) this.#disarm();
     else this.#timer.hold(false);
   }
@@ -105,48 +131,45 @@ export class Alarms {
     this.#armedFor = Number.NEGATIVE_INFINITY; // not to be armed by what is set meanwhile
     const now = this.#clock.now();
     try {
-      for (let next = this.#heap[0]; next !== undefined && next.at <= now; next = this.#heap[0]) {
-        this.remove(next);
-        next.ring();
+      for (let next = this.#first(); next !== undefined && next.at <= now; next = this.#first()) {
+        const { alarm } = next;
+        this.empty(next);
+        alarm?.ring();
       }
     } finally {
       this.#arm();
     }
   }
 
-  #rise(alarm: Alarm, from: number): void {
+  #rise(place: Place, from: number): void {
     const heap = this.#heap;
     let at = from;
     while (at > 0) {
       const above = (at - 1) >> 1;
-      const parent = heap[above] as Alarm;
-      if (!before(alarm, parent)) break;
+      const parent = heap[above] as Place;
+      if (!before(place, parent)) break;
       heap[at] = parent;
-      parent.place = at;
       at = above;
     }
-    heap[at] = alarm;
-    alarm.place = at;
+    heap[at] = place;
   }
 
-  #sink(alarm: Alarm, from: number): void {
+  #sink(place: Place, from: number): void {
     const heap = this.#heap;
     let at = from;
     for (;;) {
       let below = 2 * at + 1;
       if (below >= heap.length) break;
-      if (below + 1 < heap.length && before(heap[below + 1] as Alarm, heap[below] as Alarm)) below += 1;
-      const child = heap[below] as Alarm;
-      if (!before(child, alarm)) break;
+      if (below + 1 < heap.length && before(heap[below + 1] as Place, heap[below] as Place)) below += 1;
+      const child = heap[below] as Place;
+      if (!before(child, place)) break;
       heap[at] = child;
-      child.place = at;
       at = below;
     }
-    heap[at] = alarm;
-    alarm.place = at;
+    heap[at] = place;
   }
 }
 
-function before(a: Alarm, b: Alarm): boolean {
+function before(a: Place, b: Place): boolean {
   return a.at < b.at || (a.at === b.at && a.turn < b.turn);
 }

@@ -1,26 +1,77 @@
-/** A reader of protobuf messages that makes texts of an id's length without a view of their bytes: those cost as much again. */
+/**
+ * Readers of protobuf messages, kept between messages: a new one, with its view of the bytes, costs as much as a short message.
+ * They make texts of an id's length without a view of their bytes, which would cost as much again.
+ */
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 
+/** How many are kept. More are in use at once only where decoders nest. */
+const kept = 4;
 /** Bytes of a text that the library is not the faster one for: it takes shorter ones by hand, and longer ones cost by themselves. */
-const shortest = 33;
-/** So far a length is one byte. */
-const longest = 127;
+const byHand = { least: 33, most: 127 } as const;
 
-export class TextReader extends BinaryReader {
-  readonly #bytes: Buffer;
+/** What this library keeps to itself: there is no other way to give a reader other bytes. */
+interface Reading {
+  buf?: unknown;
+  len?: unknown;
+  pos?: unknown;
+  view?: unknown;
+}
 
-  constructor(bytes: Buffer) {
-    super(bytes);
-    this.#bytes = bytes;
+const nothing = Buffer.alloc(0);
+
+export class KeptReader extends BinaryReader {
+  source: Buffer;
+  /** Whether it is built as we know it, so that it can be given other bytes. */
+  readonly reusable: boolean;
+
+  constructor(source: Buffer) {
+    super(source);
+    this.source = source;
+    const own = this as unknown as Reading;
+    this.reusable = own.buf === source && own.len === source.length && own.pos === 0 && own.view instanceof DataView;
+    if (!this.reusable) return;
+    // Most messages have no number of a fixed width.
+    let view: DataView | undefined;
+    let of: Buffer | undefined;
+    Object.defineProperty(this, 'view', {
+      get: (): DataView => {
+        if (view === undefined || of !== this.source) {
+          of = this.source;
+          view = new DataView(of.buffer, of.byteOffset, of.byteLength);
+        }
+        return view;
+      },
+    });
+  }
+
+  read(source: Buffer): this {
+    const own = this as unknown as Reading;
+    this.source = source;
+    own.buf = source;
+    own.len = source.length;
+    own.pos = 0;
+    return this;
   }
 
   override string(strict?: boolean): string {
-    const length = this.#bytes[this.pos] ?? 0;
-    const end = this.pos + 1 + length;
+    const { source, pos } = this;
+    const length = source[pos] ?? 0;
+    const end = pos + 1 + length;
     // What is wrong with the bytes the library says.
-    if (length < shortest || length > longest || end > this.len || strict === true) return super.string(strict);
-    const text = this.#bytes.toString('utf8', this.pos + 1, end);
+    if (length < byHand.least || length > byHand.most || end > this.len || strict === true) return super.string(strict);
     this.pos = end;
-    return text;
+    return source.toString('utf8', pos + 1, end);
   }
+}
+
+const readers: KeptReader[] = [];
+
+/** The message that is in `bytes`. */
+export function readFrom<T>(message: { decode(input: BinaryReader | Uint8Array): T }, bytes: Uint8Array): T {
+  if (!(bytes instanceof Buffer)) return message.decode(bytes);
+  const reader = readers.pop()?.read(bytes) ?? new KeptReader(bytes);
+  // One that failed halfway is not kept.
+  const value = message.decode(reader);
+  if (readers.length < kept && reader.reusable) readers.push(reader.read(nothing));
+  return value;
 }

@@ -1,7 +1,7 @@
 /** The codec of a protobuf message, over what ts-proto generates for it. */
 import type { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { Codec } from './codec.js';
-import { TextReader } from './proto-reader.js';
+import { readFrom } from './proto-reader.js';
 import { written } from './proto-writer.js';
 
 /** The part of ts-proto's `MessageFns` that the runtime uses. */
@@ -16,7 +16,7 @@ export function protoCodec<T>(typeName: string, message: MessageFns<T>): Codec<T
   return {
     typeName,
     encode: (value) => written(message, value),
-    decode: (bytes) => message.decode(bytes instanceof Buffer ? new TextReader(bytes) : bytes),
+    decode: (bytes) => readFrom(message, bytes),
     toJSON: (value) => message.toJSON(value),
     fromJSON: (json) => message.fromJSON(json),
   };

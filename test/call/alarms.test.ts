@@ -59,6 +59,30 @@ describe('the deadlines of many calls', () => {
     );
   });
 
+  it('ring in order though nearly all of many were cancelled', async () => {
+    const alarm = fc.record({ at: fc.integer({ min: 1, max: 50 }), lasts: fc.boolean(), alive: fc.nat(20) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(alarm, { minLength: 300, maxLength: 600 }), async (all) => {
+        const clock = new VirtualClock();
+        const rang: number[] = [];
+        const waiting: Bell[] = [];
+        const due: number[] = [];
+        for (const [i, { at, lasts, alive }] of all.entries()) {
+          const bell = new Bell(at, () => rang.push(i));
+          Alarms.of(clock).set(bell);
+          if (lasts && alive < 3) due.push(i);
+          else waiting.push(bell);
+          while (waiting.length > alive) waiting.splice(i % waiting.length, 1)[0]?.cancel();
+        }
+        for (const bell of waiting) bell.cancel();
+        await clock.advance(100);
+        expect(rang).toEqual(due.sort((a, b) => (all[a]?.at ?? 0) - (all[b]?.at ?? 0) || a - b));
+        expect(clock.pending()).toEqual([]);
+      }),
+      { numRuns: runs(50) },
+    );
+  });
+
   it('keep no timer once all are cancelled', () => {
     const clock = new VirtualClock();
     const bells = [5, 1, 3].map((at) => new Bell(at, () => {}));
