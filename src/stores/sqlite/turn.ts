@@ -2,7 +2,6 @@
  * One member's turn at the writer, from the queue to its answer. It hosts the member's transaction: opens the savepoint
  * late, and notices when a statement cost the whole group its transaction.
  */
-import { AsyncResource } from 'node:async_hooks';
 import type { Connection } from './connection.js';
 import type { Member } from './member.js';
 import { Transaction, type TransactionHost } from './tx.js';
@@ -35,8 +34,8 @@ export class Turn implements TransactionHost {
   isNewIn: number | undefined;
   /** Its answer, once sealed. */
   answer: unknown;
-  /** The async context of whoever queued it: its work runs there, not in that of the turn before. */
-  readonly scope = new AsyncResource('HawserTurn');
+  /** Lets it begin, in the async context of whoever queued it; undefined until it waits. */
+  go: (() => void) | undefined;
   /** Timers that watch over work that suspends. */
   cancelTimers: (() => void)[] | undefined;
   readonly #listener: TurnListener;

@@ -35,6 +35,7 @@ export interface WriterOptions {
   readonly logger: Logger;
 }
 
+const ready = Promise.resolve();
 /** ms between two tries at a locked database. */
 const longestPause = 50;
 
@@ -51,8 +52,6 @@ export class Writer implements TurnListener {
   #due = false;
   #cancelDelay: (() => void) | undefined;
   #checking = false;
-  /** Turns are being run, or will be in this turn of the event loop. */
-  #driving = false;
   /** A group was full: the loop gets a turn before the next begins. */
   #yielding = false;
   #closed: Promise<void> | undefined;
@@ -81,7 +80,8 @@ export class Writer implements TurnListener {
     return new Promise<R>((resolve, reject) => {
       const turn = new Turn(member, this.#options.clock.now(), this, resolve as (answer: unknown) => void, reject);
       this.#queue.push(turn);
-      if (this.#current === undefined && !this.#yielding) this.#advance();
+      // After all that comes in the same go. A reaction runs in the async context that made it: the call's own.
+      ready.then(() => this.#arrive(turn));
     });
   }
 
@@ -102,7 +102,9 @@ export class Writer implements TurnListener {
   #refusal(): Error | undefined {
     if (this.#closed !== undefined) return storeClosed();
     if (this.#inside !== undefined) return nestedWrite(this.#inside.member.name);
-    if (this.#queue.length >= this.#options.queueLimit) return storeBusy(this.#options.queueLimit);
+    // The first of those that come at once does not wait.
+    const waiting = this.#queue.length - (this.#current === undefined ? 1 : 0);
+    if (waiting >= this.#options.queueLimit) return storeBusy(this.#options.queueLimit);
     return undefined;
   }
 
@@ -252,21 +254,27 @@ export class Writer implements TurnListener {
     } else this.#advance();
   }
 
-  #advance(): void {
-    const turn = this.#queue.shift();
-    if (turn === undefined) return;
-    this.#current = turn;
-    if (this.#driving) return;
-    this.#driving = true;
-    // After all that comes in the same go: its turns then run one right after another.
-    Promise.resolve().then(() => this.#drive());
+  /** A turn may begin, if it is its turn: nearly always, so only one that waits has a promise for that. */
+  #arrive(turn: Turn): void {
+    if (this.#queue[0] === turn && this.#current === undefined && !this.#yielding) {
+      this.#take();
+      this.#begin(turn);
+      return;
+    }
+    new Promise<void>((go) => {
+      turn.go = go;
+    }).then(() => this.#begin(turn));
   }
 
-  #drive(): void {
-    for (let turn = this.#current; turn?.state === 'queued'; turn = this.#current) {
-      turn.scope.runInAsyncScope(this.#begin, this, turn);
-    }
-    this.#driving = false;
+  /** Lets the next one begin that waits. One that has just come arrives by itself. */
+  #advance(): void {
+    if (this.#queue[0]?.go !== undefined) this.#take().go?.();
+  }
+
+  #take(): Turn {
+    const turn = this.#queue.shift() as Turn;
+    this.#current = turn;
+    return turn;
   }
 
   // The group
