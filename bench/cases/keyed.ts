@@ -96,7 +96,7 @@ async function bareLoop(): Promise<Variant> {
   const record = db.prepare(
     `INSERT INTO hawser_records
        (principal, service, method, key, fingerprint, kind, type, encoding, bytes, committed_at, expires_at, trace)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const [savepoint, release] = [db.prepare('SAVEPOINT bare'), db.prepare('RELEASE bare')];
   const id = ['anonymous', 'market.v1.Orders', 'PlaceOrder'] as const;

@@ -2,6 +2,7 @@
 import type { Encoding } from '../../contract/codec.js';
 import type { NewRecord, RecordId, StoredOutcome, StoredRecord } from '../../interceptors/idempotency-store.js';
 import type { DatabaseSync, StatementSync } from './driver.js';
+import { isConstraint } from './failure.js';
 
 interface Row {
   readonly fingerprint: Uint8Array;
@@ -27,7 +28,7 @@ export class Records {
     this.#insert = db.prepare(
       `INSERT INTO hawser_records
          (principal, service, method, key, fingerprint, kind, type, encoding, bytes, committed_at, expires_at, trace)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#anyExpired = db.prepare('SELECT 1 FROM hawser_records WHERE expires_at <= ? LIMIT 1');
     this.#expire = db.prepare(
@@ -45,21 +46,27 @@ export class Records {
 
   /** False when there is a record of this key. `committedAt` in ms since the Unix epoch. */
   insert({ id, fingerprint, trace, expiresAt }: NewRecord, outcome: StoredOutcome, committedAt: number): boolean {
-    const { changes } = this.#insert.run(
-      id.principal,
-      id.service,
-      id.method,
-      id.key,
-      fingerprint,
-      outcome.kind,
-      outcome.type,
-      outcome.encoding,
-      outcome.bytes,
-      Math.floor(committedAt),
-      Math.floor(expiresAt),
-      trace,
-    );
-    return changes === 1;
+    try {
+      // Not `run`: it would count what has changed.
+      this.#insert.get(
+        id.principal,
+        id.service,
+        id.method,
+        id.key,
+        fingerprint,
+        outcome.kind,
+        outcome.type,
+        outcome.encoding,
+        outcome.bytes,
+        Math.floor(committedAt),
+        Math.floor(expiresAt),
+        trace,
+      );
+      return true;
+    } catch (error) {
+      if (isConstraint(error) && this.find(id) !== undefined) return false;
+      throw error;
+    }
   }
 
   anyExpired(now: number): boolean {
