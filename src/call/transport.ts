@@ -13,6 +13,7 @@
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
+import type { Call } from './call.js';
 import type { Clock } from './clock.js';
 import type { Handler } from './interceptor.js';
 import type { Logger } from './logger.js';
@@ -62,11 +63,12 @@ export interface IncomingRequest {
 export interface Route {
   readonly method: MethodType;
   /**
-   * From the bytes of the request to the bytes of the response, all interceptors included.
-   * Rejects with an RpcError or a declared error, nothing else; both are safe to show the peer.
+   * From the bytes of the request to the bytes of the response, all interceptors included. Throws or rejects with whatever.
    * A handler may outlive its call: whoever serves answers a call that is aborted, and does not wait for this.
    */
   readonly handle: Handler;
+  /** What the peer may be shown of what `handle` failed with: an RpcError or a declared error. */
+  readonly failed: (call: Call, error: unknown) => unknown;
   /**
    * Asked before anything is made of a unary request: why there is no room for it now. Saves nothing but time: `handle` would
    * refuse the call too. `now`: on the server's clock, where it was read for several requests that came together.

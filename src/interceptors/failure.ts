@@ -13,32 +13,36 @@ import { declarationOf, declaredCode, isDownstream } from '../call/status.js';
 import type { Code } from '../contract/code.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
 
-/** Server, stage `transport`: after this only an RpcError or a declared error leaves. */
-export function failure(logger: Logger): Interceptor {
+/** What leaves of a failure: an RpcError or a declared error. For transports, of what a route's handler rejects with. */
+export type Failed = (call: Call, error: unknown) => unknown;
+
+export function failed(logger: Logger): Failed {
+  // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
+  return (call, error) => call.aborted ?? safe(call, error, logger);
+}
+
+/**
+ * Server, stage `transport`: the same for what fails later, in a stream, and for who stands further out. Otherwise it is left
+ * to the transport, which looks at the handler's promise anyway: one of its own would cost every call.
+ */
+export function failure(logger: Logger, observed: boolean): Interceptor {
+  const leaving = failed(logger);
   return (method, next) => {
-    const many = streamsResponse(method.kind);
-    if (many) return guarded(next, logger);
-    // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
-    return (call) => {
-      // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
-      const fail = (error: unknown): never => {
-        throw call.aborted ?? safe(call, error, logger);
-      };
-      return begun(next, call).then(undefined, fail);
-    };
+    const handle = streamsResponse(method.kind) ? guarded(next, logger) : next;
+    if (!observed) return handle;
+    return (call) =>
+      begun(handle, call).then(undefined, (error: unknown) => {
+        throw leaving(call, error);
+      });
   };
 }
 
 function guarded(next: Handler, logger: Logger): Handler {
   return async (call) => {
     guardItems(call, logger);
-    try {
-      const response = await next(call);
-      // One that pushes ends in an RpcError or not at all.
-      return isPushSource(response) ? response : new GuardedStream(response as AsyncIterable<unknown>, call, logger);
-    } catch (error) {
-      throw safe(call, error, logger);
-    }
+    const response = await next(call);
+    // One that pushes ends in an RpcError or not at all.
+    return isPushSource(response) ? response : new GuardedStream(response as AsyncIterable<unknown>, call, logger);
   };
 }
 

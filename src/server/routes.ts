@@ -22,7 +22,7 @@ import type { ServiceType } from '../contract/service.js';
 import { serverCodec } from '../interceptors/codec.js';
 import { discardLate, serverDeadline } from '../interceptors/deadline.js';
 import { serverDeprecation } from '../interceptors/deprecation.js';
-import { failure } from '../interceptors/failure.js';
+import { failed, failure } from '../interceptors/failure.js';
 import type { ServerNegotiation } from '../interceptors/negotiation.js';
 import { serverPropagation } from '../interceptors/propagation.js';
 import { type ServerEvents, serverEventNames } from '../interceptors/server-events.js';
@@ -68,7 +68,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
     init.interceptors.some((one) => rankOf(serverStages, one) < serverStages.indexOf(stage) * 3);
   const watched = outside('deadline');
   const interceptors: readonly Staged[] = [
-    { stage: 'transport', side: 0, interceptor: failure(logger) },
+    { stage: 'transport', side: 0, interceptor: failure(logger, outside('transport')) },
     ...(telemetry === undefined ? [] : [{ stage: 'trace', side: 0, interceptor: serverTracing(telemetry) } as const]),
     { stage: 'trace', side: 0, interceptor: serverPropagation },
     ...(init.negotiation === undefined
@@ -88,6 +88,7 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
   // Twins in both IDLs have the same name, and the memory transport serves both.
   const routes = { proto: new Map<string, Route>(), thrift: new Map<string, Route>() };
   const served: ServiceType[] = [];
+  const leaving = failed(logger);
   for (const [service, handlers] of services) {
     served.push(service);
     for (const declared of Object.values<MethodType>(service.methods)) {
@@ -96,7 +97,8 @@ export function dispatcherOf(init: RoutesInit): Dispatcher {
       if (innermost === undefined) continue;
       const handle = compose(serverStages, method, interceptors, innermost);
       const refuse = seesAll ? undefined : init.gates?.refusing?.(method);
-      routes[service.idl].set(method.path, refuse === undefined ? { method, handle } : { method, handle, refuse });
+      const route = { method, handle, failed: leaving };
+      routes[service.idl].set(method.path, refuse === undefined ? route : { ...route, refuse });
     }
   }
   return {

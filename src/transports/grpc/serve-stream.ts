@@ -74,7 +74,7 @@ class ServedStream {
     });
     runInCall(call, async () => {
       try {
-        const response = await this.#route.handle(call);
+        const response = await this.#handled();
         if (writer !== undefined) {
           await this.#respond(response as Source<unknown>, writer);
           this.#succeed(() => writer.end(trailersOf(call)));
@@ -86,6 +86,14 @@ class ServedStream {
         fail(error);
       }
     });
+  }
+
+  async #handled(): Promise<unknown> {
+    try {
+      return await this.#route.handle(this.#call);
+    } catch (error) {
+      throw this.#route.failed(this.#call, error);
+    }
   }
 
   #respond(stream: Source<unknown>, writer: Writer): Promise<void> {

@@ -16,6 +16,7 @@ import type {
 import type { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
+import { begun } from '../../call/interceptor.js';
 import type { Peer } from '../../call/peer.js';
 import { dispositionHeader } from '../../call/status.js';
 import type { IncomingRequest, Route } from '../../call/transport.js';
@@ -60,7 +61,13 @@ class UnaryExchange {
     }
     this.#place = this.#serving.calls.add(call);
     call.onAbort(fail);
-    runInCall(call, () => this.#route.handle(call)).then((response) => this.#succeed(call, response), fail);
+    const { handle, failed } = this.#route;
+    runInCall(call, () => {
+      begun(handle, call).then(
+        (response) => this.#succeed(call, response),
+        (error) => fail(failed(call, error)),
+      );
+    });
   }
 
   /** Comes after every call, also a successful one. */

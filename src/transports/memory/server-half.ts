@@ -136,10 +136,13 @@ class ServerHalf implements RequestPath {
 
   #run(call: Call, route: Route): void {
     const fail = (error: unknown): void => this.#fail(call, error);
-    begun(route.handle, call).then((response) => {
-      if (streamsResponse(call.method.kind)) this.#stream(call, response as AsyncIterable<unknown>).catch(fail);
-      else this.#answer(call, response as Uint8Array | undefined);
-    }, fail);
+    begun(route.handle, call).then(
+      (response) => {
+        if (streamsResponse(call.method.kind)) this.#stream(call, response as AsyncIterable<unknown>).catch(fail);
+        else this.#answer(call, response as Uint8Array | undefined);
+      },
+      (error) => fail(route.failed(call, error)),
+    );
   }
 
   #answer(call: Call, response: Uint8Array | undefined): void {

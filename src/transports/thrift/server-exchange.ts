@@ -8,6 +8,7 @@ import { helloHeader } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import { begun } from '../../call/interceptor.js';
 import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
@@ -106,14 +107,10 @@ function deadlineOf(headers: HeaderMap, clock: Clock): Deadline {
  * aborted fails at once, whatever its handler still does: `onError` may be called twice then.
  */
 export function run(call: Call, route: Route, onResult: (result: unknown) => void, onError: (error: unknown) => void) {
-  let result: Promise<unknown>;
-  try {
-    result = runInCall(call, () => route.handle(call));
-  } catch (error) {
-    result = Promise.reject(error);
-  }
+  runInCall(call, () => {
+    begun(route.handle, call).then(onResult, (error) => onError(route.failed(call, error)));
+  });
   call.onAbort((reason) => onError(reason.withDisposition(call.disposition)));
-  result.then(onResult, onError);
 }
 
 /** The answer of a call that ended well. */

@@ -17,7 +17,7 @@ import type { Client } from '../../../src/client/types.js';
 import { type MethodType, streamsResponse } from '../../../src/contract/method.js';
 import type { ServiceType } from '../../../src/contract/service.js';
 import { clientCodec, serverCodec } from '../../../src/interceptors/codec.js';
-import { failure } from '../../../src/interceptors/failure.js';
+import { failed, failure } from '../../../src/interceptors/failure.js';
 import { bindHandlers, type Handlers } from '../../../src/server/handlers.js';
 import { type GrpcClientOptions, grpcTransport } from '../../../src/transports/grpc/client.js';
 import { listenGrpc } from '../../../src/transports/grpc/server.js';
@@ -65,7 +65,7 @@ export function dispatcher<S extends ServiceType>(
   logger: Logger = silentLogger,
 ): Dispatcher {
   const stages: Staged[] = [
-    { stage: 'transport', side: 0, interceptor: failure(logger) },
+    { stage: 'transport', side: 0, interceptor: failure(logger, false) },
     { stage: 'deadline', side: 0, interceptor: armed },
     { stage: 'decode', side: 0, interceptor: serverCodec },
   ];
@@ -75,7 +75,11 @@ export function dispatcher<S extends ServiceType>(
     for (const method of Object.values<MethodType>(service.methods)) {
       const innermost = bound.get(method.localName);
       if (innermost !== undefined)
-        routes.set(method.path, { method, handle: compose(serverStages, method, stages, innermost) });
+        routes.set(method.path, {
+          method,
+          handle: compose(serverStages, method, stages, innermost),
+          failed: failed(logger),
+        });
     }
   }
   return {

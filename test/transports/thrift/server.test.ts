@@ -463,7 +463,7 @@ describe('a listener', () => {
 
 describe('a pipeline that breaks its own rules', () => {
   async function listening(handle: Route['handle']) {
-    const route: Route = { method: Parley.methods.echo, handle };
+    const route: Route = { method: Parley.methods.echo, handle, failed: (_, error) => error };
     const listener = await listenThrift(
       {
         services: [Parley as never],
