@@ -8,6 +8,8 @@ import { streamsRequest, streamsResponse } from '../../contract/method.js';
 import { type MessageInbox, messageInbox } from './message-inbox.js';
 import { copy, type RequestPath, type ResponsePath } from './paths.js';
 
+const none = (): HeaderMap => new HeaderMap();
+
 export interface AttemptInit {
   /** The address of the server, as `call.peer` shows it. */
   readonly peer: string;
@@ -98,11 +100,11 @@ abstract class ClientHalf implements ResponsePath, Attempt {
     this.call.receiveHeaders(headers);
   }
 
-  end(trailers: HeaderMap, error: RpcError | undefined): void {
+  end(trailers: HeaderMap | undefined, error: RpcError | undefined): void {
     if (this.#over) return;
     this.#end();
     this.call.peer = { address: this.#init.peer };
-    this.call.receiveTrailers(trailers);
+    this.call.receiveTrailers(trailers ?? none);
     if (error === undefined) this.succeed();
     else this.fail(error);
     this.#finishStream();

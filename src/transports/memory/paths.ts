@@ -38,8 +38,8 @@ export interface ResponsePath {
   headers(headers: HeaderMap): void;
   /** A promise to wait for before the next one, when the other side is full. */
   message(bytes: Uint8Array): Promise<void> | undefined;
-  /** The status, last; OK when there is no error. */
-  end(trailers: HeaderMap, error: RpcError | undefined): void;
+  /** The status, last; OK when there is no error. Trailers are undefined when there are none. */
+  end(trailers: HeaderMap | undefined, error: RpcError | undefined): void;
   /** The connection is gone; `error` says what the client may know of the call. Nothing follows. */
   lost(error: RpcError): void;
 }

@@ -85,7 +85,7 @@ class ServerHalf implements RequestPath {
     const route = this.#dispatcher.find(frame.path, frame.idl);
     if (route === undefined) {
       this.#back.end(
-        new HeaderMap(),
+        undefined,
         new RpcError('UNIMPLEMENTED', `the server has no method ${frame.path}`, { disposition: 'not-executed' }),
       );
       return;
@@ -195,7 +195,7 @@ class ServerHalf implements RequestPath {
     if (this.#answered) return;
     this.#answered = true;
     call.finish();
-    this.#back.end(new HeaderMap(call.responseTrailers), error);
+    this.#back.end(call.hasResponseTrailers ? new HeaderMap(call.responseTrailers) : undefined, error);
   }
 }
 
