@@ -146,6 +146,7 @@ function serve(
     const call = makeCall(route, message, context);
     const silent = oneway || route.method.kind === 'oneway';
     const end = (encode: () => Buffer): void => {
+      if (call.finished) return; // it was answered when it was aborted
       call.finish();
       if (!silent) reply(encode());
     };

@@ -67,7 +67,7 @@ export interface Route {
    * A handler may outlive its call: whoever serves answers a call that is aborted, and does not wait for this.
    */
   readonly handle: Handler;
-  /** What the peer may be shown of what `handle` failed with: an RpcError or a declared error. */
+  /** What the peer may be shown of what `handle` failed with: an RpcError or a declared error. Never throws. */
   readonly failed: (call: Call, error: unknown) => unknown;
   /**
    * Asked before anything is made of a unary request: why there is no room for it now. Saves nothing but time: `handle` would

@@ -21,6 +21,7 @@ const nothing = Buffer.alloc(0);
 
 export class KeptReader extends BinaryReader {
   source: Buffer;
+  #view: DataView | undefined;
   /** Whether it is built as we know it, so that it can be given other bytes. */
   readonly reusable: boolean;
 
@@ -31,15 +32,11 @@ export class KeptReader extends BinaryReader {
     this.reusable = own.buf === source && own.len === source.length && own.pos === 0 && own.view instanceof DataView;
     if (!this.reusable) return;
     // Most messages have no number of a fixed width.
-    let view: DataView | undefined;
-    let of: Buffer | undefined;
     Object.defineProperty(this, 'view', {
       get: (): DataView => {
-        if (view === undefined || of !== this.source) {
-          of = this.source;
-          view = new DataView(of.buffer, of.byteOffset, of.byteLength);
-        }
-        return view;
+        const { buffer, byteOffset, byteLength } = this.source;
+        this.#view ??= new DataView(buffer, byteOffset, byteLength);
+        return this.#view;
       },
     });
   }
@@ -47,6 +44,7 @@ export class KeptReader extends BinaryReader {
   read(source: Buffer): this {
     const own = this as unknown as Reading;
     this.source = source;
+    this.#view = undefined;
     own.buf = source;
     own.len = source.length;
     own.pos = 0;

@@ -13,12 +13,20 @@ import { declarationOf, declaredCode, isDownstream } from '../call/status.js';
 import type { Code } from '../contract/code.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
 
-/** What leaves of a failure: an RpcError or a declared error. For transports, of what a route's handler rejects with. */
+/** What leaves of a failure: an RpcError or a declared error. For transports, of what a route's handler fails with. */
 export type Failed = (call: Call, error: unknown) => unknown;
 
 export function failed(logger: Logger): Failed {
-  // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
-  return (call, error) => call.aborted ?? safe(call, error, logger);
+  return (call, error) => {
+    // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
+    if (call.aborted !== undefined) return call.aborted;
+    try {
+      return safe(call, error, logger);
+    } catch {
+      // The logger is the user's. The call is answered all the same.
+      return new RpcError('INTERNAL', 'the server failed', { disposition: call.disposition });
+    }
+  };
 }
 
 /**

@@ -211,7 +211,7 @@ class KeyedStage {
     const field = this.#property === undefined ? undefined : (call.request as Record<string, unknown>)[this.#property];
     if (headers.length === 0 && (field === undefined || field === '')) return undefined;
     // Our own clients send it in both places.
-    const same = headers.length === 1 && headers[0] === field;
+    const same = headers.length === 1 && field !== '' && headers[0] === field;
     const inHeader = headers.length === 0 || same ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);
     const inField =
       field === undefined || field === '' ? undefined : this.#parsed(call, `the field ${this.#property}`, [field]);

@@ -189,6 +189,47 @@ describe('the adapter', () => {
     expect(reply.subarray(4, 8).toString('hex')).toBe('80010003');
   });
 
+  it('answers a call once that was aborted while its handler ran', async () => {
+    const options = { transport: npm.TFramedTransport };
+    const aborting = toApacheProcessor(
+      Sales,
+      { getSale: ({ fish }) => fish, weigh: ({ delicate: same }) => same, note: () => {} },
+      {
+        logger: silentLogger,
+        interceptors: [
+          (_method, next) => (call) => {
+            call.abort(new RpcError('CANCELLED', 'enough'));
+            return next(call);
+          },
+        ],
+      },
+    );
+    const port = await listen(npm.createServer(aborting, undefined, options));
+    const socket = net.connect(port, '127.0.0.1');
+    open.push(() => socket.destroy());
+    const frames = [1, 2].map((seqid) => {
+      const message = writeMessage('binary', 'getSale', 1, seqid, Buffer.from('0b00010000000163' + '00', 'hex'));
+      const frame = Buffer.alloc(4);
+      frame.writeInt32BE(message.length);
+      return Buffer.concat([frame, message]);
+    });
+    const received: Buffer[] = [];
+    const seqids = (): number[] => {
+      const all = Buffer.concat(received);
+      const found = [];
+      for (let at = 0; at + 4 < all.length; at += 4 + all.readInt32BE(at)) {
+        found.push(all.readInt32BE(at + 12 + all.readInt32BE(at + 8)));
+      }
+      return found;
+    };
+    socket.on('data', (data: Buffer) => received.push(data));
+    for (const frame of frames) {
+      socket.write(frame);
+      await once(socket, 'data');
+    }
+    expect(seqids()).toEqual([1, 2]);
+  });
+
   it('waits for a connection that is not there yet, and fails when it does not come', async () => {
     const server = net.createServer();
     const port = await listen(server);

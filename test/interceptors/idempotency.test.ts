@@ -366,12 +366,15 @@ describe('a key that a foreign client sends', () => {
     expect(runs).toEqual([]);
   });
 
-  it('is two keys where header and field differ', async () => {
+  it.each([
+    ['AMBIGUOUS', 'a', 'b'],
+    ['MALFORMED', '', ''],
+  ])('is %s with %j in the field and %j in the header', async (reason, id, key) => {
     const { client, network, clock, runs } = await till({ keyProperty: 'id', policy: { keyField: 'id' } });
     await client.$close();
     const plain = createClient(tillOf({ idempotency: 'NONE' }), network.node('a'), { clock, logger: silentLogger });
-    const call = plain.sell({ ...note('cod'), id: 'a' }, { headers: { 'idempotency-key': 'b' } });
-    expect(await rejection(call)).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'IDEMPOTENCY_KEY_AMBIGUOUS' });
+    const call = plain.sell({ ...note('cod'), id }, { headers: { 'idempotency-key': key } });
+    expect(await rejection(call)).toMatchObject({ code: 'INVALID_ARGUMENT', reason: `IDEMPOTENCY_KEY_${reason}` });
     expect(runs).toEqual([]);
   });
 });

@@ -60,6 +60,11 @@ export class Group {
     return this.#number;
   }
 
+  /** As many committed together last time. */
+  get usual(): number {
+    return this.#last;
+  }
+
   get complete(): boolean {
     return this.#turns.length === 0 || this.#turns.length >= this.#last;
   }

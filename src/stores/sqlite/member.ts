@@ -5,7 +5,7 @@ import type { SqliteTransaction } from './tx.js';
 export interface Member<V, R> {
   /** What holds the writer, for warnings: `market.v1.TradeHistory/Record`. */
   readonly name: string;
-  /** Asked before anything begins, maybe together with others; with an answer nothing runs. */
+  /** Asked before the work, together with others of its transaction; with an answer nothing runs. */
   peek?(connection: Connection): Peeked<R> | undefined;
   work(tx: SqliteTransaction): Promise<V> | V;
   /** Last, inside the transaction. When it throws, what `work` wrote is rolled back. */

@@ -31,9 +31,9 @@ export const rolledBackAll = (name: string, cause: unknown): Error =>
     cause,
   });
 
-/** Of one call, and all that shared its transaction fail. */
+/** What all fail with that shared a transaction. Whose record it was is for the log. */
 export const recordFailed = (name: string, cause: unknown): Error =>
-  new Error(`the record of ${name} could not be written`, { cause });
+  new Error('a record could not be written', { cause: new Error(`of ${name}`, { cause }) });
 
 /** A record that was not there when the turn began. */
 export const committedElsewhere = (): RpcError =>

@@ -8,21 +8,28 @@ const probation = 32;
 /** Names are methods, so few; who makes up a name for each write must not fill the memory. */
 const mostNames = 1_000;
 
+/** A turn. Its name is made when somebody asks. */
+interface Named {
+  readonly member: { readonly name: string };
+}
+
 export class Solitary {
   readonly #left = new Map<string, number>();
 
-  has(name: string): boolean {
-    return this.#left.size > 0 && this.#left.has(name);
+  has({ member }: Named): boolean {
+    return this.#left.size > 0 && this.#left.has(member.name);
   }
 
-  add(name: string): void {
+  add({ member: { name } }: Named): void {
     if (this.#left.size >= mostNames) this.#left.clear();
     this.#left.set(name, probation);
   }
 
   /** A turn went as others' do. */
-  behaved(name: string): void {
-    const left = this.#left.size > 0 ? this.#left.get(name) : undefined;
+  behaved({ member }: Named): void {
+    if (this.#left.size === 0) return;
+    const { name } = member;
+    const left = this.#left.get(name);
     if (left === undefined) return;
     if (left <= 1) this.#left.delete(name);
     else this.#left.set(name, left - 1);

@@ -92,8 +92,8 @@ export class Turn implements TransactionHost {
 
   release(): void {
     if (!this.wrote) return;
-    this.wrote = false;
     this.connection.release();
+    this.wrote = false;
   }
 
   succeed(): void {

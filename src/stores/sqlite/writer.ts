@@ -3,9 +3,10 @@
  * group commits by count or after about 2 ms, and an answer leaves only after its commit. One sync to disk then pays for
  * many calls.
  *
- * A turn whose work is done at once costs no turn of the event loop: the next begins right after it. Work that outlives it (it awaits I/O) is noticed by one setImmediate for the whole group. If it has written
- * nothing yet, the finished turns commit without it. If it has, they must wait for it, this once: from then on the group
- * commits before a turn of that method begins.
+ * A turn whose work is done at once costs no turn of the event loop: the next begins in the microtask after it. Work that
+ * outlives it (it awaits I/O) is noticed by one setImmediate for the whole group. If it has written nothing yet, the finished
+ * turns commit without it. If it has, they must wait for it, this once: from then on the group commits before a turn of
+ * that method begins.
  */
 import type { Clock } from '../../call/clock.js';
 import { isPromise } from '../../call/is-promise.js';
@@ -59,7 +60,7 @@ export class Writer implements TurnListener {
 
   constructor(file: WriterFile, options: WriterOptions) {
     this.#options = options;
-    this.#group = new Group(file, options.logger, (turn) => this.#solitary.add(turn.member.name));
+    this.#group = new Group(file, options.logger, (turn) => this.#solitary.add(turn));
     this.#watch = new Watch(options, (turn) => this.#giveUp(turn));
   }
 
@@ -136,9 +137,9 @@ export class Writer implements TurnListener {
           return;
         }
       }
-      if (this.#solitary.has(turn.member.name)) this.#commit();
+      if (this.#solitary.has(turn)) this.#commit();
       this.#group.begin();
-      if (turn.isNewIn !== this.#group.number) this.#lookAhead();
+      if (turn.isNewIn !== this.#group.number && this.#group.size > 0) this.#lookAhead();
     } catch (error) {
       const { clock, busyTimeout } = this.#options;
       if (isBusy(error) && clock.now() - turn.since + pause <= busyTimeout) {
@@ -152,13 +153,20 @@ export class Writer implements TurnListener {
     this.#run(turn);
   }
 
-  /** Peeks for the turns to come: the same statement again and again is a good deal cheaper than each between others. */
+  /**
+   * Peeks for the turns to come: the same statement again and again is a good deal cheaper than each between others. Not for
+   * more than are likely to come to their turn in this transaction: what was found is of no use in another.
+   */
   #lookAhead(): void {
-    const { connection, number, size } = this.#group;
-    const most = Math.min(this.#queue.length, this.#options.groupLimit - size - 1);
-    for (let i = 0; i < most; i++) {
-      const turn = this.#queue[i] as Turn;
-      if (turn.member.peek?.(connection) === undefined) turn.isNewIn = number;
+    const { connection, number, size, usual } = this.#group;
+    const most = Math.min(this.#queue.length, this.#options.groupLimit - size - 1, 2 * usual);
+    try {
+      for (let i = 0; i < most; i++) {
+        const turn = this.#queue[i] as Turn;
+        if (turn.member.peek?.(connection) === undefined) turn.isNewIn = number;
+      }
+    } catch {
+      // Whose peek it is will see for itself.
     }
   }
 
@@ -195,7 +203,7 @@ export class Writer implements TurnListener {
       this.#next();
       return;
     }
-    if (!turn.suspended) this.#solitary.behaved(turn.member.name);
+    if (!turn.suspended) this.#solitary.behaved(turn);
     this.#group.join(turn);
     this.#next();
   }
@@ -241,7 +249,7 @@ export class Writer implements TurnListener {
     const last = this.#current;
     this.#current = undefined;
     const full = this.#group.size >= this.#options.groupLimit;
-    if (full || this.#due || (last !== undefined && this.#solitary.has(last.member.name))) this.#commit();
+    if (full || this.#due || (last !== undefined && this.#solitary.has(last))) this.#commit();
     if (this.#queue.length === 0) {
       this.#check();
       this.#onIdle?.();
@@ -254,7 +262,7 @@ export class Writer implements TurnListener {
     } else this.#advance();
   }
 
-  /** A turn may begin, if it is its turn: nearly always, so only one that waits has a promise for that. */
+  /** A turn that comes while the writer is free begins now; another waits, and only then needs a promise for that. */
   #arrive(turn: Turn): void {
     if (this.#queue[0] === turn && this.#current === undefined && !this.#yielding) {
       this.#take();
@@ -299,7 +307,7 @@ export class Writer implements TurnListener {
     turn.suspended = true;
     this.#watch.began(turn);
     if (turn.wrote) {
-      this.#solitary.add(turn.member.name);
+      this.#solitary.add(turn);
       return;
     }
     if (this.#group.size === 0) return;
@@ -337,7 +345,7 @@ export class Writer implements TurnListener {
       this.#doom(turn, unavailable(error, 'not-executed'));
       this.#group.fail(error);
     } else if (!this.#group.alive) {
-      this.#solitary.add(name);
+      this.#solitary.add(turn);
       const failure = rolledBackAll(name, error);
       this.#doom(turn, failure);
       this.#group.fail(failure, 'not-executed', false);

@@ -148,6 +148,18 @@ describe('when the database fails', () => {
     expect(keys()).toEqual(['a', 'before', 'c']);
   });
 
+  it('keeps no effect without its record when a savepoint cannot be released', async () => {
+    let failing = false;
+    const driver = watchedDriver((sql) => {
+      if (sql.startsWith('RELEASE') && failing) throw sqliteError(1, 'SQL logic error');
+    });
+    const { store, effects, keys } = await scratchStore({ driver });
+    failing = true;
+    const calls = [sell(store, 'a'), sell(store, 'b', { after: () => (failing = false) })];
+    expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect([effects(), keys()]).toEqual([['b'], ['b']]);
+  });
+
   it('fails a handler whose savepoint cannot be opened, even when it swallows that', async () => {
     let failing = false;
     const driver = watchedDriver((sql) => {

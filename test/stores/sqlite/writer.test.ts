@@ -121,11 +121,24 @@ describe('the writer of an SQLite store', () => {
     await Promise.all(['a', 'b', 'c'].map((key) => sell(store, key)));
     const kinds = log.map((sql) => /^(SELECT|SAVEPOINT|INSERT INTO \w+|RELEASE|BEGIN|COMMIT)/.exec(sql)?.[0]);
     const [effect, record] = ['INSERT INTO effects', 'INSERT INTO hawser_records'];
+    const turn = ['SAVEPOINT', effect, 'RELEASE'];
     expect(kinds).toEqual([
-      ...['SELECT', 'BEGIN', 'SELECT', 'SELECT'],
-      ...Array.from({ length: 3 }, () => ['SAVEPOINT', effect, 'RELEASE']).flat(),
+      ...['SELECT', 'BEGIN', ...turn, 'SELECT', 'SELECT'],
+      ...[...turn, ...turn],
       ...[record, record, record, 'COMMIT'],
     ]);
+  });
+
+  it.each([
+    ['before', 3],
+    ['after', 3],
+    ['at once', 1],
+  ])('looks for few records more than once where handlers await I/O: %s', async (when, most) => {
+    const { store, log } = await recorded();
+    const how = when === 'at once' ? {} : { [when]: loopTurn };
+    const calls = 40;
+    await Promise.all(Array.from({ length: calls }, (_, n) => sell(store, `k${n}`, how)));
+    expect(log.filter((sql) => sql.startsWith('SELECT')).length).toBeLessThanOrEqual(most * calls);
   });
 
   it('finds what a group committed that its turn was looked ahead in', async () => {

@@ -224,6 +224,15 @@ describe('errors', () => {
     await expect(client.say(note('x'))).rejects.toMatchObject({ code: 'INTERNAL' });
   });
 
+  it('is answered when a handler fails and the logger too', async () => {
+    const fails = (): never => {
+      throw new Error('broken');
+    };
+    const logger = { debug() {}, info() {}, warn() {}, error: fails };
+    const { client } = await served(Echo, { ...idle, say: fails }, { server: { logger } });
+    await expect(client.say(note('x'))).rejects.toMatchObject({ code: 'INTERNAL', disposition: 'executed' });
+  });
+
   it('treats a streamed message of the wrong type like any failure of the handler', async () => {
     const logged: object[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => logged.push(fields) };
