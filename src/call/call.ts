@@ -7,6 +7,7 @@
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { Criticality } from '../contract/policy.js';
+import type { AnswerStep } from './answer-steps.js';
 import type { AttemptKind, CallerContract, Lease, Permit, ResponseWatch } from './attachments.js';
 import type { CallTrace } from './call-trace.js';
 import { correlationIdOf } from './correlation-id.js';
@@ -109,6 +110,8 @@ export class Call {
   permit: Permit | undefined;
   /** When the permit was taken, on the server's clock. */
   permittedAt = 0;
+  /** What the stages that have begun will do with the answer, the innermost first; see answer-steps.ts. */
+  step: AnswerStep | undefined = undefined;
   /** What rings at the deadline; taken back when the call is over. */
   alarm: { cancel(): void } | undefined;
   #headers: HeaderMap | (() => HeaderMap) | undefined;

@@ -2,10 +2,11 @@
  * The outermost layer of a client: makes a Call, runs its pipeline, and gives the caller
  * something to await or iterate. Everything attached to the call goes when it ends.
  */
+import { type AnswerStep, answerOf, answerTo } from '../call/answer-steps.js';
 import { Call, type CallOptions } from '../call/call.js';
 import { currentCall } from '../call/current.js';
 import { HeaderMap } from '../call/headers.js';
-import { begun, type Handler } from '../call/interceptor.js';
+import type { Handler } from '../call/interceptor.js';
 import type { Peer } from '../call/peer.js';
 import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
@@ -28,12 +29,12 @@ export interface Bound {
 
 export function invokeUnary(bound: Bound, request: unknown, options: CallOptions | undefined): UnaryCall<unknown> {
   const call = begin(bound, request, options);
-  return new Unary(call, settle(call, bound.handler));
+  return new Unary(call, bound.handler);
 }
 
 export function invokeStream(bound: Bound, request: unknown, options: CallOptions | undefined): StreamCall<unknown> {
   const call = begin(bound, request, options);
-  return new Stream(call, begun(bound.handler, call));
+  return new Stream(call, answerOf(bound.handler, call));
 }
 
 const checkCallOptions = knownOptions<CallOptions>({
@@ -82,47 +83,18 @@ function merged(base: HeaderMap | undefined, given: CallOptions['headers']): Hea
   return headers;
 }
 
-/** Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage. */
-function settle(call: Call, handler: Handler): Promise<unknown> {
-  const refused = call.aborted?.withDisposition('not-executed');
-  return (refused === undefined ? begun(handler, call) : Promise.reject(refused)).then(
-    (response) => {
-      call.finish();
-      return response;
-    },
-    (error: unknown) => {
-      markDownstream(error);
-      call.finish();
-      throw error;
-    },
-  );
-}
-
-/** A promise that can be asked for more. Not a subclass of Promise: `then` is all that await needs. */
-class Unary implements UnaryCall<unknown> {
-  readonly [Symbol.toStringTag] = 'UnaryCall';
+/** A promise that can be asked for more. */
+class Unary extends Promise<unknown> implements UnaryCall<unknown> {
   readonly #call: Call;
-  readonly #result: Promise<unknown>;
 
-  constructor(call: Call, result: Promise<unknown>) {
+  constructor(call: Call, handler: Handler) {
+    super((resolve, reject) => {
+      const last = new Settle(resolve, reject);
+      const refused = call.aborted?.withDisposition('not-executed');
+      if (refused === undefined) answerTo(handler, call, last);
+      else last.failed(refused, call);
+    });
     this.#call = call;
-    this.#result = result;
-  }
-
-  // biome-ignore lint/suspicious/noThenProperty: a call is awaited for its response
-  then<A = unknown, B = never>(
-    onFulfilled?: ((value: unknown) => A | PromiseLike<A>) | null,
-    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    return this.#result.then(onFulfilled, onRejected);
-  }
-
-  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<unknown | B> {
-    return this.#result.catch(onRejected);
-  }
-
-  finally(onFinally?: (() => void) | null): Promise<unknown> {
-    return this.#result.finally(onFinally);
   }
 
   get headers(): Promise<HeaderMap> {
@@ -143,6 +115,31 @@ class Unary implements UnaryCall<unknown> {
 
   get fellBack(): CallInfo['fellBack'] {
     return this.#call.fellBack;
+  }
+}
+
+// Whoever awaits one, or asks it for `then`, gets by without one more of its kind.
+Object.defineProperty(Unary.prototype, 'constructor', { value: Promise });
+
+class Settle implements AnswerStep {
+  outer: AnswerStep | undefined = undefined;
+  readonly #resolve: (response: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(resolve: (response: unknown) => void, reject: (error: unknown) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  answered(response: unknown, call: Call): void {
+    call.finish();
+    this.#resolve(response);
+  }
+
+  failed(error: unknown, call: Call): void {
+    markDownstream(error);
+    call.finish();
+    this.#reject(error);
   }
 }
 

@@ -3,6 +3,7 @@
  * calls of many. What the hook does not vouch for is refused. The health service is not asked about: those who probe it carry
  * no credentials, and it tells nothing but whether the server serves.
  */
+import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
@@ -48,7 +49,7 @@ export function authentication(hook: Authenticate | undefined, context: Authenti
   if (typeof hook !== 'function') {
     throw new TypeError(`authenticate is ${typeof hook}; it is a function (headers, peer) => principal`);
   }
-  return (method, next) => {
+  return sharing((method, next) => {
     if (isHealth(method)) return next;
     return (call) => {
       let found: ReturnType<Authenticate>;
@@ -65,14 +66,14 @@ export function authentication(hook: Authenticate | undefined, context: Authenti
         (identity) => {
           const refusal = establish(call, identity, context);
           if (refusal !== undefined) throw refusal;
-          return next(call);
+          return answerOf(next, call);
         },
         (error: unknown) => {
           throw refusalFor(call, error, context);
         },
       );
     };
-  };
+  });
 }
 
 /** Writes down who calls; returns why the call is refused, if it is. */

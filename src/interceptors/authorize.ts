@@ -2,6 +2,7 @@
  * Whether a known caller may make a call. Asked after decoding, so that the request can be looked at, and for a
  * subscription again for each topic and key. Only `true` lets a call pass: a hook that forgets to answer denies.
  */
+import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
@@ -43,13 +44,13 @@ export function authorization(hook: Authorize | undefined, context: AuthorizeCon
   if (typeof hook !== 'function') {
     throw new TypeError(`authorize is ${typeof hook}; it is a function (call, principal) => boolean`);
   }
-  return (method, next) => {
+  return sharing((method, next) => {
     if (isHealth(method)) return next;
     return (call) => {
       const allowed = permitted(hook, call, context);
-      return allowed === undefined ? next(call) : allowed.then(() => next(call));
+      return allowed === undefined ? next(call) : allowed.then(() => answerOf(next, call));
     };
-  };
+  });
 }
 
 /** Undefined when the call may pass; else a promise that rejects when it may not. Does not throw. */

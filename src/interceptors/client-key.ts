@@ -3,6 +3,7 @@
  * attempts and copies have the same. It goes as a header and, where the IDL names a field for it, in that field;
  * over a wire without headers only the field arrives, and without one the call has no key and is not repeated.
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -16,7 +17,7 @@ export interface ClientKeyContext {
 }
 
 export function clientKey({ clock, carriesHeaders }: ClientKeyContext, options: PolicyOptions): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     const keyed = method.kind === 'unary' && effectivePolicy(method, options).idempotency.value === 'KEYED';
     if (!keyed) {
       return (call) => {
@@ -38,7 +39,7 @@ export function clientKey({ clock, carriesHeaders }: ClientKeyContext, options: 
       announceTransactions(call);
       return next(call);
     };
-  };
+  });
 }
 
 /** A call made inside a KEYED handler says which transactions wait for it, so that no server waits for one of them. */

@@ -2,24 +2,30 @@
  * Messages on one side, bytes on the other. Single messages are encoded once a call, outside the
  * retries; streamed ones pass through the call's own hooks at the wire, so no layer sits between.
  */
+import { type AnswerStage, leaveStage, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
-import { begun, type Interceptor } from '../call/interceptor.js';
+import type { Interceptor } from '../call/interceptor.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { declaredIn } from '../call/status.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 
 /** Client, stage `encode`: a declared error of the peer comes out as its class. */
-export const clientCodec: Interceptor = (method, next) => {
+export const clientCodec: Interceptor = sharing((method, next) => {
   const manyRequests = streamsRequest(method.kind);
   const manyResponses = streamsResponse(method.kind);
   const answers = method.kind !== 'oneway';
-  const opened = (response: unknown, call: Call): unknown => {
-    if (!answers) return undefined;
-    if (!manyResponses) return decodeResponse(method, response as Uint8Array, call);
-    return method.errors.length === 0 ? response : withDeclaredErrors(method, response as AsyncIterable<unknown>, call);
+  const stage: AnswerStage = {
+    answered(response, call) {
+      if (!answers) return undefined;
+      if (!manyResponses) return decodeResponse(method, response as Uint8Array, call);
+      if (method.errors.length === 0) return response;
+      return withDeclaredErrors(method, response as AsyncIterable<unknown>, call);
+    },
+    failed(error, call) {
+      throw received(method, error, call);
+    },
   };
-  // Not an async function: its await is one promise more, which each costs the hooks of AsyncLocalStorage.
   return (call) => {
     try {
       if (manyRequests) call.encodeItem = (message) => encodeRequest(method, message, call);
@@ -28,20 +34,22 @@ export const clientCodec: Interceptor = (method, next) => {
       return Promise.reject(error);
     }
     if (manyResponses) call.decodeItem = (bytes) => decodeResponse(method, bytes, call);
-    return begun(next, call).then(
-      (response) => opened(response, call),
-      (error: unknown) => {
-        throw received(method, error, call);
-      },
-    );
+    leaveStage(call, stage);
+    return next(call);
   };
-};
+});
 
 /** Server, stage `decode`. */
-export const serverCodec: Interceptor = (method, next) => {
+export const serverCodec: Interceptor = sharing((method, next) => {
   const manyRequests = streamsRequest(method.kind);
   const manyResponses = streamsResponse(method.kind);
-  const answers = method.kind !== 'oneway';
+  const encodes = method.kind !== 'oneway' && !manyResponses;
+  const stage: AnswerStage = {
+    answered: (message, call) => encodeResponse(method, message, call),
+    failed(error) {
+      throw error;
+    },
+  };
   return (call) => {
     try {
       if (manyRequests) call.decodeItem = (bytes) => decodeRequest(method, bytes, call);
@@ -49,10 +57,10 @@ export const serverCodec: Interceptor = (method, next) => {
     } catch (error) {
       return Promise.reject(error);
     }
-    const response = begun(next, call);
-    return answers && !manyResponses ? response.then((message) => encodeResponse(method, message, call)) : response;
+    if (encodes) leaveStage(call, stage);
+    return next(call);
   };
-};
+});
 
 /** Throws the codec's TypeError: a message of the wrong shape is a mistake in the caller's program. */
 function encodeRequest(method: MethodType, message: unknown, call: Call): Uint8Array {

@@ -4,6 +4,7 @@
  * made inside a handler carries the criticality of the call that it serves.
  * Source: SRE book, "Handling Overload".
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import { rawValues } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -43,7 +44,7 @@ export function heard(declared: Criticality, values: readonly unknown[], trusted
 }
 
 /** Client, stage `trace`: a nested call carries its caller's, where that is another than the method's own. */
-export const clientCriticality: Interceptor = (method, next) => {
+export const clientCriticality: Interceptor = sharing((method, next) => {
   const declared = declaredCriticality(method);
   return (call) => {
     const parent = call.carriesHeaders ? call.parent : undefined;
@@ -53,4 +54,4 @@ export const clientCriticality: Interceptor = (method, next) => {
     }
     return next(call);
   };
-};
+});

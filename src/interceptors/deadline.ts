@@ -5,6 +5,7 @@
  * Rules: gRPC over HTTP/2 "Timeout"; SRE book, "Addressing Cascading Failures".
  */
 import { Alarm, Alarms } from '../call/alarms.js';
+import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { outsideCalls, runInCall } from '../call/current.js';
@@ -38,7 +39,7 @@ export function clientDeadline(
   options: PolicyOptions,
 ): Interceptor {
   const alarms = Alarms.of(clock);
-  return (method, next) => {
+  return sharing((method, next) => {
     const usual = effectivePolicy(method, options).timeout.value;
     return (call) => {
       const given = call.options.timeout;
@@ -54,7 +55,7 @@ export function clientDeadline(
       alarms.set(new CallAlarm(call, Deadline.after(ms, clock), ms));
       return next(call);
     };
-  };
+  });
 }
 
 /**
@@ -84,7 +85,7 @@ export interface ServerDeadlineContext {
 /** Server, stage `deadline`. */
 export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDeadlineContext): Interceptor {
   const alarms = Alarms.of(clock);
-  return (method, next) => {
+  return sharing((method, next) => {
     const longest = longestTimeout(method, maxTimeout);
     return (call) => {
       const { deadline } = call;
@@ -97,10 +98,10 @@ export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDea
       if (!watched) return next(call);
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
-        next(call).then(resolve, reject);
+        answerOf(next, call).then(resolve, reject);
       });
     };
-  };
+  });
 }
 
 /** Gives a call so many ms from now on. The alarm aborts it when they are over, once it is set: what is done at once needs none. */
@@ -119,7 +120,7 @@ export function longestTimeout({ kind, policy, service }: MethodType, maxTimeout
  * further. The deadline's own timer is not enough: it cannot fire while the thread is busy.
  */
 export function discardLate(stage: DiscardStage, events: ServerEventHub): Interceptor {
-  return (_method, next) => {
+  return sharing((_method, next) => {
     // Where nothing stands between two of these, what was wanted at the first is wanted at the second.
     const onward = behindCheck.get(next) ?? next;
     const checked: Handler = (call) => {
@@ -133,7 +134,7 @@ export function discardLate(stage: DiscardStage, events: ServerEventHub): Interc
       if (late !== undefined) throw discard(call, stage, late, events);
       return immediate(call);
     });
-  };
+  });
 }
 
 const behindCheck = new WeakMap<Handler, Handler>();

@@ -3,6 +3,7 @@
  * when it will be gone, and a client, also one whose stub is older than that, warns once a day for each method.
  * Sources: RFC 9745 (Deprecation), RFC 8594 (Sunset).
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Clock } from '../call/clock.js';
 import { type RawHeaders, rawValues } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -17,7 +18,7 @@ export const sunsetHeader = 'sunset';
 const day = 86_400_000;
 
 /** Server, stage `negotiate`. */
-export const serverDeprecation: Interceptor = (method, next) => {
+export const serverDeprecation: Interceptor = sharing((method, next) => {
   const { deprecated } = method.policy;
   if (deprecated === undefined || method.kind === 'oneway') return next;
   const since = sinceHeader(deprecated);
@@ -28,7 +29,7 @@ export const serverDeprecation: Interceptor = (method, next) => {
     if (sunset !== undefined) responseHeaders.set(sunsetHeader, sunset);
     return next(call);
   };
-};
+});
 
 /** `@` and seconds since 1970. Where the IDL gives a version and no date: `@0`, for some time ago. */
 function sinceHeader({ since = '' }: Deprecation): string {

@@ -4,6 +4,7 @@
  * What is decided from a key stands here; one execution and its waiters are in keyed-execution.ts, records in the store.
  * Rules: RIFL (SOSP 2015); IETF draft-ietf-httpapi-idempotency-key-header.
  */
+import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
@@ -43,7 +44,7 @@ export interface IdempotencyContext {
 const skew = 300_000;
 
 export function serverIdempotency(context: IdempotencyContext): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     if (!isKeyed(method)) return next;
     const stage = new KeyedStage(method, next, context);
     return (call) => {
@@ -53,7 +54,7 @@ export function serverIdempotency(context: IdempotencyContext): Interceptor {
         return Promise.reject(error);
       }
     };
-  };
+  });
 }
 
 export function isKeyed({ policy, kind }: MethodType): boolean {
@@ -311,7 +312,7 @@ function withMajor({ name, version }: MethodType['service']): string {
 function untilAborted(call: Call, handle: Handler): Promise<unknown> {
   return new Promise((resolve, reject) => {
     call.onAbort(reject);
-    handle(call).then(resolve, reject);
+    answerOf(handle, call).then(resolve, reject);
   });
 }
 

@@ -4,6 +4,7 @@
  * begins once nobody waits.
  */
 import { Alarms } from '../call/alarms.js';
+import { type AnswerStep, leaveStep } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { runInCall } from '../call/current.js';
@@ -15,7 +16,7 @@ import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { alarmAfter, discard, unwanted } from './deadline.js';
 import { executionOf, nameOf } from './execution-call.js';
-import type { IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
+import type { Execution, IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import { inProgress } from './in-progress.js';
 import type { KnownKeys } from './known-keys.js';
 import type { ServerEventHub } from './server-events.js';
@@ -71,7 +72,8 @@ const mostReserve = 100;
 /** ms between two looks at a key that another process executes. */
 const polls = { first: 10, longest: 250 } as const;
 
-export class KeyedExecution {
+export class KeyedExecution implements AnswerStep {
+  outer: AnswerStep | undefined = undefined;
   readonly fingerprint: Uint8Array;
   readonly idl: 'proto' | 'thrift';
   readonly #context: ExecutionContext;
@@ -99,12 +101,13 @@ export class KeyedExecution {
     this.idl = origin.method.service.idl;
   }
 
-  /** Begins, and resolves to what the call that asked first makes of the answer. */
-  begin(take: Take): Promise<unknown> {
+  /** Begins, and leaves a step that makes of what the store says what the call that asked first gets. */
+  begin(take: Take): Promise<Execution> {
     this.#named = this.#context.known.begin(this.#name, this);
     this.#take = take;
     this.#origin.verdict = 'unknown';
-    return this.#ask();
+    leaveStep(this.#origin, this);
+    return this.#execute();
   }
 
   /**
@@ -139,23 +142,28 @@ export class KeyedExecution {
     call.onFinish(waiter.cancelLimit);
   }
 
-  /** Resolves to what the first call gets, which needs no promise of its own; to nothing when it waits like the others. */
+  /** Once more. Resolves as the step does. */
   #ask(): Promise<unknown> {
-    const { store } = this.#context;
-    return store
-      .execute(
-        this.#record,
-        (tx) => this.#work(tx),
-        () => this.#beforeCommit(),
-      )
-      .then(
-        (execution) => {
-          if (execution.kind === 'running') return this.#pollLater();
-          if (execution.kind === 'recorded') return this.#settle({ record: execution.record, ran: undefined });
-          return this.#committed();
-        },
-        (error: unknown) => this.#fail(error),
-      );
+    return this.#execute().then(
+      (execution) => this.answered(execution),
+      (error: unknown) => this.failed(error),
+    );
+  }
+
+  #execute(): Promise<Execution> {
+    return this.#context.store.execute(
+      this.#record,
+      (tx) => this.#work(tx),
+      () => this.#beforeCommit(),
+    );
+  }
+
+  /** What the first call gets, or a promise of that; nothing when it waits like the others. */
+  answered(said: unknown): unknown {
+    const execution = said as Execution;
+    if (execution.kind === 'running') return this.#pollLater();
+    if (execution.kind === 'recorded') return this.#settle({ record: execution.record, ran: undefined });
+    return this.#committed();
   }
 
   /** Another process executes the key. It may be rolled back there, and then it is ours to execute. */
@@ -263,7 +271,7 @@ export class KeyedExecution {
   #committed(): unknown {
     const ran = this.#ran;
     if (ran === undefined) {
-      return this.#fail(
+      return this.failed(
         new Error(`the store ${this.#context.store.name} says that it executed a call, and never called its work`),
       );
     }
@@ -299,7 +307,7 @@ export class KeyedExecution {
   }
 
   /** Throws what the first call fails with. */
-  #fail(error: unknown): unknown {
+  failed(error: unknown): unknown {
     if (this.#call === undefined && error === this.#failure?.error && this.#awaited) {
       // Who came while the store rolled back what nobody waited for does not get the reason why nobody did.
       this.#failure = undefined;

@@ -4,6 +4,7 @@
  * whom does. Whatever is in the header, a call fails only over versions that were understood and do not meet.
  */
 import { randomBytes } from 'node:crypto';
+import { sharing } from '../call/answer-steps.js';
 import type { CallerContract } from '../call/attachments.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
@@ -71,7 +72,7 @@ export class ServerNegotiation {
   }
 
   /** Stage `negotiate`. */
-  readonly interceptor: Interceptor = (method, next) => {
+  readonly interceptor: Interceptor = sharing((method, next) => {
     const contract = this.#contract(method.service);
     if (contract === undefined) return next;
     const { events } = this.#terms;
@@ -84,7 +85,7 @@ export class ServerNegotiation {
       }
       return Promise.reject(contract.unsupported(client, client.refusal));
     };
-  };
+  });
 
   /** For wires without headers, on which Thrift alone is spoken: what a hello is answered. */
   readonly introduce = (text: string): string | undefined => {

@@ -4,6 +4,7 @@
  * no hole in it.
  * Source: W3C Trace Context, "Processing Model"; W3C Baggage.
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import { correlationHeader } from '../call/correlation-id.js';
 import { rawText } from '../call/headers.js';
@@ -18,7 +19,7 @@ import {
 } from '../call/trace-context.js';
 
 /** Client, stage `trace`, inside whoever traces: the id of a trace is the correlation id of its calls. */
-export const clientPropagation: Interceptor = (_method, next) => (call) => {
+export const clientPropagation: Interceptor = sharing((_method, next) => (call) => {
   const { parent } = call;
   if (parent !== undefined && !(call.hasHeaders && call.headers.has(correlationHeader))) {
     call.correlationId = parent.correlationId;
@@ -28,16 +29,16 @@ export const clientPropagation: Interceptor = (_method, next) => (call) => {
   call.headers.set(correlationHeader, call.correlationId);
   if (parent !== undefined && call.trace === undefined) passTraceOn(parent, call);
   return next(call);
-};
+});
 
 /** Server, stage `trace`: the caller learns the id, to give it to whoever helps. */
-export const serverPropagation: Interceptor = (method, next) => {
+export const serverPropagation: Interceptor = sharing((method, next) => {
   if (method.kind === 'oneway') return next;
   return (call) => {
     if (call.carriesHeaders) call.responseHeaders.set(correlationHeader, call.correlationId);
     return next(call);
   };
-};
+});
 
 function passTraceOn(parent: Call, call: Call): void {
   const headers = parent.rawHeaders;

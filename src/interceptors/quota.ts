@@ -2,7 +2,9 @@
  * What each caller may ask for, so that one who asks for ten times his share takes nothing from the others. Counted for
  * the principal before anything is decoded, in units of what the IDL says that a method costs.
  */
+
 import { QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
+import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -44,7 +46,7 @@ interface Quota {
 export function quota(options: QuotaOptions | undefined, context: QuotaContext): Interceptor {
   if (options === undefined) return (_method, next) => next;
   const terms = quotaOf(options, context.clock);
-  return (method, next) => {
+  return sharing((method, next) => {
     if (isHealth(method)) return next;
     const cost = costOf(method);
     if (cost > terms.usual.burst) {
@@ -60,11 +62,11 @@ export function quota(options: QuotaOptions | undefined, context: QuotaContext):
       if (wait === 0) return next(call);
       if (typeof wait === 'number') return Promise.reject(refusal(call, key, cost, rate, wait, context));
       return wait.then((ms) => {
-        if (ms === 0) return next(call);
+        if (ms === 0) return answerOf(next, call);
         throw refusal(call, key, cost, rate, ms, context);
       });
     };
-  };
+  });
 }
 
 /** What a call of the method takes of a quota; 1 where the IDL says nothing. */

@@ -4,6 +4,7 @@
  * bytes, under the call's one deadline, and the same way over every transport.
  * Rules: gRFC A6; reliability: a retry may repeat only what is proven or declared to be harmless.
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
 import { attemptPlan, type ClientShared } from './attempt-plan.js';
@@ -13,7 +14,7 @@ import { StreamAttempts } from './stream-attempts.js';
 import { UnaryAttempts } from './unary-attempts.js';
 
 export function clientRetry(shared: ClientShared, options: PolicyOptions): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     const plan = attemptPlan(method, effectivePolicy(method, options), shared);
     const { throttle } = shared;
     const failed = throttle === undefined ? undefined : (error: unknown) => throttle.failed(error);
@@ -31,5 +32,5 @@ export function clientRetry(shared: ClientShared, options: PolicyOptions): Inter
     }
     if (plan.alone) return (call) => firstAttempt(plan, call, next);
     return (call) => new UnaryAttempts(plan, call, next).answer();
-  };
+  });
 }

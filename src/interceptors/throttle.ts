@@ -4,6 +4,7 @@
  * through to notice when it is over. Only a server's word that it was too much counts: a failure is no overload.
  * Rule: SRE book, "Handling Overload", client-side throttling.
  */
+import { sharing } from '../call/answer-steps.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Random } from '../call/random.js';
@@ -149,7 +150,7 @@ export class Throttle {
 }
 
 export function clientThrottle(throttle: Throttle, events: ClientEventHub): Interceptor {
-  return (method, next) => (call) => {
+  return sharing((method, next) => (call) => {
     if (throttle.admits()) return next(call);
     const error = new RpcError(
       'UNAVAILABLE',
@@ -158,5 +159,5 @@ export function clientThrottle(throttle: Throttle, events: ClientEventHub): Inte
     );
     if (events.wants('discarded')) events.emit('discarded', { method, stage: 'throttle', error });
     return Promise.reject(error);
-  };
+  });
 }

@@ -4,6 +4,7 @@
  * Source: OpenTelemetry semantic conventions for RPC, 1.45.
  */
 import type { Attributes } from '@opentelemetry/api';
+import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -43,7 +44,7 @@ function subjectOf(telemetry: ClientTelemetry, method: MethodType, attributes: A
 
 /** Client, stage `trace`, outermost. */
 export function clientTracing(telemetry: ClientTelemetry): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     const subject = subjectOf(telemetry, method, server(telemetry.target));
     return (call) => {
       if (!observed() && !telemetry.metrics.listening) return next(call);
@@ -52,7 +53,7 @@ export function clientTracing(telemetry: ClientTelemetry): Interceptor {
       if (traces === undefined && metrics === undefined) return next(call);
       return watch(call, next, new ClientCall(subject, call, traces, metrics), telemetry.clock);
     };
-  };
+  });
 }
 
 class ClientCall implements Watcher {
@@ -111,7 +112,7 @@ class ClientCall implements Watcher {
 
 /** Client, stage `attempt-trace`: also of a call that has but one attempt. */
 export function attemptTracing(telemetry: ClientTelemetry): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     const subject = subjectOf(telemetry, method, {});
     return (call) => {
       const { trace } = call.outer ?? call;
@@ -121,7 +122,7 @@ export function attemptTracing(telemetry: ClientTelemetry): Interceptor {
       if (parent === undefined && metrics === undefined) return next(call);
       return watch(call, next, new TracedAttempt(subject, call, parent, metrics), telemetry.clock);
     };
-  };
+  });
 }
 
 class TracedAttempt implements Watcher {

@@ -4,6 +4,7 @@
  * Source: OpenTelemetry semantic conventions for RPC, 1.45.
  */
 import type { Attributes } from '@opentelemetry/api';
+import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -39,13 +40,13 @@ export function serverTelemetry(
 
 /** Server, stage `trace`, outermost. */
 export function serverTracing(telemetry: ServerTelemetry): Interceptor {
-  return (method, next) => (call) => {
+  return sharing((method, next) => (call) => {
     if (!observed() && !telemetry.metrics.listening) return next(call);
     const traces = tracing();
     const metrics = telemetry.metrics.current;
     if (traces === undefined && metrics === undefined) return next(call);
     return watch(call, next, new ServedCall(telemetry, method, call, traces, metrics), telemetry.clock);
-  };
+  });
 }
 
 class ServedCall implements Watcher {

@@ -1,4 +1,5 @@
 /** From the beginning of a call to its end, once, whatever the kind: an answer, the last message, a failure, a reader that went away. */
+import { answerOf } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
@@ -31,24 +32,19 @@ export function watch(call: Call, next: Handler, watcher: Watcher, clock: Clock)
     // All has arrived; how it ended is known to whoever reads it.
     else if (many) cancelTimer = clock.setTimer(() => end(undefined), unread);
   });
-  let response: Promise<unknown>;
-  try {
-    response = watcher.run(() => next(call));
-  } catch (error) {
-    end(error);
-    throw error;
-  }
-  return response.then(
-    (value) => {
-      if (many) return new WatchedStream(value as AsyncIterable<unknown>, watcher, end);
-      end(undefined);
-      return value;
-    },
-    (error: unknown) => {
-      end(error);
-      throw error;
-    },
-  );
+  return watcher
+    .run(() => answerOf(next, call))
+    .then(
+      (value) => {
+        if (many) return new WatchedStream(value as AsyncIterable<unknown>, watcher, end);
+        end(undefined);
+        return value;
+      },
+      (error: unknown) => {
+        end(error);
+        throw error;
+      },
+    );
 }
 
 /** Looks on; adds no promise to what the reader waits for. */

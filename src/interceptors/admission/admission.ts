@@ -2,6 +2,7 @@
  * Saying no early and cheaply, so that a server under more load than it can bear goes on serving what matters. On by
  * default, with limits that a service which keeps up never meets. One limit for all methods of a server: they share its thread.
  */
+import { sharing } from '../../call/answer-steps.js';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Interceptor } from '../../call/interceptor.js';
@@ -116,11 +117,11 @@ export function admissionLimiter(
 
 /** Server, stage `limiter`. */
 export function admission(limiter: Limiter | undefined): Interceptor {
-  return (method, next) => {
+  return sharing((method, next) => {
     if (limiter === undefined || isHealth(method)) return next;
     const streams = streamsRequest(method.kind) || streamsResponse(method.kind) || isLongPoll(method);
     return (call) => limiter.admit(call, next, streams);
-  };
+  });
 }
 
 /** What a route asks before there is a call: only of a unary method, whose callers are not asked who they are. */
@@ -140,8 +141,8 @@ export function trustedPrincipals(names: readonly string[] | undefined): Interce
   }
   if (names === undefined || names.length === 0) return (_method, next) => next;
   const trusted = new Set(names);
-  return (_method, next) => (call: Call) => {
+  return sharing((_method, next) => (call: Call) => {
     if (trusted.has(call.principal)) call.trusted = true;
     return next(call);
-  };
+  });
 }

@@ -7,6 +7,7 @@
  * While there is room and nobody waits, a call costs two readings of the clock and some additions.
  */
 import { AsyncResource } from 'node:async_hooks';
+import { answerOf } from '../../call/answer-steps.js';
 import type { Permit } from '../../call/attachments.js';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
@@ -310,7 +311,8 @@ export class Limiter implements Permit {
       this.#events.emit('admitted', { method, queued: call.queued, criticality: criticalityOf(call), call });
     }
     try {
-      resolve(scope.runInAsyncScope(() => this.#run(call, next, streams, now)));
+      const run = () => this.#run(call, next, streams, now);
+      resolve(scope.runInAsyncScope(() => answerOf(run, call)));
     } catch (error) {
       reject(error); // an interceptor of the user's that is no async function
     }

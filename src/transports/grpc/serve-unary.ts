@@ -13,10 +13,10 @@ import type {
   ServerInterceptor,
   StatusObject,
 } from '@grpc/grpc-js';
+import { type AnswerStep, answerTo } from '../../call/answer-steps.js';
 import type { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
-import { begun } from '../../call/interceptor.js';
 import type { Peer } from '../../call/peer.js';
 import { dispositionHeader } from '../../call/status.js';
 import type { IncomingRequest, Route } from '../../call/transport.js';
@@ -34,7 +34,8 @@ interface Reply {
   fail(status: StatusObject): void;
 }
 
-class UnaryExchange {
+class UnaryExchange implements AnswerStep {
+  outer: AnswerStep | undefined = undefined;
   readonly #serving: Serving;
   readonly #route: Route;
   readonly #reply: Reply;
@@ -54,20 +55,25 @@ class UnaryExchange {
     const { call, acceptsGzip, refusal } = accept(this.#serving, this.#route, rpc, request);
     this.#call = call;
     this.#gzip = acceptsGzip;
-    const fail = (reason: unknown): void => this.#fail(call, reason);
     if (refusal !== undefined) {
-      fail(refusal);
+      this.#fail(call, refusal);
       return;
     }
     this.#place = this.#serving.calls.add(call);
-    call.onAbort(fail);
-    const { handle, failed } = this.#route;
-    runInCall(call, () => {
-      begun(handle, call).then(
-        (response) => this.#succeed(call, response),
-        (error) => fail(failed(call, error)),
-      );
-    });
+    call.onAbort((reason) => this.#fail(call, reason));
+    runInCall(call, () => answerTo(this.#route.handle, call, this));
+  }
+
+  answered(response: unknown, call: Call): void {
+    try {
+      this.#answer(call, response);
+    } catch (error) {
+      this.#fail(call, error);
+    }
+  }
+
+  failed(error: unknown, call: Call): void {
+    this.#fail(call, this.#route.failed(call, error));
   }
 
   /** Comes after every call, also a successful one. */
@@ -75,14 +81,6 @@ class UnaryExchange {
     this.#gone = true;
     const call = this.#call;
     if (call !== undefined && !call.finished) call.abort(cancelled(call));
-  }
-
-  #succeed(call: Call, response: unknown): void {
-    try {
-      this.#answer(call, response);
-    } catch (error) {
-      this.#fail(call, error);
-    }
   }
 
   #answer(call: Call, response: unknown): void {

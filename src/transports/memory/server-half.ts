@@ -3,13 +3,13 @@
  * is aborted here too (shutdown), even while its handler still thinks.
  */
 
+import { type AnswerStep, answerTo } from '../../call/answer-steps.js';
 import { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { InFlight } from '../../call/in-flight.js';
-import { begun } from '../../call/interceptor.js';
 import { pump } from '../../call/pump.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { clientError, declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
@@ -64,12 +64,14 @@ interface Ends {
   readonly local: () => string;
 }
 
-class ServerHalf implements RequestPath {
+class ServerHalf implements RequestPath, AnswerStep {
+  outer: AnswerStep | undefined = undefined;
   readonly #dispatcher: Dispatcher;
   readonly #calls: InFlight<Call>;
   readonly #ends: Ends;
   readonly #back: ResponsePath;
   #call: Call | undefined;
+  #route: Route | undefined;
   #requests: MessageInbox | undefined;
   #headersSent = false;
   #answered = false;
@@ -102,11 +104,12 @@ class ServerHalf implements RequestPath {
       deadline: frame.timeout === undefined ? undefined : Deadline.after(frame.timeout, this.#dispatcher.clock),
     });
     this.#call = call;
+    this.#route = route;
     if (streamsRequest(method.kind)) call.request = this.#receiveRequests(call);
     const place = this.#calls.add(call);
     call.onFinish(() => this.#calls.remove(place, call));
     call.onAbort((reason) => this.#fail(call, reason));
-    runInCall(call, () => this.#run(call, route));
+    runInCall(call, () => answerTo(route.handle, call, this));
   }
 
   message(bytes: Uint8Array): Promise<void> | undefined {
@@ -134,15 +137,13 @@ class ServerHalf implements RequestPath {
     call.finish();
   }
 
-  #run(call: Call, route: Route): void {
-    const fail = (error: unknown): void => this.#fail(call, error);
-    begun(route.handle, call).then(
-      (response) => {
-        if (streamsResponse(call.method.kind)) this.#stream(call, response as AsyncIterable<unknown>).catch(fail);
-        else this.#answer(call, response as Uint8Array | undefined);
-      },
-      (error) => fail(route.failed(call, error)),
-    );
+  answered(response: unknown, call: Call): void {
+    if (!streamsResponse(call.method.kind)) this.#answer(call, response as Uint8Array | undefined);
+    else this.#stream(call, response as AsyncIterable<unknown>).catch((error: unknown) => this.#fail(call, error));
+  }
+
+  failed(error: unknown, call: Call): void {
+    this.#fail(call, this.#route?.failed(call, error));
   }
 
   #answer(call: Call, response: Uint8Array | undefined): void {

@@ -2,13 +2,13 @@
  * One call on the server, from the message that asks to the bytes that answer. Whatever goes
  * wrong on the way, encoding included, the answer is a whole message.
  */
+import { answerTo } from '../../call/answer-steps.js';
 import { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { helloHeader } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
-import { begun } from '../../call/interceptor.js';
 import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
@@ -108,7 +108,11 @@ function deadlineOf(headers: HeaderMap, clock: Clock): Deadline {
  */
 export function run(call: Call, route: Route, onResult: (result: unknown) => void, onError: (error: unknown) => void) {
   runInCall(call, () => {
-    begun(route.handle, call).then(onResult, (error) => onError(route.failed(call, error)));
+    answerTo(route.handle, call, {
+      outer: undefined,
+      answered: onResult,
+      failed: (error) => onError(route.failed(call, error)),
+    });
   });
   call.onAbort((reason) => onError(reason.withDisposition(call.disposition)));
 }
