@@ -212,7 +212,7 @@ export class Call {
 
   /** The address that the call came to (server); undefined when its transport has none. */
   get local(): string | undefined {
-    return this.#local?.();
+    return this.#local === undefined ? this.outer?.local : this.#local();
   }
 
   /**

@@ -16,6 +16,6 @@ export function outsideCalls<T>(fn: () => T): T {
 }
 
 /** Runs `fn` as part of `call`. A stream's pump is started in here once, so its every step sees the call. */
-export function runInCall<T>(call: Call, fn: () => T): T {
-  return storage.run(call, fn);
+export function runInCall<A extends unknown[], T>(call: Call, fn: (...args: A) => T, ...args: A): T {
+  return storage.run(call, fn, ...args);
 }

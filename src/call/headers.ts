@@ -64,6 +64,13 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
     return at < 0 ? none : listed(this.#entries[at + 1] as Value);
   }
 
+  /** The value of a header that has one value and no more. As `put`, of a name in lower case. */
+  single(key: string): HeaderValue | undefined {
+    const at = this.#at(key);
+    const value = at < 0 ? undefined : this.#entries[at + 1];
+    return Array.isArray(value) ? undefined : value;
+  }
+
   /** Replaces what was there. Throws a TypeError for an illegal name or value. */
   set(name: string, value: HeaderValue): this {
     return this.put(checked(name, value), value);
@@ -166,10 +173,15 @@ export function rawValues(headers: RawHeaders, name: string): readonly unknown[]
   return headers instanceof HeaderMap ? headers.getAll(name) : headers.get(name);
 }
 
+function rawSingle(headers: RawHeaders, name: string): unknown {
+  if (headers instanceof HeaderMap) return headers.single(name);
+  const values = headers.get(name);
+  return values.length === 1 ? values[0] : undefined;
+}
+
 /** The value of a text header that came once; undefined when it came more often. */
 export function rawText(headers: RawHeaders, name: string): string | undefined {
-  const values = rawValues(headers, name);
-  const value = values.length === 1 ? values[0] : undefined;
+  const value = rawSingle(headers, name);
   return typeof value === 'string' ? value : undefined;
 }
 

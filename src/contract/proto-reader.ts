@@ -21,7 +21,7 @@ const nothing = Buffer.alloc(0);
 
 export class KeptReader extends BinaryReader {
   source: Buffer;
-  #view: DataView | undefined;
+  declare ownView: DataView | undefined;
   /** Whether it is built as we know it, so that it can be given other bytes. */
   readonly reusable: boolean;
 
@@ -29,22 +29,14 @@ export class KeptReader extends BinaryReader {
     super(source);
     this.source = source;
     const own = this as unknown as Reading;
-    this.reusable = own.buf === source && own.len === source.length && own.pos === 0 && own.view instanceof DataView;
-    if (!this.reusable) return;
-    // Most messages have no number of a fixed width.
-    Object.defineProperty(this, 'view', {
-      get: (): DataView => {
-        const { buffer, byteOffset, byteLength } = this.source;
-        this.#view ??= new DataView(buffer, byteOffset, byteLength);
-        return this.#view;
-      },
-    });
+    this.reusable =
+      own.buf === source && own.len === source.length && own.pos === 0 && this.ownView instanceof DataView;
   }
 
   read(source: Buffer): this {
     const own = this as unknown as Reading;
     this.source = source;
-    this.#view = undefined;
+    this.ownView = undefined;
     own.buf = source;
     own.len = source.length;
     own.pos = 0;
@@ -61,6 +53,18 @@ export class KeptReader extends BinaryReader {
     return source.toString('utf8', pos + 1, end);
   }
 }
+
+// Most messages have no number of a fixed width. Of the prototype: one of its own would make each reader slow to look at.
+Object.defineProperty(KeptReader.prototype, 'view', {
+  get(this: KeptReader): DataView {
+    const { buffer, byteOffset, byteLength } = this.source;
+    this.ownView ??= new DataView(buffer, byteOffset, byteLength);
+    return this.ownView;
+  },
+  set(this: KeptReader, view: DataView) {
+    this.ownView = view;
+  },
+});
 
 const readers: KeptReader[] = [];
 

@@ -122,7 +122,7 @@ export function longestTimeout({ kind, policy, service }: MethodType, maxTimeout
 export function discardLate(stage: DiscardStage, events: ServerEventHub): Interceptor {
   return sharing((_method, next) => {
     // Where nothing stands between two of these, what was wanted at the first is wanted at the second.
-    const onward = behindCheck.get(next) ?? next;
+    const onward = pastCheck(next);
     const checked: Handler = (call) => {
       const late = unwanted(call);
       return late === undefined ? onward(call) : Promise.reject(discard(call, stage, late, events));
@@ -138,6 +138,11 @@ export function discardLate(stage: DiscardStage, events: ServerEventHub): Interc
 }
 
 const behindCheck = new WeakMap<Handler, Handler>();
+
+/** For a stage that begins a call of its own: where a check comes next, what stands behind that. Nobody has waited for it yet. */
+export function pastCheck(next: Handler): Handler {
+  return behindCheck.get(next) ?? next;
+}
 
 /** Why nobody waits for a call any more; undefined while somebody does. For the last look before a commit. */
 export function unwanted(call: Call): RpcError | undefined {

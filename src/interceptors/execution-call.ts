@@ -23,8 +23,7 @@ export function executionOf(origin: Call, tx: unknown, store: string): Call {
     encoding: origin.encoding,
     request: origin.request,
     headers: origin.headers,
-    peer: () => origin.peer,
-    local: () => origin.local ?? '',
+    peer: origin.peer,
     outer: origin,
   });
   call.principal = origin.principal;

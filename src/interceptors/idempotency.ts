@@ -8,7 +8,7 @@ import { answerOf, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
-import { rawValues } from '../call/headers.js';
+import { rawText, rawValues } from '../call/headers.js';
 import type { InFlight } from '../call/in-flight.js';
 import { type Handler, type Interceptor, immediateOf } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
@@ -16,7 +16,7 @@ import { RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
-import { discard, longestTimeout, unwanted } from './deadline.js';
+import { discard, longestTimeout, pastCheck, unwanted } from './deadline.js';
 import { nameOf, withTransaction } from './execution-call.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
 import { type Key, keyHeader, keyPropertyOf, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
@@ -40,6 +40,7 @@ export interface IdempotencyContext {
   readonly onCall: (now: number) => void;
 }
 
+const theHeader = `the header ${keyHeader}`;
 /** ms; how far two clocks may be apart. */
 const skew = 300_000;
 
@@ -68,6 +69,8 @@ class KeyedStage {
   readonly #execution: ExecutionContext;
   readonly #service: string;
   readonly #property: string | undefined;
+  /** The field of the key, as messages name it. */
+  readonly #field: string;
   readonly #storeName: string;
 
   constructor(method: MethodType, next: Handler, context: IdempotencyContext) {
@@ -77,11 +80,12 @@ class KeyedStage {
     this.#context = context;
     this.#service = withMajor(method.service);
     this.#property = keyPropertyOf(method);
+    this.#field = `the field ${this.#property}`;
     this.#storeName = nameOf(store);
     this.#execution = {
       ...context,
       known: knownKeysOf<KeyedExecution>(store),
-      next: immediateOf(next),
+      next: immediateOf(pastCheck(next)),
       timeout: longestTimeout(method, maxTimeout),
     };
   }
@@ -162,7 +166,7 @@ class KeyedStage {
       this.#tell(call, 'refused');
       throw new RpcError(
         'INVALID_ARGUMENT',
-        `${this.#method.path} needs an idempotency key: send one in the header ${keyHeader}${this.#property === undefined ? '' : `, or in the field ${this.#property}`}`,
+        `${this.#method.path} needs an idempotency key: send one in the header ${keyHeader}${this.#property === undefined ? '' : `, or in ${this.#field}`}`,
         { reason: 'IDEMPOTENCY_KEY_REQUIRED', disposition: 'not-executed' },
       );
     }
@@ -208,31 +212,29 @@ class KeyedStage {
 
   /** The key, from the header, the field, or both alike; undefined when there is none. */
   #keyOf(call: Call): Key | undefined {
-    const headers = rawValues(call.rawHeaders, keyHeader);
     const field = this.#property === undefined ? undefined : (call.request as Record<string, unknown>)[this.#property];
-    if (headers.length === 0 && (field === undefined || field === '')) return undefined;
+    const inField = field === undefined || field === '' ? undefined : this.#parsed(call, this.#field, field);
     // Our own clients send it in both places.
-    const same = headers.length === 1 && field !== '' && headers[0] === field;
-    const inHeader = headers.length === 0 || same ? undefined : this.#parsed(call, `the header ${keyHeader}`, headers);
-    const inField =
-      field === undefined || field === '' ? undefined : this.#parsed(call, `the field ${this.#property}`, [field]);
-    if (inHeader !== undefined && inField !== undefined && inHeader.key !== inField.key) {
+    if (inField !== undefined && rawText(call.rawHeaders, keyHeader) === field) return inField;
+    const headers = rawValues(call.rawHeaders, keyHeader);
+    if (headers.length === 0) return inField;
+    const inHeader = this.#parsed(call, theHeader, headers.length > 1 ? headers : headers[0]);
+    if (inField !== undefined && inHeader.key !== inField.key) {
       throw this.#refusedKey(
         call,
         'IDEMPOTENCY_KEY_AMBIGUOUS',
-        `${this.#method.path} was given two idempotency keys: ${JSON.stringify(inHeader.key)} in the header and ${JSON.stringify(inField.key)} in the field ${this.#property}`,
+        `${this.#method.path} was given two idempotency keys: ${JSON.stringify(inHeader.key)} in the header and ${JSON.stringify(inField.key)} in ${this.#field}`,
       );
     }
-    return inField ?? inHeader;
+    return inHeader;
   }
 
-  #parsed(call: Call, place: string, values: readonly unknown[]): Key {
-    const [text] = values;
-    if (values.length > 1 || typeof text !== 'string') {
-      const what = values.length > 1 ? `came ${values.length} times` : 'is no text';
+  #parsed(call: Call, place: string, given: unknown): Key {
+    if (typeof given !== 'string') {
+      const what = Array.isArray(given) ? `came ${given.length} times` : 'is no text';
       throw this.#refusedKey(call, 'IDEMPOTENCY_KEY_MALFORMED', `${place} ${what}; a call has one key`);
     }
-    const parsed = parseKey(text);
+    const parsed = parseKey(given);
     if ('fault' in parsed) throw this.#refusedKey(call, parsed.fault, `${place} ${parsed.problem}`);
     return parsed;
   }

@@ -194,38 +194,35 @@ export class KeyedExecution implements AnswerStep {
     this.#call = call;
     const place = running.add(call);
     const alarm = alarmAfter(call, timeout, clock);
-    const end = (response: unknown, thrown: Thrown | undefined): StoredOutcome => {
-      try {
-        return this.#outcome(call, response, thrown);
-      } catch (error) {
-        throw this.#failed(error);
-      } finally {
-        running.remove(place, call);
-        call.finish();
-      }
-    };
     let answer: unknown;
     try {
-      answer = runInCall(call, () => next(call));
+      answer = runInCall(call, next, call);
     } catch (error) {
-      return end(undefined, { error });
+      return this.#ended(call, place, undefined, { error });
     }
-    if (!isPromise(answer)) return end(answer, undefined);
+    if (!isPromise(answer)) return this.#ended(call, place, answer, undefined);
     if (alarm !== undefined) Alarms.of(clock).set(alarm);
-    return this.#later(call, answer, end);
+    return this.#later(call, place, answer);
+  }
+
+  #ended(call: Call, place: number, response: unknown, thrown: Thrown | undefined): StoredOutcome {
+    try {
+      return this.#outcome(call, response, thrown);
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      this.#context.running.remove(place, call);
+      call.finish();
+    }
   }
 
   /** The handler's answer, when it comes, or the abort of its call. */
-  #later(
-    call: Call,
-    answer: PromiseLike<unknown>,
-    end: (response: unknown, thrown: Thrown | undefined) => StoredOutcome,
-  ): Promise<StoredOutcome> {
+  #later(call: Call, place: number, answer: PromiseLike<unknown>): Promise<StoredOutcome> {
     return new Promise((resolve, reject) => {
       const settle = (response: unknown, thrown: Thrown | undefined): void => {
         if (call.finished) return; // it was given up before
         try {
-          resolve(end(response, thrown));
+          resolve(this.#ended(call, place, response, thrown));
         } catch (error) {
           reject(error);
         }

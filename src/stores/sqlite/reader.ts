@@ -6,6 +6,8 @@ import { inTransaction, type SqliteDriver } from './driver.js';
 import { isEnvironmental, unavailable } from './failure.js';
 import { type SqliteTransaction, Transaction } from './tx.js';
 
+const ending = 'store.read is over: use its transaction and what comes from it before the function returns';
+
 export class Reader {
   readonly #path: string;
   readonly #driver: SqliteDriver;
@@ -25,7 +27,7 @@ export class Reader {
       this.#connection ??= openReader(this.#path, this.#driver);
       const connection = this.#connection;
       connection.db.exec('BEGIN');
-      this.#tx = new Transaction({ connection, beforeWrite: refuseWrite, failed: () => {} });
+      this.#tx = new Transaction({ connection, beforeWrite: refuseWrite, failed: () => {}, ending });
       const value = fn(this.#tx);
       if (isPromise(value)) {
         throw new TypeError('the function given to store.read must be synchronous: it holds one state of the database');
@@ -36,7 +38,7 @@ export class Reader {
       this.close();
       throw unavailable(error, 'not-executed');
     } finally {
-      this.#tx?.end('store.read is over: use its transaction and what comes from it before the function returns');
+      this.#tx?.end();
       this.#tx = undefined;
       this.#end();
     }

@@ -70,6 +70,12 @@ export class Turn implements TransactionHost {
     return this.tx;
   }
 
+  get ending(): string {
+    const { name } = this.member;
+    if (this.doom !== undefined) return `the transaction of ${name} was rolled back: ${String(this.doom)}`;
+    return `the transaction of ${name} is over: use call.tx and what comes from it before the handler returns`;
+  }
+
   beforeWrite(): void {
     const { db } = this.connection;
     // Outside of a transaction each statement would commit by itself.

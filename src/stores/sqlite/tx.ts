@@ -31,12 +31,13 @@ export interface TransactionHost {
   beforeWrite(): void;
   /** A statement threw; the host may end the transaction for it. */
   failed(error: unknown): void;
+  /** Why the transaction is dead, for whoever uses it still. */
+  readonly ending: string;
 }
 
 export class Transaction implements SqliteTransaction {
   readonly #host: TransactionHost;
-  /** Why it is dead. */
-  #over: string | undefined;
+  #over = false;
   #iterators: Set<OpenIterator> | undefined;
 
   constructor(host: TransactionHost) {
@@ -44,11 +45,11 @@ export class Transaction implements SqliteTransaction {
   }
 
   get isOpen(): boolean {
-    return this.#over === undefined;
+    return !this.#over;
   }
 
   get isTransaction(): boolean {
-    return this.#over === undefined;
+    return !this.#over;
   }
 
   exec(sql: string): void {
@@ -80,7 +81,7 @@ export class Transaction implements SqliteTransaction {
   }
 
   check(): void {
-    if (this.#over !== undefined) throw new Error(this.#over);
+    if (this.#over) throw new Error(this.#host.ending);
   }
 
   /** For statements: an iterator is open, which would keep the savepoint from being released. */
@@ -93,10 +94,10 @@ export class Transaction implements SqliteTransaction {
     this.#iterators?.delete(iterator);
   }
 
-  /** From here on everything that came from this transaction throws an Error that says `why`. */
-  end(why: string): void {
-    if (this.#over !== undefined) return;
-    this.#over = why;
+  /** From here on everything that came from this transaction throws an Error that says why. */
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
     if (this.#iterators === undefined) return;
     for (const iterator of this.#iterators) iterator.close();
     this.#iterators = undefined;

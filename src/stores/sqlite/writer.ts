@@ -220,9 +220,7 @@ export class Writer implements TurnListener {
     if (turn !== this.#current) return false;
     turn.unwatch();
     this.#watch.ended(turn);
-    turn.tx?.end(
-      `the transaction of ${turn.member.name} is over: use call.tx and what comes from it before the handler returns`,
-    );
+    turn.tx?.end();
     if (turn.doom === undefined) return true;
     turn.fail(turn.doom);
     this.#next();
@@ -355,7 +353,7 @@ export class Writer implements TurnListener {
   #doom(turn: Turn, error: unknown): void {
     turn.doom = error;
     turn.wrote = false;
-    turn.tx?.end(`the transaction of ${turn.member.name} was rolled back: ${String(error)}`);
+    turn.tx?.end();
   }
 
   /** The turn has held the writer for too long: others go on without it. */

@@ -178,7 +178,7 @@ export class SeededNetwork implements NetworkView {
       node: name,
       faults: () => this.#faultsOf(client, name, route),
       partitioned: () => this.#partitioned(client, name),
-      accept: (path) => this.#bound.get(name)?.accept(client, path),
+      accept: (path) => this.#bound.get(name)?.accept({ address: client }, path),
       back,
       log: (what) => this.#note(who, what),
       onOver: () => this.#live.delete(live),

@@ -61,7 +61,7 @@ class UnaryExchange implements AnswerStep {
     }
     this.#place = this.#serving.calls.add(call);
     call.onAbort((reason) => this.#fail(call, reason));
-    runInCall(call, () => answerTo(this.#route.handle, call, this));
+    runInCall(call, answerTo, this.#route.handle, call, this);
   }
 
   answered(response: unknown, call: Call): void {

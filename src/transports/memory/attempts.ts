@@ -4,7 +4,7 @@ import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import type { ServiceType } from '../../contract/service.js';
-import { type Attempt, attemptOf } from './client-half.js';
+import { type Attempt, type AttemptInit, attemptOf } from './client-half.js';
 import type { RequestPath, ResponsePath } from './paths.js';
 
 /** `connect` is asked for each attempt's way to the server; it throws an RpcError when there is none. */
@@ -14,6 +14,7 @@ export function attemptsOver(
   connect: (back: ResponsePath, call: Call) => RequestPath,
 ): ClientTransport {
   const attempts = new InFlight<Attempt>();
+  const init: AttemptInit = { peer: { address }, connect, attempts };
   let closed = false;
   return {
     encoding: service.idl === 'proto' ? 'proto' : 'binary',
@@ -21,15 +22,11 @@ export function attemptsOver(
     address,
     bind: () => (call) => {
       if (closed) return Promise.reject(clientClosed());
-      let attempt: Attempt;
-      let place = -1;
       try {
-        attempt = attemptOf(call, { peer: address, connect, onEnd: () => attempts.remove(place, attempt) });
+        return attemptOf(call, init).start();
       } catch (error) {
         return Promise.reject(error);
       }
-      place = attempts.add(attempt);
-      return attempt.start();
     },
     close: async () => {
       closed = true;

@@ -1,6 +1,8 @@
 /** The client's half of one attempt: sends the request's frames and makes a response, or a stream, of the answer's. */
 import type { Call } from '../../call/call.js';
 import { HeaderMap } from '../../call/headers.js';
+import type { InFlight } from '../../call/in-flight.js';
+import type { Peer } from '../../call/peer.js';
 import { pump, type Source } from '../../call/pump.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { clientError } from '../../call/status.js';
@@ -10,13 +12,13 @@ import { copy, type RequestPath, type ResponsePath } from './paths.js';
 
 const none = (): HeaderMap => new HeaderMap();
 
+/** What all attempts of a client have in common. */
 export interface AttemptInit {
-  /** The address of the server, as `call.peer` shows it. */
-  readonly peer: string;
+  /** The server. */
+  readonly peer: Peer;
   /** The way to the server, given the way back. */
   readonly connect: (back: ResponsePath, call: Call) => RequestPath;
-  /** The attempt has ended, however it did. */
-  readonly onEnd: () => void;
+  readonly attempts: InFlight<Attempt>;
 }
 
 export interface Attempt {
@@ -36,12 +38,15 @@ abstract class ClientHalf implements ResponsePath, Attempt {
   readonly #init: AttemptInit;
   readonly #forward: RequestPath;
   #stopListening: (() => void) | undefined;
+  /** Among the attempts in flight. */
+  readonly #place: number;
   #over = false;
 
   constructor(call: Call, init: AttemptInit) {
     this.call = call;
     this.#init = init;
     this.#forward = init.connect(this, call);
+    this.#place = init.attempts.add(this);
   }
 
   abstract message(bytes: Uint8Array): Promise<void> | undefined;
@@ -96,14 +101,14 @@ abstract class ClientHalf implements ResponsePath, Attempt {
 
   headers(headers: HeaderMap): void {
     if (this.#over) return;
-    this.call.peer = { address: this.#init.peer };
+    this.call.peer = this.#init.peer;
     this.call.receiveHeaders(headers);
   }
 
   end(trailers: HeaderMap | undefined, error: RpcError | undefined): void {
     if (this.#over) return;
     this.#end();
-    this.call.peer = { address: this.#init.peer };
+    this.call.peer = this.#init.peer;
     this.call.receiveTrailers(trailers ?? none);
     if (error === undefined) this.succeed();
     else this.fail(error);
@@ -125,7 +130,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
   #end(): void {
     this.#over = true;
     this.#stopListening?.();
-    this.#init.onEnd();
+    this.#init.attempts.remove(this.#place, this);
   }
 }
 

@@ -10,6 +10,7 @@ import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { InFlight } from '../../call/in-flight.js';
+import type { Peer } from '../../call/peer.js';
 import { pump } from '../../call/pump.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { clientError, declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
@@ -22,15 +23,16 @@ import { copy, type RequestFrame, type RequestPath, type ResponsePath } from './
 /** A server that listens in memory. */
 export interface Binding extends Listener {
   /** The server's end of one attempt. `peer` is what the handler sees of the caller. */
-  accept(peer: string, back: ResponsePath): RequestPath;
+  accept(peer: Peer, back: ResponsePath): RequestPath;
 }
 
 /** `onClose` runs when the server stops accepting. */
 export function bindServer(address: string, dispatcher: Dispatcher, onClose: () => void): Binding {
   const calls = new InFlight<Call>();
+  const serving: Serving = { dispatcher, calls, local: () => address };
   return {
     address,
-    accept: (peer, back) => new ServerHalf(dispatcher, calls, { peer, local: () => address }, back),
+    accept: (peer, back) => new ServerHalf(serving, peer, back),
     close: async (graceMs) => {
       onClose();
       await drained(calls, dispatcher, graceMs);
@@ -58,33 +60,35 @@ async function drained(calls: InFlight<Call>, { clock }: Dispatcher, graceMs: nu
   });
 }
 
-interface Ends {
-  /** What the handler sees of the caller. */
-  readonly peer: string;
+/** What all calls of a server have in common. */
+interface Serving {
+  readonly dispatcher: Dispatcher;
+  readonly calls: InFlight<Call>;
   readonly local: () => string;
 }
 
 class ServerHalf implements RequestPath, AnswerStep {
   outer: AnswerStep | undefined = undefined;
-  readonly #dispatcher: Dispatcher;
-  readonly #calls: InFlight<Call>;
-  readonly #ends: Ends;
+  readonly #serving: Serving;
+  readonly #peer: Peer;
   readonly #back: ResponsePath;
   #call: Call | undefined;
   #route: Route | undefined;
   #requests: MessageInbox | undefined;
+  /** Among the calls in flight. */
+  #place = -1;
   #headersSent = false;
   #answered = false;
 
-  constructor(dispatcher: Dispatcher, calls: InFlight<Call>, ends: Ends, back: ResponsePath) {
-    this.#dispatcher = dispatcher;
-    this.#calls = calls;
-    this.#ends = ends;
+  constructor(serving: Serving, peer: Peer, back: ResponsePath) {
+    this.#serving = serving;
+    this.#peer = peer;
     this.#back = back;
   }
 
   open(frame: RequestFrame): void {
-    const route = this.#dispatcher.find(frame.path, frame.idl);
+    const { dispatcher, calls, local } = this.#serving;
+    const route = dispatcher.find(frame.path, frame.idl);
     if (route === undefined) {
       this.#back.end(
         undefined,
@@ -98,18 +102,17 @@ class ServerHalf implements RequestPath, AnswerStep {
       side: 'server',
       encoding: method.service.idl === 'proto' ? 'proto' : 'binary',
       headers: frame.headers,
-      peer: { address: this.#ends.peer },
-      local: this.#ends.local,
+      peer: this.#peer,
+      local,
       request: frame.message,
-      deadline: frame.timeout === undefined ? undefined : Deadline.after(frame.timeout, this.#dispatcher.clock),
+      deadline: frame.timeout === undefined ? undefined : Deadline.after(frame.timeout, dispatcher.clock),
     });
     this.#call = call;
     this.#route = route;
     if (streamsRequest(method.kind)) call.request = this.#receiveRequests(call);
-    const place = this.#calls.add(call);
-    call.onFinish(() => this.#calls.remove(place, call));
+    this.#place = calls.add(call);
     call.onAbort((reason) => this.#fail(call, reason));
-    runInCall(call, () => answerTo(route.handle, call, this));
+    runInCall(call, answerTo, route.handle, call, this);
   }
 
   message(bytes: Uint8Array): Promise<void> | undefined {
@@ -134,6 +137,11 @@ class ServerHalf implements RequestPath, AnswerStep {
     if (call === undefined || call.finished) return;
     this.#answered = true;
     call.abort(reason);
+    this.#finish(call);
+  }
+
+  #finish(call: Call): void {
+    this.#serving.calls.remove(this.#place, call);
     call.finish();
   }
 
@@ -195,7 +203,7 @@ class ServerHalf implements RequestPath, AnswerStep {
   #end(call: Call, error: RpcError | undefined): void {
     if (this.#answered) return;
     this.#answered = true;
-    call.finish();
+    this.#finish(call);
     this.#back.end(call.hasResponseTrailers ? new HeaderMap(call.responseTrailers) : undefined, error);
   }
 }

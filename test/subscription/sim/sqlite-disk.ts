@@ -118,6 +118,6 @@ export class SqliteDisk {
   }
 
   #transaction(): SqliteTransaction {
-    return new Transaction({ connection: this.#connection, beforeWrite: () => {}, failed: () => {} });
+    return new Transaction({ connection: this.#connection, beforeWrite: () => {}, failed: () => {}, ending: '' });
   }
 }
