@@ -1,4 +1,5 @@
 /** Random digits for ids. To ask the system for each id costs more than all the rest. */
+import { Buffer } from 'node:buffer';
 import { randomFillSync } from 'node:crypto';
 
 const pool = Buffer.alloc(16_384);

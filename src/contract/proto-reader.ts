@@ -2,6 +2,7 @@
  * Readers of protobuf messages, kept between messages: a new one, with its view of the bytes, costs as much as a short message.
  * They make texts of an id's length without a view of their bytes, which would cost as much again.
  */
+import { Buffer } from 'node:buffer';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 
 /** How many are kept. More are in use at once only where decoders nest. */

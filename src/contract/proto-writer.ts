@@ -2,6 +2,7 @@
  * Writers of protobuf messages, kept between messages. A new one for each message costs more than the message: its buffer, which
  * starts small and is cleared, the larger ones that take its place, and the copy of what was written, each with memory of its own.
  */
+import { Buffer } from 'node:buffer';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 
 /** How many are kept. More are in use at once only where encoders nest. */

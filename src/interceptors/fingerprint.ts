@@ -4,6 +4,7 @@
  * depth, because an older version leaves it out. It guards against mistakes, not against a forger of hashes:
  * whoever holds a caller's key and credentials needs no collision.
  */
+import { Buffer } from 'node:buffer';
 
 /** Bytes of a field: a hash of its name, and one of its value; 0 for a field that is absent. */
 const width = 12;

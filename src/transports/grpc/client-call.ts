@@ -1,4 +1,5 @@
 /** What attempts of every kind share: who can end them, how a request is framed, why one is not even begun. */
+import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Call } from '../../call/call.js';

@@ -4,6 +4,7 @@
  * with grpc-js, whose own writes go to the same stream and so keep their order. There is no public way to that stream: where
  * this grpc-js keeps it elsewhere, messages go through grpc-js.
  */
+import { Buffer } from 'node:buffer';
 import type { ServerHttp2Stream } from 'node:http2';
 
 /** Bytes that wait in one stream before its source is told to stop. */

@@ -2,6 +2,7 @@
  * Headers of a call as grpc-js carries them. What HTTP/2 or gRPC itself speaks through is left
  * out both ways: a handler may pass on the headers it got without breaking the next hop.
  */
+import { Buffer } from 'node:buffer';
 import type { OutgoingHttpHeaders } from 'node:http2';
 import type { Metadata, MetadataValue } from '@grpc/grpc-js';
 import { HeaderMap, type HeaderValue } from '../../call/headers.js';

@@ -3,6 +3,7 @@
  * and calls the other. On the plain memory network they are joined directly; a network that delays,
  * loses or cuts stands between them as one more of each.
  */
+import { Buffer } from 'node:buffer';
 import type { HeaderMap } from '../../call/headers.js';
 import type { RpcError } from '../../call/rpc-error.js';
 
