@@ -4,6 +4,7 @@
  * seen a part of it; what was received passes through untouched.
  * Rule: gRFC A6, "When Retries are Valid".
  */
+import { answerOf } from '../call/answer-steps.js';
 import type { Source } from '../call/pump.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
@@ -51,14 +52,7 @@ export class StreamAttempts extends CallAttempts {
     if (attemptTimeout !== undefined) {
       attempt.arm(() => call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
     }
-    let response: Promise<unknown>;
-    try {
-      response = this.next(call);
-    } catch (error) {
-      this.#failed(attempt, error);
-      return;
-    }
-    response.then(
+    answerOf(this.next, call).then(
       (value) => this.#responded(attempt, value),
       (error: unknown) => this.#failed(attempt, error),
     );

@@ -112,7 +112,7 @@ class ClientCall implements Watcher {
 
 /** Client, stage `attempt-trace`: also of a call that has but one attempt. */
 export function attemptTracing(telemetry: ClientTelemetry): Interceptor {
-  return sharing((method, next) => {
+  return (method, next) => {
     const subject = subjectOf(telemetry, method, {});
     return (call) => {
       const { trace } = call.outer ?? call;
@@ -122,7 +122,7 @@ export function attemptTracing(telemetry: ClientTelemetry): Interceptor {
       if (parent === undefined && metrics === undefined) return next(call);
       return watch(call, next, new TracedAttempt(subject, call, parent, metrics), telemetry.clock);
     };
-  });
+  };
 }
 
 class TracedAttempt implements Watcher {

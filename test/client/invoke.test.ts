@@ -23,6 +23,26 @@ describe('a call with an option that cannot be meant', () => {
   });
 });
 
+describe('a unary call', () => {
+  it('is a promise, and what comes of it is an ordinary one', async () => {
+    const { client } = await served(Echo, handlers);
+    const call = client.say(note('x'));
+    expect(call).toBeInstanceOf(Promise);
+    expect(await Promise.all([call, call.then(({ text }) => text), Promise.resolve(call)])).toEqual([
+      note('x'),
+      'x',
+      note('x'),
+    ]);
+    expect(call.attempts).toBe(1);
+    for (const derived of [call.then(), call.catch(() => {}), call.finally(() => {})]) {
+      expect(Object.getPrototypeOf(derived)).toBe(Promise.prototype);
+      expect(await derived).toEqual(note('x'));
+    }
+    const headers = await client.say(note('y')).headers;
+    expect(headers.get('x-correlation-id')).toMatch(/^[0-9a-f]{32}$/);
+  });
+});
+
 describe('a client that is closed', () => {
   it('refuses further calls as cancelled, and does not repeat them', async () => {
     const { client } = await served(Echo, handlers);

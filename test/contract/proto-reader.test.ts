@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -49,6 +51,15 @@ test('bytes that are no text, and lengths beyond the end, are what the library m
     }),
     { numRuns: runs(2_000) },
   );
+});
+
+test('a reader is an object that V8 looks into fast', () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const isFast = runInNewContext('(object) => %HasFastProperties(object)') as (object: object) => boolean;
+  const reader = new KeptReader(Buffer.from(written(Receipt, Receipt.create({ number: 1, total: 87.5 }))));
+  expect(isFast(reader)).toBe(true);
+  Receipt.decode(reader);
+  expect(isFast(reader.read(Buffer.alloc(8)))).toBe(true);
 });
 
 test('a reader that is kept reads what a new one reads, numbers of a fixed width too', () => {
