@@ -19,7 +19,7 @@ export function clientRetry(shared: ClientShared, options: PolicyOptions): Inter
     const { throttle } = shared;
     const failed = throttle === undefined ? undefined : (error: unknown) => throttle.failed(error);
     const alone = plan.maxAttempts < 2 && plan.hedge === undefined && plan.attemptTimeout === undefined;
-    if (alone && !shared.balanced) {
+    if (alone && !shared.balanced && shared.prompt) {
       return (call) => {
         call.attempts = 1;
         const answer = next(call);

@@ -1,5 +1,12 @@
 /** What a client owes its caller when something of the user's stands between it and the wire. */
-import { type ClientTransport, createClient, type Interceptor, MemoryNetwork, RpcError } from 'hawser';
+import {
+  type ClientOptions,
+  type ClientTransport,
+  createClient,
+  type Interceptor,
+  MemoryNetwork,
+  RpcError,
+} from 'hawser';
 import { VirtualClock } from 'hawser/testing';
 import { expect, test } from 'vitest';
 import { Echo, note } from '../support/echo.js';
@@ -10,16 +17,22 @@ const forever = (): Promise<never> => new Promise(() => {});
 const deaf: ClientTransport = { encoding: 'proto', address: 'deaf', bind: () => forever, close: async () => {} };
 const stuck: Interceptor = () => forever;
 
-test.each([
+const standing: readonly [string, ClientTransport | MemoryNetwork, ClientOptions['interceptors']][] = [
   ['a transport that never settles', deaf, []],
   [
     'an interceptor inside the retries that never settles',
     new MemoryNetwork(),
-    [{ interceptor: stuck, after: 'retry' as const }],
+    [{ interceptor: stuck, after: 'retry' }],
   ],
-])('%s cannot keep a call beyond its deadline', async (_what, target, interceptors) => {
+];
+
+test.each(
+  standing.flatMap(([what, target, interceptors = []]) =>
+    ([{}, { retry: false }] as const).map((options) => [what, options, target, interceptors] as const),
+  ),
+)('%s cannot keep a call beyond its deadline, with the options %o', async (_what, options, target, interceptors) => {
   const clock = new VirtualClock();
-  const client = createClient(Echo, target, { clock, interceptors, timeout: 100 });
+  const client = createClient(Echo, target, { ...options, clock, interceptors, timeout: 100 });
   const call = Promise.resolve(client.say(note('x'))).catch((error: unknown) => error);
   await clock.advance(100);
   expect(await Promise.race([call, 'still waiting'])).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
