@@ -4,7 +4,7 @@
  */
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { methodCase } from '../codegen/names.js';
-import { parseThrift, thriftFiles } from '../codegen/thrift/index.js';
+import { type FunctionPolicy, parseThrift, readPolicies, thriftFiles } from '../codegen/thrift/index.js';
 import {
   allFunctions,
   type Field,
@@ -17,16 +17,26 @@ import {
   type Type,
   trueType,
 } from '../codegen/thrift/program.js';
-import { type MethodSpec, oneway, unary } from '../contract/method.js';
+import type { Codec } from '../contract/codec.js';
+import { type MethodSpec, oneway, topicStream, unary } from '../contract/method.js';
 import { defineService, type ServiceType } from '../contract/service.js';
 import { dynamicError, dynamicResult, dynamicStruct } from '../contract/thrift/dynamic.js';
+import { topicCodec } from '../contract/thrift/result.js';
 import type { FieldInfo, StructCodec, TypeInfo } from '../contract/thrift/struct.js';
 import { constantOf } from './thrift-constant.js';
 
 type Fields = Record<string, unknown>;
 
-/** Throws a TypeError that lists what there is when no file has such a service. */
-export function thriftService(name: string, paths: readonly string[], includes: readonly string[]): ServiceType {
+/**
+ * `topics`: functions that declare one are to be subscribed to, and not called. Throws a TypeError that lists what there is
+ * when no file has such a service.
+ */
+export function thriftService(
+  name: string,
+  paths: readonly string[],
+  includes: readonly string[],
+  topics = false,
+): ServiceType {
   const programs = paths.flatMap(thriftFiles).map((path) => load(path, includes));
   const services = programs.flatMap(servicesOf);
   const service = services.find((one) => fullName(one) === name) ?? services.find((one) => one.name === name);
@@ -40,7 +50,10 @@ export function thriftService(name: string, paths: readonly string[], includes: 
     idl: 'thrift',
     fingerprint: '',
     methods: Object.fromEntries(
-      allFunctions(service).map(({ function: each }) => [methodCase(each.name), types.method(service, each)]),
+      allFunctions(service).map(({ owner, function: each }) => [
+        methodCase(each.name),
+        types.method(service, each, topics ? readPolicies(owner.program).get(owner)?.functions.get(each) : undefined),
+      ]),
     ),
   });
 }
@@ -65,7 +78,7 @@ function servicesOf(program: Program): ServiceDefinition[] {
 class DynamicTypes {
   readonly #structs = new Map<StructDefinition, StructCodec<Fields>>();
 
-  method(service: ServiceDefinition, each: ServiceFunction): MethodSpec {
+  method(service: ServiceDefinition, each: ServiceFunction, declared: FunctionPolicy | undefined): MethodSpec {
     const name = `${namespaceOf(service.program)}.${service.name}.${each.name}`;
     const request = dynamicStruct(`${name} arguments`, 'struct', () => this.#fields(each.args));
     const errors = each.throws.map((field) => {
@@ -75,6 +88,11 @@ class DynamicTypes {
     });
     const result = dynamicResult(each.returns === undefined ? undefined : this.info(each.returns), errors);
     const spec = { name: each.name, request, response: result, errors };
+    const topic = declared?.policy.topic;
+    if (declared?.item !== undefined && topic !== undefined) {
+      const response = topicCodec(dynamicResult(this.info(declared.item), errors), result as Codec<unknown[]>);
+      return topicStream({ ...spec, response, policy: { topic } });
+    }
     return each.oneway ? oneway({ ...spec, response: dynamicResult(undefined) as never }) : unary(spec);
   }
 

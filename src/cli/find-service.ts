@@ -15,6 +15,8 @@ export interface Sources {
   readonly thrift: readonly string[];
   readonly include: readonly string[];
   readonly client: ClientOptions;
+  /** Whether it is for topics, and not for calls. */
+  readonly topics?: boolean;
 }
 
 /** A service, and how to show a message of its world. */
@@ -24,8 +26,9 @@ export interface Found {
 }
 
 /** Throws a TypeError when there is no such service, and what reading files and asking a server throw. */
-export async function findService(name: string, { address, proto, thrift, include, client }: Sources): Promise<Found> {
-  if (thrift.length > 0) return { service: thriftService(name, thrift, include), describe: () => undefined };
+export async function findService(name: string, sources: Sources): Promise<Found> {
+  const { address, proto, thrift, include, client, topics } = sources;
+  if (thrift.length > 0) return { service: thriftService(name, thrift, include, topics), describe: () => undefined };
   const registry = registryOf(
     proto.length > 0 ? await loadProto(proto, include) : await describeSymbol(address, name, client),
   );

@@ -22,7 +22,8 @@ Follows a topic and prints each change, with how far behind it is (lag) and how 
 filtered (skipped), and each event: ready, stale, recovered, gap, reset. Comes back by itself when the connection or the
 server is lost. JSON is the parameters of the topic; without it they are {}.
 
-  ADDRESS            host:port, grpc://host:port, grpcs://host:port, unix:/path, dns:///name:port
+  ADDRESS            host:port, grpc://host:port, grpcs://host:port, unix:/path, dns:///name:port,
+                     thrift://host:port, thrifts://host:port (with --thrift a bare host:port speaks Thrift)
 
   --from WHERE       snapshot, head, committed, seq:NUMBER, last:NUMBER, or time: with ms since 1970, a date
                      (time:2026-11-21T10:00:00Z) or an age (time:-5m); snapshot where the topic has keys, else head
@@ -36,6 +37,7 @@ server is lost. JSON is the parameters of the topic; without it they are {}.
   --count NUMBER     end after so many changes
   --json             a JSON object on each line
   --proto DIR        .proto files, when the server has no reflection; repeatable
+  --thrift FILE      the .thrift file of the service (or a folder); repeatable
   --include DIR      where imports are looked for; repeatable
   --header NAME=TEXT sent with the call; repeatable
   --ca FILE, --cert FILE, --key FILE, --server-name NAME    as for hawser call
@@ -43,6 +45,7 @@ server is lost. JSON is the parameters of the topic; without it they are {}.
 examples:
   hawser subscribe 127.0.0.1:50051 market.v1.Quotes/Prices
   hawser subscribe 127.0.0.1:50051 market.v1.Quotes/Prices --from seq:100 --keys cod,eel --json
+  hawser subscribe thrift://127.0.0.1:9090 market.v1.Quotes/Prices --thrift idl/market.thrift
 
 Ends with 0 on Ctrl-C, with 1 when the subscription failed, with 2 when the command line cannot be meant.`;
 
@@ -85,6 +88,7 @@ function parse(args: readonly string[]): Options {
     options: {
       ...connectionOptions,
       proto: many,
+      thrift: many,
       include: many,
       from: one,
       keys: one,
@@ -101,8 +105,9 @@ function parse(args: readonly string[]): Options {
   const [address, path, json = '{}', ...rest] = positionals;
   if (address === undefined) throw new UsageError('an ADDRESS is needed, such as 127.0.0.1:50051');
   if (rest.length > 0) throw new UsageError(`${JSON.stringify(rest[0])} is one argument too many; quote the JSON`);
-  if (/^thrifts?[:+]/.test(address)) {
-    throw new UsageError('a subscription goes over gRPC; name the gRPC address of the server');
+  const thrift = values.thrift ?? [];
+  if (thrift.length === 0 && /^thrifts?[:+]/.test(address)) {
+    throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
   }
   const [service, method] = splitPath(path);
   if (service === undefined || method === undefined) throw new UsageError('name a topic, pkg.Service/Method');
@@ -117,7 +122,7 @@ function parse(args: readonly string[]): Options {
     ...(values['max-bps'] === undefined ? {} : { maxBps: numberOf('--max-bps', values['max-bps']) }),
     ...(values.name === undefined ? {} : { name: values.name }),
   };
-  meant(() => parseAddresses(address, 'proto'));
+  meant(() => parseAddresses(address, thrift.length > 0 ? 'thrift' : 'proto'));
   meant(() => specOf(method, {}, [], subscribe));
   return {
     address,
@@ -129,7 +134,8 @@ function parse(args: readonly string[]): Options {
     count: values.count === undefined ? Number.POSITIVE_INFINITY : numberOf('--count', values.count),
     json: values.json,
     proto: values.proto ?? [],
-    thrift: [],
+    thrift,
+    topics: true,
     include: values.include ?? [],
     client: connectionOf(values),
   };
