@@ -19,20 +19,21 @@ export interface AnswerStep {
 /** What a method's stage does with every answer, where that needs to know no more of the call. */
 export type AnswerStage = Omit<AnswerStep, 'outer'>;
 
-/** Handlers of the second kind, by those of the first that do the same. */
-const leaving = new WeakMap<Handler, Handler>();
+/** By each whole handler, the one that leaves its steps to whoever calls it. */
+const bare = new WeakMap<Handler, Handler>();
 
 /**
- * A stage that leaves steps, or at least lets those pass of the stages within: it returns the promise of `next` and does not
- * look at what comes of it. Whoever does look asks `answerOf(next, call)`.
+ * A stage that leaves steps, or at least lets those of the stages within pass: it returns what `next` returns. That may be
+ * no promise and `next` may throw, as handlers of the user's do; and what comes of it is not the answer yet, so whoever
+ * looks at more than whether it has come asks `answerFrom(next, call)`, and so does who calls `next` later.
  */
 export function sharing(interceptor: Interceptor): Interceptor {
   return (method, next) => {
-    const inner = leaving.get(next) ?? next;
+    const inner = bare.get(next) ?? next;
     const handler = interceptor(method, inner);
     if (handler === inner) return next;
-    const whole: Handler = (call) => answerOf(handler, call);
-    leaving.set(whole, handler);
+    const whole: Handler = (call) => answerFrom(handler, call);
+    bare.set(whole, handler);
     return whole;
   };
 }
@@ -48,28 +49,26 @@ export function leaveStage(call: Call, { answered, failed }: AnswerStage): void 
 }
 
 /** Begins a call, as `begun` does. The promise is the answer, after all steps. */
-export function answerOf(handler: Handler, call: Call): Promise<unknown> {
-  const outside = call.step;
-  const promise = begun(leaving.get(handler) ?? handler, call);
-  const first = call.step;
-  if (first === outside) return promise;
-  call.step = outside;
-  return promise.then(
-    (response) => passed(first, outside, call, false, response),
-    (error: unknown) => passed(first, outside, call, true, error),
-  );
+export function answerFrom(handler: Handler, call: Call): Promise<unknown> {
+  return taken(handler, call, call.step);
 }
 
-/** Begins a call; `last` is told of the answer, as `answerOf(handler, call).then` would. */
+/** Begins a call; `last` is told of the answer, as `answerFrom(handler, call).then` would. */
 export function answerTo(handler: Handler, call: Call, last: AnswerStep): void {
+  const outside = call.step;
   leaveStep(call, last);
-  const outside = last.outer;
-  const promise = begun(leaving.get(handler) ?? handler, call);
+  taken(handler, call, outside);
+}
+
+/** Begins a call, and takes the steps that are left within `end`. */
+function taken(handler: Handler, call: Call, end: AnswerStep | undefined): Promise<unknown> {
+  const promise = begun(bare.get(handler) ?? handler, call);
   const first = call.step;
-  call.step = outside;
-  promise.then(
-    (response) => passed(first, outside, call, false, response),
-    (error: unknown) => passed(first, outside, call, true, error),
+  if (first === end) return promise;
+  call.step = end;
+  return promise.then(
+    (response) => passed(first, end, call, false, response),
+    (error: unknown) => passed(first, end, call, true, error),
   );
 }
 

@@ -23,9 +23,6 @@ export interface TimerHandle {
 /** setTimeout wraps above this and then fires at once. */
 const longestTimer = 2 ** 31 - 1;
 
-// The global one is looked up by a getter, which costs as much as the clock.
-const { performance } = globalThis;
-
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),

@@ -2,7 +2,7 @@
  * The outermost layer of a client: makes a Call, runs its pipeline, and gives the caller
  * something to await or iterate. Everything attached to the call goes when it ends.
  */
-import { type AnswerStep, answerOf, answerTo } from '../call/answer-steps.js';
+import { type AnswerStep, answerFrom, answerTo } from '../call/answer-steps.js';
 import { Call, type CallOptions } from '../call/call.js';
 import { currentCall } from '../call/current.js';
 import { HeaderMap } from '../call/headers.js';
@@ -34,7 +34,7 @@ export function invokeUnary(bound: Bound, request: unknown, options: CallOptions
 
 export function invokeStream(bound: Bound, request: unknown, options: CallOptions | undefined): StreamCall<unknown> {
   const call = begin(bound, request, options);
-  return new Stream(call, answerOf(bound.handler, call));
+  return new Stream(call, answerFrom(bound.handler, call));
 }
 
 const checkCallOptions = knownOptions<CallOptions>({

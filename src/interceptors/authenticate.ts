@@ -3,7 +3,7 @@
  * calls of many. What the hook does not vouch for is refused. The health service is not asked about: those who probe it carry
  * no credentials, and it tells nothing but whether the server serves.
  */
-import { answerOf, sharing } from '../call/answer-steps.js';
+import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
@@ -66,7 +66,7 @@ export function authentication(hook: Authenticate | undefined, context: Authenti
         (identity) => {
           const refusal = establish(call, identity, context);
           if (refusal !== undefined) throw refusal;
-          return answerOf(next, call);
+          return answerFrom(next, call);
         },
         (error: unknown) => {
           throw refusalFor(call, error, context);

@@ -2,7 +2,7 @@
  * Whether a known caller may make a call. Asked after decoding, so that the request can be looked at, and for a
  * subscription again for each topic and key. Only `true` lets a call pass: a hook that forgets to answer denies.
  */
-import { answerOf, sharing } from '../call/answer-steps.js';
+import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
@@ -48,7 +48,7 @@ export function authorization(hook: Authorize | undefined, context: AuthorizeCon
     if (isHealth(method)) return next;
     return (call) => {
       const allowed = permitted(hook, call, context);
-      return allowed === undefined ? next(call) : allowed.then(() => answerOf(next, call));
+      return allowed === undefined ? next(call) : allowed.then(() => answerFrom(next, call));
     };
   });
 }

@@ -5,7 +5,7 @@
  * Rules: gRPC over HTTP/2 "Timeout"; SRE book, "Addressing Cascading Failures".
  */
 import { Alarm, Alarms } from '../call/alarms.js';
-import { answerOf, sharing } from '../call/answer-steps.js';
+import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { outsideCalls, runInCall } from '../call/current.js';
@@ -98,7 +98,7 @@ export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDea
       if (!watched) return next(call);
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
-        answerOf(next, call).then(resolve, reject);
+        answerFrom(next, call).then(resolve, reject);
       });
     };
   });

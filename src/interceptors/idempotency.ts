@@ -4,7 +4,7 @@
  * What is decided from a key stands here; one execution and its waiters are in keyed-execution.ts, records in the store.
  * Rules: RIFL (SOSP 2015); IETF draft-ietf-httpapi-idempotency-key-header.
  */
-import { answerOf, sharing } from '../call/answer-steps.js';
+import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { answerHeaders } from '../call/correlation-id.js';
@@ -218,7 +218,14 @@ class KeyedStage {
     if (inField !== undefined && rawText(call.rawHeaders, keyHeader) === field) return inField;
     const headers = rawValues(call.rawHeaders, keyHeader);
     if (headers.length === 0) return inField;
-    const inHeader = this.#parsed(call, theHeader, headers.length > 1 ? headers : headers[0]);
+    if (headers.length > 1) {
+      throw this.#refusedKey(
+        call,
+        'IDEMPOTENCY_KEY_MALFORMED',
+        `${theHeader} came ${headers.length} times; a call has one key`,
+      );
+    }
+    const inHeader = this.#parsed(call, theHeader, headers[0]);
     if (inField !== undefined && inHeader.key !== inField.key) {
       throw this.#refusedKey(
         call,
@@ -231,8 +238,7 @@ class KeyedStage {
 
   #parsed(call: Call, place: string, given: unknown): Key {
     if (typeof given !== 'string') {
-      const what = Array.isArray(given) ? `came ${given.length} times` : 'is no text';
-      throw this.#refusedKey(call, 'IDEMPOTENCY_KEY_MALFORMED', `${place} ${what}; a call has one key`);
+      throw this.#refusedKey(call, 'IDEMPOTENCY_KEY_MALFORMED', `${place} is no text; a call has one key`);
     }
     const parsed = parseKey(given);
     if ('fault' in parsed) throw this.#refusedKey(call, parsed.fault, `${place} ${parsed.problem}`);
@@ -314,7 +320,7 @@ function withMajor({ name, version }: MethodType['service']): string {
 function untilAborted(call: Call, handle: Handler): Promise<unknown> {
   return new Promise((resolve, reject) => {
     call.onAbort(reject);
-    answerOf(handle, call).then(resolve, reject);
+    answerFrom(handle, call).then(resolve, reject);
   });
 }
 

@@ -2,9 +2,8 @@
  * What each caller may ask for, so that one who asks for ten times his share takes nothing from the others. Counted for
  * the principal before anything is decoded, in units of what the IDL says that a method costs.
  */
-
 import { QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
-import { answerOf, sharing } from '../call/answer-steps.js';
+import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -62,7 +61,7 @@ export function quota(options: QuotaOptions | undefined, context: QuotaContext):
       if (wait === 0) return next(call);
       if (typeof wait === 'number') return Promise.reject(refusal(call, key, cost, rate, wait, context));
       return wait.then((ms) => {
-        if (ms === 0) return answerOf(next, call);
+        if (ms === 0) return answerFrom(next, call);
         throw refusal(call, key, cost, rate, ms, context);
       });
     };

@@ -4,7 +4,7 @@
  * seen a part of it; what was received passes through untouched.
  * Rule: gRFC A6, "When Retries are Valid".
  */
-import { answerOf } from '../call/answer-steps.js';
+import { answerFrom } from '../call/answer-steps.js';
 import type { Source } from '../call/pump.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
@@ -52,7 +52,7 @@ export class StreamAttempts extends CallAttempts {
     if (attemptTimeout !== undefined) {
       attempt.arm(() => call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
     }
-    answerOf(this.next, call).then(
+    answerFrom(this.next, call).then(
       (value) => this.#responded(attempt, value),
       (error: unknown) => this.#failed(attempt, error),
     );

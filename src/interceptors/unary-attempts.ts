@@ -2,7 +2,7 @@
  * The attempts of one unary call: one after the other, or beside each other when the first is slow. The first answer
  * wins and the others are cancelled; the call fails when nothing is running and nothing more may begin.
  */
-import { answerOf } from '../call/answer-steps.js';
+import { answerFrom } from '../call/answer-steps.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
 import { succeeded } from './attempt-plan.js';
@@ -41,7 +41,7 @@ export class UnaryAttempts extends CallAttempts {
     const attempt = Attempt.next(this.plan, this.outer, kind, this.ownership, true);
     this.#running.push(attempt);
     this.#bound(attempt);
-    answerOf(this.next, attempt.call).then(
+    answerFrom(this.next, attempt.call).then(
       (value) => this.#answered(attempt, value),
       (error: unknown) => this.#failed(attempt, error),
     );

@@ -1,5 +1,5 @@
 /** From the beginning of a call to its end, once, whatever the kind: an answer, the last message, a failure, a reader that went away. */
-import { answerOf } from '../call/answer-steps.js';
+import { answerFrom } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
@@ -33,7 +33,7 @@ export function watch(call: Call, next: Handler, watcher: Watcher, clock: Clock)
     else if (many) cancelTimer = clock.setTimer(() => end(undefined), unread);
   });
   return watcher
-    .run(() => answerOf(next, call))
+    .run(() => answerFrom(next, call))
     .then(
       (value) => {
         if (many) return new WatchedStream(value as AsyncIterable<unknown>, watcher, end);

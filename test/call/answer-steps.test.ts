@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { PlaceOrderRequest } from '../../gen/market/v1/market.js';
 import { Orders } from '../../gen/market/v1/market.rpc.js';
-import { type AnswerStep, answerOf, answerTo, leaveStage, leaveStep, sharing } from '../../src/call/answer-steps.js';
+import { type AnswerStep, answerFrom, answerTo, leaveStage, leaveStep, sharing } from '../../src/call/answer-steps.js';
 import { Call } from '../../src/call/call.js';
 import type { Handler, Interceptor } from '../../src/call/interceptor.js';
 import { runs } from '../support/soak.js';
@@ -42,8 +42,8 @@ const message = (promise: Promise<unknown>): Promise<unknown> =>
 
 describe('the steps of a call', () => {
   it('are taken from the innermost stage out, of an answer and of a failure', async () => {
-    expect(await answerOf(piped([noting('outer'), noting('inner')], answers), newCall())).toBe('answer inner outer');
-    expect(await message(answerOf(piped([noting('outer'), noting('inner')], fails), newCall()))).toBe(
+    expect(await answerFrom(piped([noting('outer'), noting('inner')], answers), newCall())).toBe('answer inner outer');
+    expect(await message(answerFrom(piped([noting('outer'), noting('inner')], fails), newCall()))).toBe(
       'failure inner outer',
     );
   });
@@ -60,7 +60,7 @@ describe('the steps of a call', () => {
     const handler = piped([noting('a'), passing, user, passing, noting('b'), passing, noting('c')], () => inner);
     const then = vi.spyOn(inner, 'then');
     const call = newCall();
-    expect(await answerOf(handler, call)).toBe('answer c b a');
+    expect(await answerFrom(handler, call)).toBe('answer c b a');
     expect(seen).toEqual(['answer c b']);
     expect(then).toHaveBeenCalledTimes(1);
     expect(call.step).toBeUndefined();
@@ -76,7 +76,7 @@ describe('the steps of a call', () => {
       [throwing, 'thrown'],
     ] as const) {
       const handler = piped([noting('outer'), stage, noting('inner')], answers);
-      expect(await message(answerOf(handler, newCall()))).toBe(`${said} outer`);
+      expect(await message(answerFrom(handler, newCall()))).toBe(`${said} outer`);
     }
   });
 
@@ -105,7 +105,7 @@ describe('the steps of a call', () => {
       return `${one}, ${other}, ${await next(call)}`;
     };
     const handler = piped([noting('outer'), twice, noting('inner')], answers);
-    expect(await answerOf(handler, newCall())).toBe('answer inner, answer inner, answer inner outer');
+    expect(await answerFrom(handler, newCall())).toBe('answer inner, answer inner, answer inner outer');
   });
 
   it('are nothing to a stage that has none', () => {
@@ -159,7 +159,7 @@ function byHand({ answered, failed }: Kind): Interceptor {
 it('whatever stages do, and wherever others stand between them, steps come to what promises come to', async () => {
   const stage = fc.record({ kind: fc.constantFrom(...Object.keys(kinds)), shares: fc.boolean() });
   const outcome = async (handler: Handler): Promise<string> =>
-    answerOf(handler, newCall()).then(
+    answerFrom(handler, newCall()).then(
       (value) => `answered ${value}`,
       (value: unknown) => `failed ${value}`,
     );

@@ -1,8 +1,17 @@
-import { createClient, createServer, type HeaderMap, newIdempotencyKey, RpcError, silentLogger } from 'hawser';
+import {
+  createClient,
+  createServer,
+  type HeaderMap,
+  type IdempotencyStore,
+  newIdempotencyKey,
+  RpcError,
+  silentLogger,
+} from 'hawser';
 import { VirtualClock } from 'hawser/testing';
 import { describe, expect, it } from 'vitest';
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
-import { memoryStore } from '../../src/stores/memory.js';
+import type { Call } from '../../src/call/call.js';
+import { type MemoryTransaction, memoryStore } from '../../src/stores/memory.js';
 import { note, Refused } from '../support/echo.js';
 import { rejection } from '../support/scripted.js';
 import { deferred, settled } from '../support/served.js';
@@ -524,6 +533,41 @@ describe('a server of a keyed method', () => {
     const client = createClient(made.Till, made.network.node('b'), { clock: made.clock, logger: silentLogger });
     for (let n = 0; n < 2; n++) expect(await client.sell(note('cod', 1), withKey('k'))).toEqual(note('cod', 99));
     expect(seen).toEqual([note('cod', 1), note('cod', 1)]);
+  });
+
+  it('does not hold a key for a store that throws at once', async () => {
+    const made = await till({});
+    const store: IdempotencyStore<MemoryTransaction> = {
+      ...asAnotherProcess(made.store),
+      execute: () => {
+        throw new Error('not today');
+      },
+    };
+    const server = createServer({ clock: made.clock, logger: silentLogger, store });
+    server.add(made.Till, { sell: (request) => request });
+    await server.listen({ memory: made.network.node('b') });
+    const client = createClient(made.Till, made.network.node('b'), { clock: made.clock, logger: silentLogger });
+    for (let n = 0; n < 2; n++) {
+      await expect(made.clock.runUntil(Promise.resolve(client.sell(note('cod'), withKey('k'))))).rejects.toMatchObject({
+        code: 'INTERNAL',
+      });
+    }
+  });
+
+  it('tells who stands at the handler where the call came in, and from whom', async () => {
+    const seen: unknown[] = [];
+    const { client } = await till({
+      configure: (server) =>
+        server.use(
+          (_method, next) => (call: Call) => {
+            seen.push(call.local, call.peer.address);
+            return next(call);
+          },
+          { before: 'handler' },
+        ),
+    });
+    await client.sell(note('cod'), withKey('k'));
+    expect(seen).toEqual(['a', 'client']);
   });
 
   it('rolls back what still runs when it closes', async () => {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
-import { createServer, silentLogger } from 'hawser';
+import { createClient, createServer, MemoryNetwork, silentLogger } from 'hawser';
+import { VirtualClock } from 'hawser/testing';
 import { expect, it } from 'vitest';
 import type { Dispatcher } from '../../src/call/transport.js';
 import { Echo, note } from '../support/echo.js';
@@ -27,6 +28,27 @@ it('a server that is closed while it begins to listen, listens nowhere', async (
   await expect(listening).rejects.toThrow('the server was closed meanwhile');
   expect(closed).toBe(1);
   await expect(reached(port)).resolves.toBe(false);
+});
+
+it('a server that is closed waits for a call that ends, and no longer', async () => {
+  const network = new MemoryNetwork();
+  const clock = new VirtualClock();
+  const server = createServer({ logger: silentLogger, clock }).add(Echo, {
+    async say(request) {
+      await new Promise<void>((resolve) => clock.setTimer(resolve, 20));
+      return request;
+    },
+    tell: () => {},
+    async *repeat() {},
+    collect: () => note('none'),
+    async *chat() {},
+  });
+  await server.listen({ memory: network });
+  const call = createClient(Echo, network, { clock }).say(note('x'));
+  const started = clock.now();
+  const [answer] = await clock.runUntil(Promise.all([call, server.close({ grace: 3_000 })]));
+  expect(answer).toEqual(note('x'));
+  expect(clock.now() - started).toBe(20);
 });
 
 async function freePort(): Promise<number> {

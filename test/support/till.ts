@@ -8,6 +8,7 @@ import {
   createServer,
   type IdempotencyStore,
   type Policy,
+  type Server,
   type ServerOptions,
   silentLogger,
 } from 'hawser';
@@ -54,6 +55,7 @@ export interface TillOptions {
   readonly keyProperty?: string;
   readonly handler?: (request: Note, call: ServerCall<MemoryTransaction>, clock: VirtualClock) => Promise<Note> | Note;
   readonly server?: ServerOptions<MemoryTransaction>;
+  readonly configure?: (server: Server<MemoryTransaction>) => void;
   readonly client?: ClientOptions;
   readonly faults?: Faults;
   readonly nodes?: readonly string[];
@@ -85,6 +87,7 @@ export async function till(options: TillOptions = {}) {
           : options.handler(request, call, clock);
       },
     });
+    options.configure?.(server);
     server.on('idempotency', ({ outcome }) => outcomes.push(outcome));
     await server.listen({ memory: network.node(node) });
     servers.push(server);

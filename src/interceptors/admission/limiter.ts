@@ -7,11 +7,11 @@
  * While there is room and nobody waits, a call costs two readings of the clock and some additions.
  */
 import { AsyncResource } from 'node:async_hooks';
-import { answerOf } from '../../call/answer-steps.js';
+import { answerFrom } from '../../call/answer-steps.js';
 import type { Permit } from '../../call/attachments.js';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
-import type { Handler } from '../../call/interceptor.js';
+import { begun, type Handler } from '../../call/interceptor.js';
 import { anonymous } from '../../call/peer.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
@@ -205,7 +205,7 @@ export class Limiter implements Permit {
   #answer(call: Call, next: Handler, now: number): Promise<unknown> {
     call.permit = this;
     call.permittedAt = now;
-    return next(call);
+    return begun(next, call);
   }
 
   /** A stream holds its place until it is open: while it is idle it costs nothing that is short. */
@@ -218,7 +218,7 @@ export class Limiter implements Permit {
       this.#dispatch();
     };
     call.onFinish(free);
-    const response = next(call);
+    const response = begun(next, call);
     // One that only takes requests, and a long poll, answer at their very end; their handlers have begun by now.
     if (!streamsResponse(call.method.kind)) free();
     else response.then(free, free);
@@ -310,12 +310,8 @@ export class Limiter implements Permit {
       const { method } = call;
       this.#events.emit('admitted', { method, queued: call.queued, criticality: criticalityOf(call), call });
     }
-    try {
-      const run = () => this.#run(call, next, streams, now);
-      resolve(scope.runInAsyncScope(() => answerOf(run, call)));
-    } catch (error) {
-      reject(error); // an interceptor of the user's that is no async function
-    }
+    const run = (): Promise<unknown> => this.#run(call, next, streams, now);
+    resolve(scope.runInAsyncScope(() => answerFrom(run, call)));
   }
 
   #letGo(one: Queued, reason: ShedReason, now: number): void {

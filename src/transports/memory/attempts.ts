@@ -14,7 +14,7 @@ export function attemptsOver(
   connect: (back: ResponsePath, call: Call) => RequestPath,
 ): ClientTransport {
   const attempts = new InFlight<Attempt>();
-  const init: AttemptInit = { peer: { address }, connect, attempts };
+  const init: AttemptInit = { peer: Object.freeze({ address }), connect, attempts };
   let closed = false;
   return {
     encoding: service.idl === 'proto' ? 'proto' : 'binary',

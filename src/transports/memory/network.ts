@@ -42,7 +42,7 @@ export class MemoryNetwork implements MemoryNode {
   }
 
   connect(service: ServiceType): ClientTransport {
-    const here: Peer = { address: this.address };
+    const here: Peer = Object.freeze({ address: this.address });
     return attemptsOver(service, this.address, (back) => {
       if (this.#bound !== undefined) return this.#bound.accept(here, back);
       throw new RpcError('UNAVAILABLE', 'no server listens on this memory network', {

@@ -151,7 +151,7 @@ class ServerHalf implements RequestPath, AnswerStep {
   }
 
   failed(error: unknown, call: Call): void {
-    this.#fail(call, this.#route?.failed(call, error));
+    this.#fail(call, (this.#route as Route).failed(call, error));
   }
 
   #answer(call: Call, response: Uint8Array | undefined): void {

@@ -110,7 +110,7 @@ export function run(call: Call, route: Route, onResult: (result: unknown) => voi
   runInCall(call, () => {
     answerTo(route.handle, call, {
       outer: undefined,
-      answered: onResult,
+      answered: (response) => onResult(response),
       failed: (error) => onError(route.failed(call, error)),
     });
   });
