@@ -15,13 +15,13 @@ interface Reading {
   buf?: unknown;
   len?: unknown;
   pos?: unknown;
-  view?: unknown;
 }
 
 const nothing = Buffer.alloc(0);
 
 export class KeptReader extends BinaryReader {
   source: Buffer;
+  /** What `view` is, see below: the library's, which it makes at once, then one for each source that is asked for it. */
   declare ownView: DataView | undefined;
   /** Whether it is built as we know it, so that it can be given other bytes. */
   readonly reusable: boolean;

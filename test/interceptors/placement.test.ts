@@ -144,9 +144,9 @@ test('one that throws at once in a later attempt fails the call, too', async () 
   const { client } = await served(Echo, handlers, {
     client: { clock, interceptors: [{ interceptor, after: 'retry' }] },
   });
-  for (const call of [client.say(note('x')), client.repeat(note('x')).next()]) {
+  for (const call of [() => client.say(note('x')), () => client.repeat(note('x')).next()]) {
     // Not `rejects`: what is thrown in a timer would pass for it.
-    const failure = await clock.runUntil(rejection(call));
+    const failure = await clock.runUntil(rejection(call()));
     expect(failure).toMatchObject({ message: 'a mistake of mine' });
   }
   expect(attempts).toBe(4);
