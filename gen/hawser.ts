@@ -26,6 +26,8 @@ export interface Position {
   /** 16 random bytes, made when the log is; another log never has the same. */
   epoch: Uint8Array;
   seq: bigint;
+  /** 8 random bytes that name the run of the server that appended the update `seq`; absent where it is not known. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Position: StructCodec<Position> = defineStruct<Position>({
@@ -34,6 +36,7 @@ export const Position: StructCodec<Position> = defineStruct<Position>({
   fields: () => [
     { id: 1, name: "epoch", localName: "epoch", type: { kind: "binary" }, requiredness: "default" },
     { id: 2, name: "seq", localName: "seq", type: { kind: "i64" }, requiredness: "default" },
+    { id: 3, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -41,11 +44,16 @@ export const Position: StructCodec<Position> = defineStruct<Position>({
     w.binary(v.epoch ?? new Uint8Array(0));
     w.field(10, 2);
     w.i64(v.seq ?? 0n);
+    if (v.generation != null) {
+      w.field(11, 3);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
     let epoch: Uint8Array | undefined;
     let seq: bigint = 0n;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -55,14 +63,17 @@ export const Position: StructCodec<Position> = defineStruct<Position>({
         case 522:
           seq = r.i64();
           break;
+        case 779:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { epoch: epoch ?? new Uint8Array(0), seq };
+    return { epoch: epoch ?? new Uint8Array(0), seq, generation };
   },
-  create: (init) => ({ epoch: init?.epoch ?? new Uint8Array(0), seq: init?.seq ?? 0n }),
+  create: (init) => ({ epoch: init?.epoch ?? new Uint8Array(0), seq: init?.seq ?? 0n, generation: init?.generation }),
 });
 
 /** One change. In MERGE it may stand for several, and holds what they come to. */
@@ -219,6 +230,8 @@ export interface Start {
   /** ms since the Unix epoch. */
   time: bigint;
   count: number;
+  /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Start: StructCodec<Start> = defineStruct<Start>({
@@ -237,6 +250,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     { id: 3, name: "seq", localName: "seq", type: { kind: "i64" }, requiredness: "default" },
     { id: 4, name: "time", localName: "time", type: { kind: "i64" }, requiredness: "default" },
     { id: 5, name: "count", localName: "count", type: { kind: "i32" }, requiredness: "default" },
+    { id: 6, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -250,6 +264,10 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     w.i64(v.time ?? 0n);
     w.field(8, 5);
     w.i32(v.count ?? 0);
+    if (v.generation != null) {
+      w.field(11, 6);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
@@ -258,6 +276,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     let seq: bigint = 0n;
     let time: bigint = 0n;
     let count: number = 0;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -276,12 +295,15 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
         case 1288:
           count = r.i32();
           break;
+        case 1547:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count };
+    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count, generation };
   },
   create: (init) => ({
     kind: init?.kind ?? StartKind.Default,
@@ -289,6 +311,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     seq: init?.seq ?? 0n,
     time: init?.time ?? 0n,
     count: init?.count ?? 0,
+    generation: init?.generation,
   }),
 });
 
@@ -490,6 +513,8 @@ export interface Subscribed {
   /** The position that the first batch begins at. Where a snapshot follows, snapshot_begin.at is. */
   fromSeq: bigint;
   keyed: boolean;
+  /** The generation of `from_seq`. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
@@ -509,6 +534,7 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     },
     { id: 6, name: "from_seq", localName: "fromSeq", type: { kind: "i64" }, requiredness: "default" },
     { id: 8, name: "keyed", localName: "keyed", type: { kind: "bool" }, requiredness: "default" },
+    { id: 9, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -524,6 +550,10 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     w.i64(v.fromSeq ?? 0n);
     w.field(2, 8);
     w.bool(v.keyed ?? false);
+    if (v.generation != null) {
+      w.field(11, 9);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
@@ -533,6 +563,7 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     let outcome: Outcome = Outcome.Unspecified;
     let fromSeq: bigint = 0n;
     let keyed: boolean = false;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -554,12 +585,15 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
         case 2050:
           keyed = r.bool();
           break;
+        case 2315:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, epoch: epoch ?? new Uint8Array(0), head, outcome, fromSeq, keyed };
+    return { ref, epoch: epoch ?? new Uint8Array(0), head, outcome, fromSeq, keyed, generation };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
@@ -568,6 +602,7 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     outcome: init?.outcome ?? Outcome.Unspecified,
     fromSeq: init?.fromSeq ?? 0n,
     keyed: init?.keyed ?? false,
+    generation: init?.generation,
   }),
 });
 
@@ -576,6 +611,8 @@ export interface SnapshotBegin {
   epoch: Uint8Array;
   /** The position that the first batch after the snapshot begins at. */
   at: bigint;
+  /** The generation of `at`. */
+  generation?: Uint8Array | undefined;
 }
 
 export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBegin>({
@@ -585,6 +622,7 @@ export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBe
     { id: 2, name: "ref", localName: "ref", type: { kind: "i32" }, requiredness: "default" },
     { id: 3, name: "epoch", localName: "epoch", type: { kind: "binary" }, requiredness: "default" },
     { id: 4, name: "at", localName: "at", type: { kind: "i64" }, requiredness: "default" },
+    { id: 6, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -594,12 +632,17 @@ export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBe
     w.binary(v.epoch ?? new Uint8Array(0));
     w.field(10, 4);
     w.i64(v.at ?? 0n);
+    if (v.generation != null) {
+      w.field(11, 6);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
     let ref: number = 0;
     let epoch: Uint8Array | undefined;
     let at: bigint = 0n;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -612,14 +655,22 @@ export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBe
         case 1034:
           at = r.i64();
           break;
+        case 1547:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, epoch: epoch ?? new Uint8Array(0), at };
+    return { ref, epoch: epoch ?? new Uint8Array(0), at, generation };
   },
-  create: (init) => ({ ref: init?.ref ?? 0, epoch: init?.epoch ?? new Uint8Array(0), at: init?.at ?? 0n }),
+  create: (init) => ({
+    ref: init?.ref ?? 0,
+    epoch: init?.epoch ?? new Uint8Array(0),
+    at: init?.at ?? 0n,
+    generation: init?.generation,
+  }),
 });
 
 export interface SnapshotChunk {
@@ -753,6 +804,8 @@ export interface Batch {
   fromSeq: bigint;
   toSeq: bigint;
   updates: Update[];
+  /** The generation of `to_seq`, where it is another than that of `from_seq`. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Batch: StructCodec<Batch> = defineStruct<Batch>({
@@ -769,6 +822,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
       type: { kind: "list", element: { kind: "struct", codec: () => Update } },
       requiredness: "default",
     },
+    { id: 5, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -784,6 +838,10 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     for (const item of updates) {
       Update.write(w, item);
     }
+    if (v.generation != null) {
+      w.field(11, 5);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
@@ -791,6 +849,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     let fromSeq: bigint = 0n;
     let toSeq: bigint = 0n;
     let updates: Update[] | undefined;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -814,14 +873,23 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
           }
           break;
         }
+        case 1291:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, fromSeq, toSeq, updates: updates ?? [] };
+    return { ref, fromSeq, toSeq, updates: updates ?? [], generation };
   },
-  create: (init) => ({ ref: init?.ref ?? 0, fromSeq: init?.fromSeq ?? 0n, toSeq: init?.toSeq ?? 0n, updates: init?.updates ?? [] }),
+  create: (init) => ({
+    ref: init?.ref ?? 0,
+    fromSeq: init?.fromSeq ?? 0n,
+    toSeq: init?.toSeq ?? 0n,
+    updates: init?.updates ?? [],
+    generation: init?.generation,
+  }),
 });
 
 /** All updates of the chain up to `delivered_to` have been sent. */
@@ -832,6 +900,8 @@ export interface Progress {
   head: bigint;
   /** The oldest update that the log still holds; head + 1 when it holds none. */
   first: bigint;
+  /** The generation of `delivered_to`. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Progress: StructCodec<Progress> = defineStruct<Progress>({
@@ -843,6 +913,7 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     { id: 3, name: "delivered_to", localName: "deliveredTo", type: { kind: "i64" }, requiredness: "default" },
     { id: 4, name: "head", localName: "head", type: { kind: "i64" }, requiredness: "default" },
     { id: 5, name: "first", localName: "first", type: { kind: "i64" }, requiredness: "default" },
+    { id: 6, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -856,6 +927,10 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     w.i64(v.head ?? 0n);
     w.field(10, 5);
     w.i64(v.first ?? 0n);
+    if (v.generation != null) {
+      w.field(11, 6);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
@@ -864,6 +939,7 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     let deliveredTo: bigint = 0n;
     let head: bigint = 0n;
     let first: bigint = 0n;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -882,12 +958,15 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
         case 1290:
           first = r.i64();
           break;
+        case 1547:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, epoch: epoch ?? new Uint8Array(0), deliveredTo, head, first };
+    return { ref, epoch: epoch ?? new Uint8Array(0), deliveredTo, head, first, generation };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
@@ -895,6 +974,7 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     deliveredTo: init?.deliveredTo ?? 0n,
     head: init?.head ?? 0n,
     first: init?.first ?? 0n,
+    generation: init?.generation,
   }),
 });
 
@@ -913,6 +993,8 @@ export interface Gap {
   fromSeq: bigint;
   toSeq: bigint;
   reason: GapReason;
+  /** The generation of `to_seq`. */
+  generation?: Uint8Array | undefined;
 }
 
 export const Gap: StructCodec<Gap> = defineStruct<Gap>({
@@ -930,6 +1012,7 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
       requiredness: "default",
       default: () => GapReason.Unspecified,
     },
+    { id: 6, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -941,6 +1024,10 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
     w.i64(v.toSeq ?? 0n);
     w.field(8, 5);
     w.i32(v.reason ?? GapReason.Unspecified);
+    if (v.generation != null) {
+      w.field(11, 6);
+      w.binary(v.generation);
+    }
     w.structEnd();
   },
   read(r) {
@@ -948,6 +1035,7 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
     let fromSeq: bigint = 0n;
     let toSeq: bigint = 0n;
     let reason: GapReason = GapReason.Unspecified;
+    let generation: Uint8Array | undefined;
     r.structBegin();
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
@@ -963,18 +1051,22 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
         case 1288:
           reason = r.i32();
           break;
+        case 1547:
+          generation = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, fromSeq, toSeq, reason };
+    return { ref, fromSeq, toSeq, reason, generation };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
     fromSeq: init?.fromSeq ?? 0n,
     toSeq: init?.toSeq ?? 0n,
     reason: init?.reason ?? GapReason.Unspecified,
+    generation: init?.generation,
   }),
 });
 
@@ -1645,7 +1737,7 @@ export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   version: "1.0.0",
   idl: "thrift",
-  fingerprint: "45145ad8985794020bd6399f09ed546ed721ed2d8d58689a77d12b3211fcc18d",
+  fingerprint: "aa61370054458a2e6d8d30eec34b32836432abe07179faded7ad46ef960902f3",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({

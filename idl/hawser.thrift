@@ -13,6 +13,8 @@ struct Position {
   /** 16 random bytes, made when the log is; another log never has the same. */
   1: binary epoch,
   2: i64 seq,
+  /** 8 random bytes that name the run of the server that appended the update `seq`; absent where it is not known. */
+  3: optional binary generation,
 }
 
 /** One change. In MERGE it may stand for several, and holds what they come to. */
@@ -83,6 +85,8 @@ struct Start {
   /** ms since the Unix epoch. */
   4: i64 time,
   5: i32 count,
+  /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
+  6: optional binary generation,
 }
 
 struct OpenRequest {
@@ -116,6 +120,8 @@ struct Subscribed {
   /** The position that the first batch begins at. Where a snapshot follows, snapshot_begin.at is. */
   6: i64 from_seq,
   8: bool keyed,
+  /** The generation of `from_seq`. */
+  9: optional binary generation,
 }
 
 struct SnapshotBegin {
@@ -123,6 +129,8 @@ struct SnapshotBegin {
   3: binary epoch,
   /** The position that the first batch after the snapshot begins at. */
   4: i64 at,
+  /** The generation of `at`. */
+  6: optional binary generation,
 }
 
 struct SnapshotChunk {
@@ -145,6 +153,8 @@ struct Batch {
   2: i64 from_seq,
   3: i64 to_seq,
   4: list<Update> updates,
+  /** The generation of `to_seq`, where it is another than that of `from_seq`. */
+  5: optional binary generation,
 }
 
 /** All updates of the chain up to `delivered_to` have been sent. */
@@ -155,6 +165,8 @@ struct Progress {
   4: i64 head,
   /** The oldest update that the log still holds; head + 1 when it holds none. */
   5: i64 first,
+  /** The generation of `delivered_to`. */
+  6: optional binary generation,
 }
 
 enum GapReason {
@@ -170,6 +182,8 @@ struct Gap {
   3: i64 from_seq,
   4: i64 to_seq,
   5: GapReason reason = GapReason.Unspecified,
+  /** The generation of `to_seq`. */
+  6: optional binary generation,
 }
 
 enum ResetReason {

@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "4f4a0bb13d772f97e7f1c018ce3a66b968263eba5ac2718c139fb3671c244189",
+  fingerprint: "eefbb6dd3b57c7fc1edc103933df784ebcc6a0f947cd5b21029d03cf7ecbd3c0",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

@@ -181,6 +181,11 @@ export interface Position {
   /** 16 random bytes, made when the log is; another log never has the same. */
   epoch: Uint8Array;
   seq: number;
+  /**
+   * 8 random bytes that name the run of the server that appended the update `seq`; absent where it is not known, and at 0.
+   * A log that was put back from a copy has the same epoch and numbers, and never the same generations after the copy.
+   */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -211,6 +216,8 @@ export interface Start {
   seq: number;
   time: number;
   count: number;
+  /** Of RESUME: the generation of `seq`. Where another one has appended that update the answer is RESET (EPOCH_VIOLATION). */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -507,7 +514,15 @@ export interface Expect {
     | bigint
     | undefined;
   /** The seq of the key's newest update; 0: there is no such key. */
-  keySeq?: bigint | undefined;
+  keySeq?:
+    | bigint
+    | undefined;
+  /** The generation of `seq`; absent is any. */
+  generation?:
+    | Uint8Array
+    | undefined;
+  /** The generation of `key_seq`; absent is any. */
+  keyGeneration?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -552,6 +567,8 @@ export interface Subscribed {
     | undefined;
   /** Updates have keys. */
   keyed: boolean;
+  /** The generation of `from`; absent: it is not known. */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -570,6 +587,8 @@ export interface SnapshotBegin {
   /** The position that the first batch after the snapshot begins at. */
   at: number;
   estimatedEntries: number;
+  /** The generation of `at`; absent: it is not known. */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -602,6 +621,8 @@ export interface Batch {
   from: number;
   to: number;
   updates: Update[];
+  /** The generation of `to`, where it is another than that of `from`. In EVERY all updates of a batch are of one generation. */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -613,6 +634,8 @@ export interface Progress {
   head: number;
   /** The oldest update that the log still holds; head + 1 when it holds none. */
   first: number;
+  /** The generation of `delivered_to`; absent: it is not known. */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -623,6 +646,8 @@ export interface Gap {
   from: number;
   to: number;
   reason: Gap_Reason;
+  /** The generation of `to`; absent: it is not known. */
+  generation?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -687,7 +712,7 @@ export interface Reset {
 export const Reset_Reason = {
   UNSPECIFIED: 0,
   EPOCH_CHANGED: 1,
-  /** EPOCH_VIOLATION - The position lies in the future of this log. */
+  /** EPOCH_VIOLATION - The position lies in the future of this log, or the log was put back and another generation has appended that update. */
   EPOCH_VIOLATION: 2,
   TRIMMED: 3,
   /** TOO_FAR - There is more to send again than the server does. */
@@ -1717,7 +1742,7 @@ export const ServerItem: MessageFns<ServerItem> = {
 };
 
 function createBasePosition(): Position {
-  return { epoch: new Uint8Array(0), seq: 0, _unknownFields: {} };
+  return { epoch: new Uint8Array(0), seq: 0, generation: undefined, _unknownFields: {} };
 }
 
 export const Position: MessageFns<Position> = {
@@ -1730,6 +1755,9 @@ export const Position: MessageFns<Position> = {
         throw new globalThis.Error("value provided for field BigInt(message.seq) of type uint64 too large");
       }
       writer.uint32(16).uint64(BigInt(message.seq));
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(26).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -1771,6 +1799,14 @@ export const Position: MessageFns<Position> = {
             message.seq = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1795,6 +1831,7 @@ export const Position: MessageFns<Position> = {
     return {
       epoch: isSet(object.epoch) ? bytesFromBase64(object.epoch) : new Uint8Array(0),
       seq: isSet(object.seq) ? globalThis.Number(object.seq) : 0,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -1806,6 +1843,9 @@ export const Position: MessageFns<Position> = {
     if (message.seq !== 0) {
       obj.seq = globalThis.Number(message.seq);
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -1816,6 +1856,7 @@ export const Position: MessageFns<Position> = {
     const message = createBasePosition();
     message.epoch = object.epoch ?? new Uint8Array(0);
     message.seq = object.seq ?? 0;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
@@ -2024,7 +2065,7 @@ export const Update: MessageFns<Update> = {
 };
 
 function createBaseStart(): Start {
-  return { kind: 0, epoch: new Uint8Array(0), seq: 0, time: 0, count: 0, _unknownFields: {} };
+  return { kind: 0, epoch: new Uint8Array(0), seq: 0, time: 0, count: 0, generation: undefined, _unknownFields: {} };
 }
 
 export const Start: MessageFns<Start> = {
@@ -2049,6 +2090,9 @@ export const Start: MessageFns<Start> = {
     }
     if (message.count !== 0) {
       writer.uint32(40).uint32(message.count);
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(50).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2114,6 +2158,14 @@ export const Start: MessageFns<Start> = {
             message.count = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2141,6 +2193,7 @@ export const Start: MessageFns<Start> = {
       seq: isSet(object.seq) ? globalThis.Number(object.seq) : 0,
       time: isSet(object.time) ? globalThis.Number(object.time) : 0,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -2161,6 +2214,9 @@ export const Start: MessageFns<Start> = {
     if (message.count !== 0) {
       obj.count = Math.round(message.count);
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -2174,6 +2230,7 @@ export const Start: MessageFns<Start> = {
     message.seq = object.seq ?? 0;
     message.time = object.time ?? 0;
     message.count = object.count ?? 0;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
@@ -3639,7 +3696,14 @@ export const Publish: MessageFns<Publish> = {
 };
 
 function createBaseExpect(): Expect {
-  return { epoch: new Uint8Array(0), seq: undefined, keySeq: undefined, _unknownFields: {} };
+  return {
+    epoch: new Uint8Array(0),
+    seq: undefined,
+    keySeq: undefined,
+    generation: undefined,
+    keyGeneration: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Expect: MessageFns<Expect> = {
@@ -3658,6 +3722,12 @@ export const Expect: MessageFns<Expect> = {
         throw new globalThis.Error("value provided for field message.keySeq of type uint64 too large");
       }
       writer.uint32(24).uint64(message.keySeq);
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(34).bytes(message.generation);
+    }
+    if (message.keyGeneration !== undefined) {
+      writer.uint32(42).bytes(message.keyGeneration);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3707,6 +3777,22 @@ export const Expect: MessageFns<Expect> = {
             message.keySeq = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keyGeneration = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3732,6 +3818,12 @@ export const Expect: MessageFns<Expect> = {
       epoch: isSet(object.epoch) ? bytesFromBase64(object.epoch) : new Uint8Array(0),
       seq: isSet(object.seq) ? BigInt(object.seq) : undefined,
       keySeq: isSet(object.keySeq) ? BigInt(object.keySeq) : isSet(object.key_seq) ? BigInt(object.key_seq) : undefined,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
+      keyGeneration: isSet(object.keyGeneration)
+        ? bytesFromBase64(object.keyGeneration)
+        : isSet(object.key_generation)
+        ? bytesFromBase64(object.key_generation)
+        : undefined,
     };
   },
 
@@ -3746,6 +3838,12 @@ export const Expect: MessageFns<Expect> = {
     if (message.keySeq !== undefined) {
       obj.keySeq = message.keySeq.toString();
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
+    if (message.keyGeneration !== undefined) {
+      obj.keyGeneration = base64FromBytes(message.keyGeneration);
+    }
     return obj;
   },
 
@@ -3757,6 +3855,8 @@ export const Expect: MessageFns<Expect> = {
     message.epoch = object.epoch ?? new Uint8Array(0);
     message.seq = (object.seq !== undefined && object.seq !== null) ? BigInt(object.seq) : undefined;
     message.keySeq = (object.keySeq !== undefined && object.keySeq !== null) ? BigInt(object.keySeq) : undefined;
+    message.generation = object.generation ?? undefined;
+    message.keyGeneration = object.keyGeneration ?? undefined;
     return message;
   },
 };
@@ -4157,6 +4257,7 @@ function createBaseSubscribed(): Subscribed {
     from: 0,
     effective: undefined,
     keyed: false,
+    generation: undefined,
     _unknownFields: {},
   };
 }
@@ -4192,6 +4293,9 @@ export const Subscribed: MessageFns<Subscribed> = {
     }
     if (message.keyed !== false) {
       writer.uint32(64).bool(message.keyed);
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(74).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -4281,6 +4385,14 @@ export const Subscribed: MessageFns<Subscribed> = {
             message.keyed = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4311,6 +4423,7 @@ export const Subscribed: MessageFns<Subscribed> = {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       effective: isSet(object.effective) ? Effective.fromJSON(object.effective) : undefined,
       keyed: isSet(object.keyed) ? globalThis.Boolean(object.keyed) : false,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -4340,6 +4453,9 @@ export const Subscribed: MessageFns<Subscribed> = {
     if (message.keyed !== false) {
       obj.keyed = message.keyed;
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -4358,6 +4474,7 @@ export const Subscribed: MessageFns<Subscribed> = {
       ? Effective.fromPartial(object.effective)
       : undefined;
     message.keyed = object.keyed ?? false;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
@@ -4506,7 +4623,15 @@ export const Effective: MessageFns<Effective> = {
 };
 
 function createBaseSnapshotBegin(): SnapshotBegin {
-  return { sub: 0, ref: 0, epoch: new Uint8Array(0), at: 0, estimatedEntries: 0, _unknownFields: {} };
+  return {
+    sub: 0,
+    ref: 0,
+    epoch: new Uint8Array(0),
+    at: 0,
+    estimatedEntries: 0,
+    generation: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const SnapshotBegin: MessageFns<SnapshotBegin> = {
@@ -4533,6 +4658,9 @@ export const SnapshotBegin: MessageFns<SnapshotBegin> = {
         );
       }
       writer.uint32(40).uint64(BigInt(message.estimatedEntries));
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(50).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -4598,6 +4726,14 @@ export const SnapshotBegin: MessageFns<SnapshotBegin> = {
             message.estimatedEntries = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4629,6 +4765,7 @@ export const SnapshotBegin: MessageFns<SnapshotBegin> = {
         : isSet(object.estimated_entries)
         ? globalThis.Number(object.estimated_entries)
         : 0,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -4649,6 +4786,9 @@ export const SnapshotBegin: MessageFns<SnapshotBegin> = {
     if (message.estimatedEntries !== 0) {
       obj.estimatedEntries = globalThis.Number(message.estimatedEntries);
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -4662,6 +4802,7 @@ export const SnapshotBegin: MessageFns<SnapshotBegin> = {
     message.epoch = object.epoch ?? new Uint8Array(0);
     message.at = object.at ?? 0;
     message.estimatedEntries = object.estimatedEntries ?? 0;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
@@ -4946,7 +5087,7 @@ export const SnapshotEnd: MessageFns<SnapshotEnd> = {
 };
 
 function createBaseBatch(): Batch {
-  return { ref: 0, from: 0, to: 0, updates: [], _unknownFields: {} };
+  return { ref: 0, from: 0, to: 0, updates: [], generation: undefined, _unknownFields: {} };
 }
 
 export const Batch: MessageFns<Batch> = {
@@ -4968,6 +5109,9 @@ export const Batch: MessageFns<Batch> = {
     }
     for (const v of message.updates) {
       Update.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(42).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -5025,6 +5169,14 @@ export const Batch: MessageFns<Batch> = {
             message.updates.push(Update.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5051,6 +5203,7 @@ export const Batch: MessageFns<Batch> = {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       updates: globalThis.Array.isArray(object?.updates) ? object.updates.map((e: any) => Update.fromJSON(e)) : [],
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -5068,6 +5221,9 @@ export const Batch: MessageFns<Batch> = {
     if (message.updates?.length) {
       obj.updates = message.updates.map((e) => Update.toJSON(e));
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -5080,12 +5236,21 @@ export const Batch: MessageFns<Batch> = {
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
     message.updates = object.updates?.map((e) => Update.fromPartial(e)) || [];
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
 
 function createBaseProgress(): Progress {
-  return { ref: 0, epoch: new Uint8Array(0), deliveredTo: 0, head: 0, first: 0, _unknownFields: {} };
+  return {
+    ref: 0,
+    epoch: new Uint8Array(0),
+    deliveredTo: 0,
+    head: 0,
+    first: 0,
+    generation: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Progress: MessageFns<Progress> = {
@@ -5113,6 +5278,9 @@ export const Progress: MessageFns<Progress> = {
         throw new globalThis.Error("value provided for field BigInt(message.first) of type uint64 too large");
       }
       writer.uint32(40).uint64(BigInt(message.first));
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(50).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -5178,6 +5346,14 @@ export const Progress: MessageFns<Progress> = {
             message.first = longToNumber(reader.uint64());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5209,6 +5385,7 @@ export const Progress: MessageFns<Progress> = {
         : 0,
       head: isSet(object.head) ? globalThis.Number(object.head) : 0,
       first: isSet(object.first) ? globalThis.Number(object.first) : 0,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -5229,6 +5406,9 @@ export const Progress: MessageFns<Progress> = {
     if (message.first !== 0) {
       obj.first = globalThis.Number(message.first);
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -5242,12 +5422,13 @@ export const Progress: MessageFns<Progress> = {
     message.deliveredTo = object.deliveredTo ?? 0;
     message.head = object.head ?? 0;
     message.first = object.first ?? 0;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
 
 function createBaseGap(): Gap {
-  return { sub: 0, ref: 0, from: 0, to: 0, reason: 0, _unknownFields: {} };
+  return { sub: 0, ref: 0, from: 0, to: 0, reason: 0, generation: undefined, _unknownFields: {} };
 }
 
 export const Gap: MessageFns<Gap> = {
@@ -5272,6 +5453,9 @@ export const Gap: MessageFns<Gap> = {
     }
     if (message.reason !== 0) {
       writer.uint32(40).int32(message.reason);
+    }
+    if (message.generation !== undefined) {
+      writer.uint32(50).bytes(message.generation);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -5337,6 +5521,14 @@ export const Gap: MessageFns<Gap> = {
             message.reason = reader.int32() as any;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.generation = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5364,6 +5556,7 @@ export const Gap: MessageFns<Gap> = {
       from: isSet(object.from) ? globalThis.Number(object.from) : 0,
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       reason: isSet(object.reason) ? gap_ReasonFromJSON(object.reason) : 0,
+      generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
     };
   },
 
@@ -5384,6 +5577,9 @@ export const Gap: MessageFns<Gap> = {
     if (message.reason !== 0) {
       obj.reason = gap_ReasonToJSON(message.reason);
     }
+    if (message.generation !== undefined) {
+      obj.generation = base64FromBytes(message.generation);
+    }
     return obj;
   },
 
@@ -5397,6 +5593,7 @@ export const Gap: MessageFns<Gap> = {
     message.from = object.from ?? 0;
     message.to = object.to ?? 0;
     message.reason = object.reason ?? 0;
+    message.generation = object.generation ?? undefined;
     return message;
   },
 };
