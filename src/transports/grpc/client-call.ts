@@ -1,11 +1,10 @@
 /** What attempts of every kind share: who can end them, how a request is framed, why one is not even begun. */
 import { Buffer } from 'node:buffer';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Call } from '../../call/call.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
+import { zipped } from './gzip.js';
 
 interface Cancellable {
   cancel(reason: RpcError): void;
@@ -58,9 +57,8 @@ export function framed(message: Uint8Array, flag = 0): Buffer {
   return frame;
 }
 
-const zip = promisify(gzip);
-
 /** As `framed`, compressed. */
-export async function framedSmall(message: Uint8Array): Promise<Buffer> {
-  return framed(await zip(message), 1);
+export function framedSmall(message: Uint8Array): Buffer | Promise<Buffer> {
+  const bytes = zipped(message);
+  return Buffer.isBuffer(bytes) ? framed(bytes, 1) : bytes.then((one) => framed(one, 1));
 }

@@ -36,11 +36,12 @@ export class UnaryAttempt implements Receiver {
     this.#place = this.#attempts.add(this);
     this.#stopListening = this.#call.onAbort((reason) => this.cancel(reason));
     const request = this.#call.request as Uint8Array;
-    if (!gzip) this.#exchange.start(framed(request));
+    const frame = gzip ? framedSmall(request) : framed(request);
+    if (Buffer.isBuffer(frame)) this.#exchange.start(frame);
     else {
-      framedSmall(request).then(
-        (frame) => {
-          if (!this.#settled) this.#exchange.start(frame);
+      frame.then(
+        (bytes) => {
+          if (!this.#settled) this.#exchange.start(bytes);
         },
         (error: unknown) =>
           this.failed(new RpcError('INTERNAL', 'the request could not be compressed', { cause: error })),

@@ -5,7 +5,7 @@
  * uses of a Buffer, so a release that does it otherwise fails loudly instead of sending zipped
  * bytes marked as plain.
  */
-import { gzip } from 'node:zlib';
+import { zipped } from './gzip.js';
 
 /** Below this many bytes a message is sent as it is: the gzip frame would eat the gain. */
 const smallest = 1024;
@@ -34,13 +34,13 @@ export class GzippedMessage {
 /** What is handed to grpc-js: a message, or one that is compressed. */
 export type Outgoing = Buffer | GzippedMessage;
 
-/** `bytes` compressed, on the thread pool; as they are when that would not make them smaller. */
+/** `bytes` compressed; as they are when that would not make them smaller. */
 export function compressed(bytes: Buffer): Promise<Outgoing> | Outgoing {
   if (bytes.byteLength < smallest) return bytes;
-  return new Promise((resolve, reject) => {
-    gzip(bytes, (error, zipped) => {
-      if (error !== null) reject(error);
-      else resolve(zipped.byteLength < bytes.byteLength ? new GzippedMessage(zipped) : bytes);
-    });
-  });
+  const smaller = zipped(bytes);
+  return Buffer.isBuffer(smaller) ? lesser(smaller, bytes) : smaller.then((one) => lesser(one, bytes));
+}
+
+function lesser(smaller: Buffer, bytes: Buffer): Outgoing {
+  return smaller.byteLength < bytes.byteLength ? new GzippedMessage(smaller) : bytes;
 }

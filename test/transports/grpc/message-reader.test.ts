@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RpcError } from '../../../src/call/rpc-error.js';
@@ -105,5 +105,39 @@ describe('a reader of messages', () => {
     await idle();
     expect(errors[0]).toMatchObject({ code: 'INTERNAL', reason: 'RESPONSE_MALFORMED' });
     expect(errors[0]?.message).toContain(text);
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+  ] as const)(
+    'inflates a small message (%s) at once, with no handle that is at work when the call ends',
+    (encoding, zip) => {
+      const { reader, messages } = reading(1_000_000, encoding);
+      reader.take(framed(zip(Buffer.alloc(60_000, 7)), 1));
+      expect(reader.busy).toBe(false);
+      expect(messages.map((one) => one.byteLength)).toEqual([60_000]);
+    },
+  );
+
+  it('inflates what is large, what lies about its size, and what is too much for one turn, on the thread pool', async () => {
+    const { reader, messages, errors, idle } = reading(1_000_000, 'gzip');
+    reader.take(framed(gzipSync(Buffer.alloc(100_000)), 1));
+    expect(reader.busy).toBe(true);
+    await idle();
+    const lie = gzipSync(Buffer.alloc(100_000));
+    lie.writeUInt32LE(5, lie.byteLength - 4);
+    reader.take(framed(lie, 1));
+    expect(reader.busy).toBe(true);
+    await idle();
+    expect(errors.splice(0).map((one) => one.message)).toEqual([expect.stringMatching(/does not inflate/)]);
+
+    const many = reading(1_000_000, 'gzip');
+    const small = framed(gzipSync(Buffer.alloc(64_000)), 1);
+    many.reader.take(Buffer.concat(Array<Buffer>(20).fill(small)));
+    expect([many.messages.length, many.reader.busy]).toEqual([5, true]);
+    await many.idle();
+    expect(many.messages.length).toBe(20);
+    expect(messages.length).toBe(1);
   });
 });
