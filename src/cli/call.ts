@@ -5,14 +5,13 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { isRpcError } from '../call/rpc-error.js';
-import { parseAddresses } from '../client/address.js';
 import { createClient } from '../client/create-client.js';
 import type { CallInfo } from '../client/types.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { checkAddress, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { type Found, findMethod, findService, type Sources } from './find-service.js';
 import { listServices } from './reflection-client.js';
 import { UsageError } from './usage.js';
@@ -25,8 +24,9 @@ Calls a method and prints each response as JSON on a line of its own. JSON is th
 standard input; without it the request is {}. A method that takes a stream of requests takes a JSON array.
 Without a method it lists what the server, or the service, has.
 
-  ADDRESS            host:port, grpc://host:port, grpcs://host:port, unix:/path, dns:///name:port,
-                     thrift://host:port?wire=binary|compact|header, thrifts://host:port
+  ADDRESS            host:port, grpc://host:port, unix:/path, dns:///name:port,
+                     thrift://host:port?wire=binary|compact|header; with TLS grpcs:// and thrifts://,
+                     and grpcs+dns:///name:port, thrifts+unix:/path and so on
                      (with --thrift a bare host:port speaks Thrift)
 
   --proto DIR        .proto files, when the server has no reflection; repeatable
@@ -93,7 +93,8 @@ function parse(args: readonly string[]): Options {
     throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
   }
   meant(() => duration(values.timeout, '--timeout'));
-  meant(() => parseAddresses(address, thrift.length > 0 ? 'thrift' : 'proto'));
+  const connection = connectionOf(values);
+  checkAddress(address, thrift.length > 0 ? 'thrift' : 'proto', values);
   return {
     address,
     service,
@@ -103,7 +104,7 @@ function parse(args: readonly string[]): Options {
     thrift,
     include: values.include ?? [],
     verbose: values.verbose,
-    client: { ...connectionOf(values), ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
+    client: { ...connection, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
   };
 }
 

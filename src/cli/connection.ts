@@ -1,6 +1,7 @@
 /** What the commands that speak to a server have in common: how it is reached, and who the caller is. */
 import { readFileSync } from 'node:fs';
 import { HeaderMap } from '../call/headers.js';
+import { checkTlsWanted, parseAddresses } from '../client/address.js';
 import type { ClientOptions } from '../client/create-client.js';
 import { UsageError } from './usage.js';
 
@@ -37,7 +38,15 @@ export function connectionOf(values: ConnectionValues): ClientOptions {
     ...(values.key === undefined ? {} : { key: contents('--key', values.key) }),
     ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
   };
-  return { headers, tls };
+  return Object.keys(tls).length === 0 ? { headers } : { headers, tls };
+}
+
+/** Throws a UsageError for an address that cannot be meant, and for a certificate that it would not heed. */
+export function checkAddress(address: string, idl: 'proto' | 'thrift', values: ConnectionValues): void {
+  const addresses = meant(() => parseAddresses(address, idl));
+  for (const name of ['ca', 'cert', 'key', 'server-name'] as const) {
+    if (values[name] !== undefined) meant(() => checkTlsWanted(addresses, `--${name}`));
+  }
 }
 
 /** `pkg.Service/Method`, or a service alone. Throws a UsageError. */

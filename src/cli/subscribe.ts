@@ -5,12 +5,11 @@
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../call/logger.js';
 import { isRpcError } from '../call/rpc-error.js';
-import { parseAddresses } from '../client/address.js';
 import { createClient } from '../client/create-client.js';
 import type { MethodType } from '../contract/method.js';
 import { type From, type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
 import type { Change, Subscription } from '../subscription/subscriber/subscription.js';
-import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { checkAddress, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { findMethod, findService, type Sources } from './find-service.js';
 import { UsageError } from './usage.js';
 
@@ -22,8 +21,8 @@ Follows a topic and prints each change, with how far behind it is (lag) and how 
 filtered (skipped), and each event: ready, stale, recovered, gap, reset. Comes back by itself when the connection or the
 server is lost. JSON is the parameters of the topic; without it they are {}.
 
-  ADDRESS            host:port, grpc://host:port, grpcs://host:port, unix:/path, dns:///name:port,
-                     thrift://host:port, thrifts://host:port (with --thrift a bare host:port speaks Thrift)
+  ADDRESS            host:port, grpc://host:port, unix:/path, dns:///name:port, thrift://host:port;
+                     with TLS grpcs://host:port, grpcs+dns:///name:port, thrifts://host:port and so on (with --thrift a bare host:port speaks Thrift)
 
   --from WHERE       snapshot, head, committed, seq:NUMBER, last:NUMBER, or time: with ms since 1970, a date
                      (time:2026-11-21T10:00:00Z) or an age (time:-5m); snapshot where the topic has keys, else head
@@ -122,7 +121,8 @@ function parse(args: readonly string[]): Options {
     ...(values['max-bps'] === undefined ? {} : { maxBps: numberOf('--max-bps', values['max-bps']) }),
     ...(values.name === undefined ? {} : { name: values.name }),
   };
-  meant(() => parseAddresses(address, thrift.length > 0 ? 'thrift' : 'proto'));
+  const connection = connectionOf(values);
+  checkAddress(address, thrift.length > 0 ? 'thrift' : 'proto', values);
   meant(() => specOf(method, {}, [], subscribe));
   return {
     address,
@@ -137,7 +137,7 @@ function parse(args: readonly string[]): Options {
     thrift,
     topics: true,
     include: values.include ?? [],
-    client: connectionOf(values),
+    client: connection,
   };
 }
 

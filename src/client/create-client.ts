@@ -91,7 +91,7 @@ export interface ClientOptions {
   readonly features?: FeatureOptions;
   /** Sent with every call; a call's own header of the same name takes its place. */
   readonly headers?: HeadersInit;
-  /** For `grpcs://` and `thrifts://`. */
+  /** For addresses with TLS, such as `grpcs://`, `thrifts://`, `grpcs+dns:///`. Throws a TypeError with one that has none. */
   readonly tls?: ClientTls;
   /** Outermost first. One without a place stands before the encoding, where it sees messages. */
   readonly interceptors?: readonly (Interceptor | ({ readonly interceptor: Interceptor } & Placement<ClientStage>))[];

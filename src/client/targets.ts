@@ -11,10 +11,11 @@ import type { ServiceType } from '../contract/service.js';
 import type { BreakerTerms } from '../interceptors/breaker.js';
 import type { ClientEventHub } from '../interceptors/client-events.js';
 import { type GrpcClientOptions, grpcTransport } from '../transports/grpc/client.js';
+import { clientContext } from '../transports/grpc/secure.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { type ThriftClientOptions, thriftTransport } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
-import { type Address, dnsName, parseAddresses } from './address.js';
+import { type Address, checkTlsWanted, dnsName, parseAddresses } from './address.js';
 import { Balancer } from './balancer.js';
 import {
   type AddressSource,
@@ -62,7 +63,9 @@ export function transportOf(
   options: TargetOptions,
   balancing: Balancing,
 ): ClientTransport {
-  const { clock = systemClock, logger = stderrLogger } = options;
+  const { clock = systemClock, logger = stderrLogger, tls } = options;
+  // Whatever is found out later, a certificate that is none is complained about here.
+  if (tls !== undefined) clientContext(tls);
   const balance = (address: string, encoding: ClientTransport['encoding'], source: AddressSource) =>
     new Balancer({ address, encoding, source, clock, ...balancing });
   if (typeof given === 'function') {
@@ -73,7 +76,7 @@ export function transportOf(
     return balance(name, encoding, new ResolvedAddresses({ name, ask, clock, logger }));
   }
   const list = (Array.isArray(given) ? given : [given]) as readonly Target[];
-  const parsed = parse(service, list);
+  const parsed = parse(service, list, tls);
   const text = list.map((one) => (typeof one === 'string' ? one : one.address)).join(',');
   if (parsed.kind === 'addresses' && parsed.addresses.some((one) => dnsName(one) !== undefined)) {
     const [first] = parsed.addresses;
@@ -102,9 +105,12 @@ type Parsed =
   | { readonly kind: 'addresses'; readonly addresses: readonly Address[] }
   | { readonly kind: 'places'; readonly targets: Targets };
 
-function parse(service: ServiceType, list: readonly Target[]): Parsed {
+/** Throws a TypeError for what is no address, and for TLS options that it would not heed. */
+function parse(service: ServiceType, list: readonly Target[], tls: ClientTls | undefined): Parsed {
   if (list.every((one) => typeof one === 'string')) {
-    return { kind: 'addresses', addresses: parseAddresses(list, service.idl) };
+    const addresses = parseAddresses(list, service.idl);
+    if (tls !== undefined) checkTlsWanted(addresses);
+    return { kind: 'addresses', addresses };
   }
   const targets = new Map<string, () => ClientTransport>();
   const seen = new Set<Target>();
@@ -120,13 +126,18 @@ function parse(service: ServiceType, list: readonly Target[]): Parsed {
     for (let n = 2; targets.has(name); n++) name = `${one.address}#${n}`;
     targets.set(name, () => ('bind' in one ? one : one.connect(service)));
   }
+  if (tls !== undefined) {
+    throw new TypeError(
+      'tls is given, and places in memory and transports have their own way to a server, which would not heed it; leave tls out',
+    );
+  }
   return { kind: 'places', targets };
 }
 
 async function resolve(service: ServiceType, list: readonly Target[], options: TargetOptions): Promise<Targets> {
   if (!Array.isArray(list)) throw new TypeError(`it gave ${typeof list}, not a list of addresses`);
   if (list.length === 0) throw new Error('it gave no address');
-  const parsed = parse(service, list);
+  const parsed = parse(service, list, options.tls);
   return parsed.kind === 'places' ? parsed.targets : lookUp(parsed.addresses, options);
 }
 
@@ -137,7 +148,7 @@ async function lookUp(addresses: readonly Address[], options: TargetOptions): Pr
     addresses.map(async (one): Promise<Address[]> => {
       const dns = dnsName(one);
       if (dns === undefined) return [one];
-      return (await lookup(dns.name, dns.port)).map((target) => ({ ...one, target }));
+      return (await lookup(dns.name, dns.port)).map((target) => ({ ...one, target, name: dns.name }));
     }),
   );
   return connectable(found.flat(), options);
@@ -174,7 +185,7 @@ export function pollTransports(
   connections: number,
 ): (() => ClientTransport)[] | undefined {
   if (service.idl !== 'thrift' || typeof given === 'function') return undefined;
-  const parsed = parse(service, (Array.isArray(given) ? given : [given]) as readonly Target[]);
+  const parsed = parse(service, (Array.isArray(given) ? given : [given]) as readonly Target[], undefined);
   if (parsed.kind === 'places') return undefined;
   const looked = parsed.addresses.find((one) => dnsName(one) !== undefined);
   if (looked !== undefined) {
@@ -203,6 +214,7 @@ function connect(address: Address, options: TargetOptions): ClientTransport {
     clock: options.clock ?? systemClock,
     logger: options.logger ?? stderrLogger,
     ...(address.tls ? { tls: options.tls ?? {} } : {}),
+    ...(address.name === undefined ? {} : { hostName: address.name }),
   };
   if (address.wire === 'grpc') return grpcTransport({ ...options.grpc, ...common });
   const { protocol, framing, multiplex, zlib } = address;

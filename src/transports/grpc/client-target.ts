@@ -6,23 +6,27 @@ import type { ClientTls } from '../tls.js';
 import type { ConnectionTarget } from './connection.js';
 import { clientContext } from './secure.js';
 
-/** Throws a TypeError for an address or TLS options that cannot be meant. */
-export function connectionTarget(address: string, tls: ClientTls | undefined): ConnectionTarget {
+/**
+ * `hostName`: what the address was looked up from, if it was. Throws a TypeError for an address or TLS options that cannot
+ * be meant.
+ */
+export function connectionTarget(address: string, tls: ClientTls | undefined, hostName?: string): ConnectionTarget {
   const dns = /^dns:(?:\/\/([^/]*)\/)?(.+)$/.exec(address);
   const endpoint = parseEndpoint(dns?.[2] ?? address);
   const server = dns?.[1] ?? '';
-  const { serverName } = tls ?? {};
+  const serverName = tls?.serverName ?? hostName;
   return {
     endpoint,
-    authority: serverName ?? authorityOf(endpoint),
+    authority: tls?.serverName ?? authorityOf(endpoint, hostName),
     lookup: server === '' ? undefined : lookupAt(server, address),
     tls: tls === undefined ? undefined : { context: clientContext(tls), serverName },
   };
 }
 
-function authorityOf(endpoint: Endpoint): string {
+function authorityOf(endpoint: Endpoint, hostName?: string): string {
   if ('path' in endpoint) return 'localhost';
-  const { host, port } = endpoint;
+  const { port } = endpoint;
+  const host = hostName ?? endpoint.host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

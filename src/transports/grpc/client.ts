@@ -24,6 +24,8 @@ export { checkGrpcClientOptions, type GrpcClientOptions } from './client-options
 interface GrpcTransportOptions extends GrpcClientOptions {
   /** `host:port`, `dns:///name:port`, `unix:/path` */
   readonly address: string;
+  /** The name that the address was looked up from: servers and certificates go by it. */
+  readonly hostName?: string;
   readonly tls?: ClientTls;
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -50,13 +52,13 @@ class GrpcTransport implements ClientTransport {
   #closing: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions) {
-    const { address, tls, clock = systemClock, logger = silentLogger } = options;
+    const { address, hostName, tls, clock = systemClock, logger = silentLogger } = options;
     this.address = address;
     this.#clock = clock;
     this.#logger = logger;
     this.#attempts = new Attempts(address);
     this.#terms = grpcClientTerms(options);
-    const target = connectionTarget(address, tls);
+    const target = connectionTarget(address, tls, hostName);
     this.#link = new Link(address, target, this.#terms);
     this.#headers = {
       ':method': 'POST',

@@ -36,6 +36,8 @@ export interface ThriftClientOptions {
 export interface ThriftTransportOptions extends ThriftClientOptions {
   /** `host:port` or `unix:/path` */
   readonly address: string;
+  /** The name that the address was looked up from: certificates are held against it. */
+  readonly hostName?: string;
   /** `header` is THeader around binary. */
   readonly wire: 'binary' | 'compact' | 'header';
   /** `framed` by default; THeader is a frame of its own. */
@@ -79,7 +81,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
   const pool = new ClientPool({
     endpoint,
     address,
-    tls: tls === undefined ? undefined : clientTlsOptions(tls, endpoint),
+    tls: tls === undefined ? undefined : clientTlsOptions({ ...hostNamed(options), ...tls }, endpoint),
     envelope,
     limits,
     clock,
@@ -149,6 +151,10 @@ function envelopeOf({ wire, framing = 'framed', zlib = false, address }: ThriftT
     throw new TypeError(`wire=header is a frame of its own; leave framing=unframed out of ${address}`);
   }
   return { layers: 'header', protocol: 'binary', zlib };
+}
+
+function hostNamed({ hostName }: ThriftTransportOptions): ClientTls {
+  return hostName === undefined ? {} : { serverName: hostName };
 }
 
 function atLeastOne(name: string, value: number): number {
