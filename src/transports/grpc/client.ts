@@ -2,7 +2,7 @@
 import { type OutgoingHttpHeaders, sensitiveHeaders } from 'node:http2';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
-import { correlationHeader, helloHeader, ownerHeader } from '../../call/correlation-id.js';
+import { correlationHeader } from '../../call/correlation-id.js';
 import { timeoutHeader } from '../../call/deadline.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
@@ -134,17 +134,9 @@ class GrpcTransport implements ClientTransport {
 /** Other in every call: kept for the next ones they would only push out what all calls have (RFC 7541, section 4). */
 const ofOneCall = [timeoutHeader, correlationHeader];
 
-/** What all requests of a method have, with places for what most of them get: to fill one is cheaper than to add one. */
+/** What all requests of a method have. Nothing in it is undefined: Node leaves such a header out, Bun refuses the request. */
 function requestHeaders(common: OutgoingHttpHeaders, path: string): OutgoingHttpHeaders {
-  const headers = {
-    ...common,
-    ':path': path,
-    [correlationHeader]: undefined,
-    [ownerHeader]: undefined,
-    [helloHeader]: undefined,
-    [timeoutHeader]: undefined,
-  };
-  return Object.assign(headers, { [sensitiveHeaders]: ofOneCall });
+  return Object.assign({ ...common, ':path': path }, { [sensitiveHeaders]: ofOneCall });
 }
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {

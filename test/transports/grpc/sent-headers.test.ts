@@ -1,0 +1,55 @@
+import http2, { type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
+import { createClient, createServer, silentLogger } from 'hawser';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { TradeHistory } from '../../../gen/market/v1/market.rpc.js';
+import { Echo, note } from '../../support/echo.js';
+
+it('sends no header whose value is undefined, on calls of any kind: Bun refuses such a request', async () => {
+  const server = createServer({ logger: silentLogger })
+    .add(Echo, {
+      say: (request) => request,
+      tell() {},
+      repeat: (request) => [request],
+      collect: () => note('all'),
+      chat: (requests) => requests,
+    })
+    .add(TradeHistory, {
+      getLastSale: ({ fish }) => ({ fish, price: 1, market: 0 as const }),
+      getLastSaleList: () => ({ trades: [] }),
+    });
+  onTestFinished(() => server.close({ grace: 0 }));
+  const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
+
+  const sent: OutgoingHttpHeaders[] = [];
+  const probe = http2.connect(`http://${grpc}`).on('error', () => {});
+  const prototype = Object.getPrototypeOf(probe) as ClientHttp2Session;
+  probe.destroy();
+  const { request } = prototype;
+  const spy = vi.spyOn(prototype, 'request').mockImplementation(function (this: ClientHttp2Session, headers, options) {
+    sent.push(headers as OutgoingHttpHeaders);
+    return request.call(this, headers, options);
+  });
+  onTestFinished(() => spy.mockRestore());
+
+  for (const options of [
+    {},
+    { telemetry: false },
+    { retry: false, grpc: { gzip: true }, headers: { 'x-a': undefined } },
+  ] as const) {
+    const echo = createClient(Echo, grpc, { logger: silentLogger, ...options });
+    const trades = createClient(TradeHistory, grpc, { logger: silentLogger, ...options });
+    onTestFinished(() => Promise.all([echo.$close(), trades.$close()]).then(() => {}));
+    for (const call of [{}, { timeout: '5s' }, { headers: { 'x-b': undefined, 'x-c': 'c' } }]) {
+      await echo.say(note('x'), call);
+      await trades.getLastSale({ fish: 'cod' }, call);
+      for await (const _ of echo.repeat(note('x'), call));
+      await echo.collect([note('x')], call);
+      for await (const _ of echo.chat([note('x')], call));
+    }
+  }
+  expect(sent.length).toBe(45);
+  for (const headers of sent) {
+    const undefinedOnes = Reflect.ownKeys(headers).filter((name) => headers[name as string] === undefined);
+    expect(undefinedOnes).toEqual([]);
+  }
+});
