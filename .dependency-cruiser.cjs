@@ -43,7 +43,17 @@ module.exports = {
       severity: 'error',
       comment: 'A transport moves one attempt of one call; it knows no interceptor, no other transport, neither end.',
       from: { path: '^src/transports/([^/]+)/' },
-      to: { path: '^src/', pathNot: '^src/(transports/$1/|transports/[^/]+\\.ts$|call/|contract/)' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(transports/$1/|transports/pipes/|transports/[^/]+\\.ts$|http2/|call/|contract/)',
+      },
+    },
+    {
+      name: 'http2-stands-alone',
+      severity: 'error',
+      comment: 'The engine knows neither gRPC nor Node: it runs wherever there is a pipe of bytes.',
+      from: { path: '^src/http2/' },
+      to: { pathNot: '^src/http2/' },
     },
     {
       name: 'client-and-server-are-strangers',

@@ -1,0 +1,76 @@
+/**
+ * Finds a peer that is gone without a word. Silence is counted from the last byte that came, whatever calls begin and end
+ * meanwhile; a PING is only sent while something is open, since servers forbid others.
+ * Source: gRFC A8.
+ */
+import type { Host } from './byte-pipe.js';
+
+export interface KeepaliveTerms {
+  /** ms of silence before a PING. */
+  readonly time: number;
+  /** ms that its answer may take. */
+  readonly timeout: number;
+}
+
+export interface KeepaliveWatched {
+  /** Grows with everything that comes. */
+  readonly heard: number;
+  ping(answered: () => void): void;
+}
+
+export class Keepalive {
+  readonly #host: Host;
+  readonly #terms: KeepaliveTerms;
+  readonly #watched: KeepaliveWatched;
+  readonly #lost: (message: string) => void;
+  #heard = 0;
+  /** When `#heard` was seen to change last. */
+  #heardAt: number;
+  #cancelTick: (() => void) | undefined;
+  #cancelTimeout: (() => void) | undefined;
+
+  constructor(host: Host, terms: KeepaliveTerms, watched: KeepaliveWatched, lost: (message: string) => void) {
+    this.#host = host;
+    this.#terms = terms;
+    this.#watched = watched;
+    this.#lost = lost;
+    this.#heardAt = host.now();
+  }
+
+  /** Something is open. */
+  wake(): void {
+    if (this.#cancelTick === undefined) this.#tick();
+  }
+
+  /** Nothing is open. A PING that is out is still waited for. */
+  rest(): void {
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+  }
+
+  stop(): void {
+    this.rest();
+    this.#cancelTimeout?.();
+  }
+
+  readonly #tick = (): void => {
+    const { time, timeout } = this.#terms;
+    this.#cancelTick = this.#host.setTimer(this.#tick, Math.max(1, time / 4));
+    const { heard } = this.#watched;
+    const now = this.#host.now();
+    if (heard !== this.#heard) {
+      this.#heard = heard;
+      this.#heardAt = now;
+    } else if (now - this.#heardAt >= time && this.#cancelTimeout === undefined) {
+      this.#cancelTimeout = this.#host.setTimer(() => {
+        this.#cancelTimeout = undefined;
+        // Anything that came says as much as the answer.
+        if (this.#watched.heard === this.#heard) this.#lost(`the peer did not answer a PING within ${timeout} ms`);
+      }, timeout);
+      this.#watched.ping(() => {
+        this.#cancelTimeout?.();
+        this.#cancelTimeout = undefined;
+      });
+    }
+  };
+}
