@@ -12,8 +12,8 @@ export interface Change {
   readonly bump: Bump;
   /** Full name of the element: `market.v1.Trade.price`. */
   readonly element: string;
-  /** What the change belongs to, by `keyOf`: a type, a service or a file. */
-  readonly owner: string;
+  /** What the change belongs to, by `keyOf`: types, services or files. */
+  readonly owners: readonly string[];
   /** In the new version; in the old one where the element is gone. */
   readonly place: Place;
   /** The place is in the old version. */
@@ -22,13 +22,17 @@ export interface Change {
 
 /** Collects changes; one that is found on two ways is kept once. */
 export class Changes {
-  readonly #found = new Map<string, Change>();
+  readonly #found = new Map<string, Change & { readonly owners: string[] }>();
   #owner = '';
 
   /** What is found from here on belongs to `owner`. */
   of(owner: string): this {
     this.#owner = owner;
     return this;
+  }
+
+  get owner(): string {
+    return this.#owner;
   }
 
   add(rule: RuleId, element: string, place: Place, message: string): void {
@@ -47,7 +51,11 @@ export class Changes {
   #put(id: RuleId, element: string, place: Place, message: string, isOld: boolean): void {
     const { severity, why } = rules[id];
     const key = `${id} ${element} ${message}`;
-    if (this.#found.has(key)) return;
+    const known = this.#found.get(key);
+    if (known !== undefined) {
+      if (!known.owners.includes(this.#owner)) known.owners.push(this.#owner);
+      return;
+    }
     this.#found.set(key, {
       rule: id,
       severity,
@@ -55,7 +63,7 @@ export class Changes {
       why,
       bump: bumpOf[severity],
       element,
-      owner: this.#owner,
+      owners: [this.#owner],
       place,
       isOld,
     });

@@ -5,17 +5,18 @@ import type { EnumDecl, EnumValueDecl } from './schema.js';
 
 export function compareEnums(before: EnumDecl, after: EnumDecl, answered: boolean, changes: Changes): void {
   const { name } = after;
+  const whole = before.name === name ? name : `${name} (in place of ${before.name})`;
   const old = byNumber(before);
   const now = byNumber(after);
   for (const [number, values] of old) {
     const next = now.get(number);
     if (next === undefined) for (const value of values) removed(value, before, after, changes);
-    else renamed(values, next, name, changes);
+    else renamed(values, next, name, whole, changes);
   }
   for (const [number, values] of now) {
     if (old.has(number)) continue;
     const [value] = values as [EnumValueDecl];
-    const what = `The value ${value.name} (${number}) of ${name} is new`;
+    const what = `The value ${value.name} (${number}) of ${whole} is new`;
     const element = `${name}.${value.name}`;
     if (inRanges(number, before.reserved)) {
       changes.add(
@@ -30,13 +31,14 @@ export function compareEnums(before: EnumDecl, after: EnumDecl, answered: boolea
   }
   if (before.closed !== after.closed) {
     const word = (one: EnumDecl): string => (one.closed ? 'closed' : 'open');
-    changes.add('ENUM_SAME_TYPE', name, after.place, `The enum ${name} is ${word(after)}, and was ${word(before)}.`);
+    changes.add('ENUM_SAME_TYPE', name, after.place, `The enum ${whole} is ${word(after)}, and was ${word(before)}.`);
   }
 }
 
 function removed(value: EnumValueDecl, before: EnumDecl, after: EnumDecl, changes: Changes): void {
   const element = `${before.name}.${value.name}`;
-  const what = `The value ${value.name} (${value.number}) of ${before.name} is gone`;
+  const of = before.name === after.name ? before.name : `${before.name} (${after.name} is in its place)`;
+  const what = `The value ${value.name} (${value.number}) of ${of} is gone`;
   if (!inRanges(value.number, after.reserved)) {
     const hint = before.idl === 'proto' ? `, and ${value.number} is not reserved` : '';
     changes.gone('ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED', element, value.place, `${what}${hint}.`);
@@ -57,6 +59,7 @@ function renamed(
   before: readonly EnumValueDecl[],
   after: readonly EnumValueDecl[],
   name: string,
+  whole: string,
   changes: Changes,
 ): void {
   const names = after.map((value) => value.name);
@@ -67,7 +70,7 @@ function renamed(
       'ENUM_VALUE_SAME_NAME',
       `${name}.${value.name}`,
       value.place,
-      `The value ${one.number} of ${name} is now called ${names.join(', ')}, and was ${one.name}.`,
+      `The value ${one.number} of ${whole} is now called ${names.join(', ')}, and was ${one.name}.`,
     );
   }
 }

@@ -7,14 +7,25 @@ export type Fields = Pick<StructDecl, 'fields' | 'reserved' | 'reservedNames' | 
 
 export interface FieldContext extends TypeContext {
   readonly changes: Changes;
-  /** For messages: `market.v1.Trade`. */
+  /** Full name in the new version: `market.v1.Trade`. */
   readonly name: string;
+  /** Full name in the old version: another where a method or a field names another struct now. */
+  readonly oldName: string;
   /** Whether a response may hold it. */
   readonly answered: boolean;
 }
 
+/** For messages: the struct, and where it stands for another, that one too. */
+function newText({ name, oldName }: FieldContext): string {
+  return name === oldName ? name : `${name} (in place of ${oldName})`;
+}
+
+function oldText({ name, oldName }: FieldContext): string {
+  return name === oldName ? name : `${oldName} (${name} is in its place)`;
+}
+
 export function compareFields(before: Fields, after: Fields, context: FieldContext): void {
-  const { changes, name } = context;
+  const { changes, oldName } = context;
   const now = new Map(after.fields.map((field) => [field.id, field]));
   const known = new Set(before.fields.map((field) => field.id));
   for (const field of before.fields) {
@@ -29,14 +40,20 @@ export function compareFields(before: Fields, after: Fields, context: FieldConte
   const gone = new Map(before.fields.map((field) => [field.oneof, field.place]));
   for (const [oneof, place] of gone) {
     if (oneof !== undefined && !oneofs.has(oneof)) {
-      changes.gone('ONEOF_NO_DELETE', `${name}.${oneof}`, place, `The oneof ${oneof} of ${name} is gone.`);
+      changes.gone(
+        'ONEOF_NO_DELETE',
+        `${oldName}.${oneof}`,
+        place,
+        `The oneof ${oneof} of ${oldText(context)} is gone.`,
+      );
     }
   }
 }
 
-function removed(field: FieldDecl, after: Fields, { changes, name, idl }: FieldContext): void {
-  const element = `${name}.${field.name}`;
-  const what = `${fieldText(field, idl)} of ${name} is gone`;
+function removed(field: FieldDecl, after: Fields, context: FieldContext): void {
+  const { changes, oldName, idl } = context;
+  const element = `${oldName}.${field.name}`;
+  const what = `${fieldText(field, idl)} of ${oldText(context)} is gone`;
   if (field.presence === 'required') {
     changes.gone('MESSAGE_SAME_REQUIRED_FIELDS', element, field.place, `${what}, and it was required.`);
   } else if (!inRanges(field.id, after.reserved)) {
@@ -52,30 +69,33 @@ function removed(field: FieldDecl, after: Fields, { changes, name, idl }: FieldC
   } else changes.gone('FIELD_NO_DELETE', element, field.place, `${what}; its number and name are reserved.`);
 }
 
-function added(field: FieldDecl, before: Fields, after: Fields, { changes, name, idl, answered }: FieldContext): void {
+function added(field: FieldDecl, before: Fields, after: Fields, context: FieldContext): void {
+  const { changes, name, idl, answered } = context;
+  const whole = newText(context);
   const element = `${name}.${field.name}`;
   const what = fieldText(field, idl);
   if (field.presence === 'required') {
-    changes.add('MESSAGE_SAME_REQUIRED_FIELDS', element, field.place, `${what} of ${name} is new, and required.`);
+    changes.add('MESSAGE_SAME_REQUIRED_FIELDS', element, field.place, `${what} of ${whole} is new, and required.`);
   } else if (inRanges(field.id, before.reserved)) {
     changes.add(
       'FIELD_ID_REUSED',
       element,
       field.place,
-      `${what} of ${name} takes the number ${field.id}, which was reserved.`,
+      `${what} of ${whole} takes the number ${field.id}, which was reserved.`,
     );
   } else if (after.form === 'union' && answered && field.feature === undefined) {
     changes.add(
       'UNION_MEMBER_ADDED_TO_RESPONSE',
       element,
       field.place,
-      `${what} is a new member of the union ${name}, which responses hold.`,
+      `${what} is a new member of the union ${whole}, which responses hold.`,
     );
-  } else changes.add('FIELD_ADDED', element, field.place, `${what} of ${name} is new.`);
+  } else changes.add('FIELD_ADDED', element, field.place, `${what} of ${whole} is new.`);
 }
 
 function compareField(before: FieldDecl, after: FieldDecl, old: Fields, now: Fields, context: FieldContext): void {
   const { changes, name, idl } = context;
+  const whole = newText(context);
   const element = `${name}.${after.name}`;
   const what = fieldText(after, idl);
   const renamed = before.name !== after.name;
@@ -86,24 +106,24 @@ function compareField(before: FieldDecl, after: FieldDecl, old: Fields, now: Fie
       'FIELD_ID_REUSED',
       element,
       after.place,
-      `The id ${after.id} of ${name} was ${before.name}, a ${typeText(before.type)}, and is now ${after.name}, a ${typeText(after.type)}.`,
+      `The id ${after.id} of ${whole} was ${before.name}, a ${typeText(before.type)}, and is now ${after.name}, a ${typeText(after.type)}.`,
     );
     return;
   }
-  if (type !== undefined) changes.add(type, element, after.place, `${what} of ${name} changed its type ${change}.`);
+  if (type !== undefined) changes.add(type, element, after.place, `${what} of ${whole} changed its type ${change}.`);
   if (renamed) {
     changes.add(
       'FIELD_SAME_NAME',
       element,
       after.place,
-      `The ${idWord(idl)} ${after.id} of ${name} is now called ${after.name}, and was ${before.name}.`,
+      `The ${idWord(idl)} ${after.id} of ${whole} is now called ${after.name}, and was ${before.name}.`,
     );
   } else if (before.jsonName !== after.jsonName) {
     changes.add(
       'FIELD_SAME_JSON_NAME',
       element,
       after.place,
-      `${what} of ${name} is "${after.jsonName}" in JSON, and was "${before.jsonName}".`,
+      `${what} of ${whole} is "${after.jsonName}" in JSON, and was "${before.jsonName}".`,
     );
   }
   comparePresence(before, after, element, context);
@@ -112,7 +132,7 @@ function compareField(before: FieldDecl, after: FieldDecl, old: Fields, now: Fie
       'FIELD_SAME_DEFAULT',
       element,
       after.place,
-      `${what} of ${name} is ${after.default ?? 'without a default'} when absent, and was ${before.default ?? 'without one'}.`,
+      `${what} of ${whole} is ${after.default ?? 'without a default'} when absent, and was ${before.default ?? 'without one'}.`,
     );
   }
   compareOneof(before, after, old, now, element, context);
@@ -126,16 +146,13 @@ function typeVerdict(before: FieldDecl, after: FieldDecl, context: FieldContext)
   return compareTypes(one(before), one(after), context);
 }
 
-function comparePresence(
-  before: FieldDecl,
-  after: FieldDecl,
-  element: string,
-  { changes, name, idl }: FieldContext,
-): void {
+function comparePresence(before: FieldDecl, after: FieldDecl, element: string, context: FieldContext): void {
+  const { changes, idl } = context;
+  const whole = newText(context);
   const { presence: was } = before;
   const { presence: is, place } = after;
   if (was === is) return;
-  const what = `${fieldText(after, idl)} of ${name} is ${is}, and was ${was}.`;
+  const what = `${fieldText(after, idl)} of ${whole} is ${is}, and was ${was}.`;
   if (was === 'repeated' || is === 'repeated') changes.add('FIELD_WIRE_COMPATIBLE_CARDINALITY', element, place, what);
   else if (was === 'required' || is === 'required') changes.add('MESSAGE_SAME_REQUIRED_FIELDS', element, place, what);
   else changes.add('FIELD_SAME_CARDINALITY', element, place, what);
@@ -148,8 +165,10 @@ function compareOneof(
   old: Fields,
   now: Fields,
   element: string,
-  { changes, name, idl }: FieldContext,
+  context: FieldContext,
 ): void {
+  const { changes, idl } = context;
+  const whole = newText(context);
   if (before.oneof === after.oneof) return;
   const common = new Set(old.fields.map(({ id }) => id).filter((id) => now.fields.some((field) => field.id === id)));
   const siblings = (fields: Fields, oneof: string | undefined): string =>
@@ -161,19 +180,16 @@ function compareOneof(
           .sort((a, b) => a - b)
           .join(' ');
   const where = (oneof: string | undefined): string => (oneof === undefined ? 'in none' : `in the oneof ${oneof}`);
-  const message = `${fieldText(after, idl)} of ${name} is ${where(after.oneof)}, and was ${where(before.oneof)}.`;
+  const message = `${fieldText(after, idl)} of ${whole} is ${where(after.oneof)}, and was ${where(before.oneof)}.`;
   const same = siblings(old, before.oneof) === siblings(now, after.oneof);
   changes.add(same ? 'FIELD_SAME_ONEOF_NAME' : 'FIELD_SAME_ONEOF', element, after.place, message);
 }
 
-function compareTraits(
-  before: FieldDecl,
-  after: FieldDecl,
-  element: string,
-  { changes, name, idl }: FieldContext,
-): void {
+function compareTraits(before: FieldDecl, after: FieldDecl, element: string, context: FieldContext): void {
+  const { changes, idl } = context;
+  const whole = newText(context);
   const has = (field: FieldDecl, trait: string): boolean => field.traits.includes(trait);
-  const what = `${fieldText(after, idl)} of ${name}`;
+  const what = `${fieldText(after, idl)} of ${whole}`;
   if (has(before, 'delimited') !== has(after, 'delimited')) {
     const form = has(after, 'delimited') ? 'delimited, as groups are,' : 'length-prefixed';
     changes.add('FIELD_SAME_ENCODING', element, after.place, `${what} is now ${form} on the wire.`);

@@ -82,6 +82,7 @@ function compareRequests(path: string, before: MethodDecl, after: MethodDecl, co
       ...context.types,
       changes: context.changes,
       name: `${path} arguments`,
+      oldName: `${path} arguments`,
       answered: false,
     };
     compareFields(argumentsOf(before.request), argumentsOf(after.request), fields);

@@ -4,12 +4,13 @@ import { compareEnums } from './compare-enums.js';
 import { compareFields, inRanges } from './compare-fields.js';
 import { compareServices } from './compare-services.js';
 import type { TypeContext } from './compare-types.js';
+import { ownApi } from './foreign.js';
 import { Reach } from './reach.js';
 import type { FileDecl, Idl, Schema, StructDecl, TypeDecl } from './schema.js';
 
 /** In the order of the files and places of the new version; what is gone stands where it was. */
 export function compareSchemas(before: Schema, after: Schema): readonly Change[] {
-  return new Comparison(before, after).run();
+  return new Comparison(ownApi(before), ownApi(after)).run();
 }
 
 const typeKey = (type: TypeDecl): string => keyOf(type.idl, 'type', type.name);
@@ -22,7 +23,7 @@ class Comparison {
   readonly #reach: Reach;
   readonly #changes = new Changes();
   /** Pairs that stand for each other, those of one name first. */
-  readonly #pending: (readonly [TypeDecl, TypeDecl])[] = [];
+  readonly #pending: (readonly [TypeDecl, TypeDecl, string])[] = [];
   readonly #paired = new Set<string>();
   /** Files whose package has changed: that says all of what is in them. */
   readonly #moved = new Set<string>();
@@ -112,7 +113,7 @@ class Comparison {
     const inputs = new Set(this.#before.files.map((file) => keyOf(file.idl, 'file', file.name)));
     for (const [key, type] of this.#old) {
       const next = this.#now.get(key);
-      if (next !== undefined) this.#enqueue(type, next);
+      if (next !== undefined) this.#enqueue(type, next, key);
       else if (inputs.has(keyOf(type.idl, 'file', type.file)) && !this.#moved.has(keyOf(type.idl, 'file', type.file))) {
         const rule = type.kind === 'enum' ? 'ENUM_NO_DELETE' : 'MESSAGE_NO_DELETE';
         this.#changes.of(key).gone(rule, type.name, type.place, `The ${word(type)} ${type.name} is gone.`);
@@ -124,16 +125,20 @@ class Comparison {
     }
   }
 
-  #enqueue(before: TypeDecl, after: TypeDecl): void {
-    const key = `${typeKey(before)} ${typeKey(after)}`;
+  /**
+   * `owner` is what names the pair: of one name, the type itself; of two, the service or the type that names another
+   * now. Others that name either are not concerned.
+   */
+  #enqueue(before: TypeDecl, after: TypeDecl, owner: string): void {
+    const key = `${typeKey(before)} ${typeKey(after)} ${owner}`;
     if (this.#paired.has(key)) return;
     this.#paired.add(key);
-    this.#pending.push([before, after]);
+    this.#pending.push([before, after, owner]);
   }
 
-  #pair(before: TypeDecl, after: TypeDecl): void {
+  #pair(before: TypeDecl, after: TypeDecl, owner: string): void {
     const key = typeKey(after);
-    const changes = this.#changes.of(key);
+    const changes = this.#changes.of(owner);
     const { name, place } = after;
     if (before.file !== after.file && before.name === after.name) {
       changes.add(
@@ -145,22 +150,23 @@ class Comparison {
     }
     if (before.kind === 'enum' && after.kind === 'enum')
       compareEnums(before, after, this.#reach.isAnswered(key), changes);
-    else if (before.kind === 'struct' && after.kind === 'struct') this.#structs(before, after, key);
+    else if (before.kind === 'struct' && after.kind === 'struct') this.#structs(before, after, key, owner);
     else {
       changes.add('FIELD_WIRE_COMPATIBLE_TYPE', name, place, `${name} is ${word(after)}, and was ${word(before)}.`);
       return;
     }
-    this.#reserved(before, after);
+    if (before.name === after.name) this.#reserved(before, after);
   }
 
-  #structs(before: StructDecl, after: StructDecl, key: string): void {
+  #structs(before: StructDecl, after: StructDecl, key: string, owner: string): void {
     const { name, place } = after;
-    const changes = this.#changes.of(key);
+    const { name: oldName } = before;
+    const changes = this.#changes.of(owner);
     if (before.form !== after.form) {
       changes.add('STRUCT_SAME_FORM', name, place, `${name} is ${word(after)}, and was ${word(before)}.`);
     }
     const answered = this.#reach.isAnswered(key);
-    compareFields(before, after, { ...this.#context(after.idl), changes, name, answered });
+    compareFields(before, after, { ...this.#context(after.idl), changes, name, oldName, answered });
     for (const [first, last] of before.extensionRanges) {
       if (!after.extensionRanges.some(([from, to]) => from <= first && to >= last)) {
         changes.add(
@@ -206,7 +212,13 @@ class Comparison {
         const message = `The extension ${one.name} of ${one.extendee} is gone.`;
         changes.gone('EXTENSION_NO_DELETE', one.name, one.field.place, message);
       } else {
-        const context = { ...this.#context('proto'), changes, name: one.extendee, answered: false };
+        const context = {
+          ...this.#context('proto'),
+          changes,
+          name: one.extendee,
+          oldName: one.extendee,
+          answered: false,
+        };
         compareFields(wrap(one.field, one.name), wrap(next.field, next.name), context);
       }
     }
@@ -219,7 +231,7 @@ class Comparison {
       idl,
       pair: (kind, before, after) => {
         const [was, is] = [old(before), now(after)];
-        if (was?.kind === kind && is?.kind === kind) this.#enqueue(was, is);
+        if (was?.kind === kind && is?.kind === kind) this.#enqueue(was, is, this.#changes.owner);
       },
     };
   }

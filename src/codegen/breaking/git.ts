@@ -20,10 +20,7 @@ export async function checkOut(revision: string, paths: readonly string[]): Prom
     throw new ToolError(`"git:${revision}" names no revision; write git:v1.2.0, git:main or git:HEAD~1.`);
   }
   const top = await realpath(await line(['rev-parse', '--show-toplevel'], 'this folder is in no git repository'));
-  const commit = await line(
-    ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`],
-    `the repository has no revision "${revision}"; fetch it first, tags with git fetch --tags`,
-  );
+  const commit = await commitOf(revision);
   const inside = await Promise.all(
     paths.map(async (path) => {
       const real = await realpath(path).catch(() => resolve(path));
@@ -48,6 +45,19 @@ export async function checkOut(revision: string, paths: readonly string[]): Prom
   }
   const byPath = new Map(paths.map((path, at) => [path, join(folder, ...(inside[at] ?? '').split('/'))]));
   return { folder, pathOf: (path) => byPath.get(path) ?? join(folder, path), remove };
+}
+
+async function commitOf(revision: string): Promise<string> {
+  const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`];
+  const found = await runProgram('git', args, { cwd: process.cwd(), timeout });
+  const text = found.stdout.toString('utf8').trim();
+  if (found.status === 0 && text !== '') return text;
+  const shallow = await line(['rev-parse', '--is-shallow-repository'], 'the repository cannot be read');
+  const hint =
+    shallow === 'true'
+      ? 'this clone is shallow, so fetch the rest with git fetch --unshallow --tags (in CI, check out with a depth of 0)'
+      : 'fetch it first, tags with git fetch --tags';
+  throw new ToolError(`git: the repository has no revision "${revision}"; ${hint}.`);
 }
 
 async function line(args: readonly string[], otherwise: string): Promise<string> {

@@ -31,6 +31,10 @@ function text(verdict: Verdict): string {
     explained.add(change.rule);
   }
   if (verdict.changes.length > 0) lines.push('');
+  for (const { change, reason } of verdict.accepted) {
+    lines.push(`accepted: ${change.message} [${change.rule}]`, `    ${reason}`);
+  }
+  if (verdict.accepted.length > 0) lines.push('');
   lines.push(...summary(verdict));
   return lines.join('\n');
 }
@@ -44,13 +48,25 @@ function changeLines(change: Change, explain: boolean): string[] {
   return [head, ...quote.map((line) => `    ${line}`), ...(explain ? [`      ${why}`] : [])];
 }
 
-function summary({ changes, services, undeclared, isCompatible }: Verdict): string[] {
-  if (changes.length === 0) return ['Nothing has changed that a peer or a program could notice.'];
+function summary({ changes, accepted, ignored, services, undeclared, isCompatible }: Verdict): string[] {
+  const excepted = [
+    ...(accepted.length === 0 ? [] : [`${accepted.length} accepted`]),
+    ...(ignored === 0 ? [] : [`${ignored} ignored`]),
+  ].join(', ');
+  if (changes.length === 0) {
+    return [
+      excepted === ''
+        ? 'Nothing has changed that a peer or a program could notice.'
+        : `Nothing has changed but what the exceptions cover: ${excepted}.`,
+    ];
+  }
   const counts = severities.flatMap((severity) => {
     const count = changes.filter((change) => change.severity === severity).length;
     return count === 0 ? [] : [`${count} ${severity}`];
   });
-  const lines = [`${changes.length} ${changes.length === 1 ? 'change' : 'changes'}: ${counts.join(', ')}.`];
+  const lines = [
+    `${changes.length} ${changes.length === 1 ? 'change' : 'changes'}: ${counts.join(', ')}${excepted === '' ? '' : `; besides, ${excepted}`}.`,
+  ];
   for (const service of services) lines.push(serviceLine(service));
   if (undeclared.length > 0 && services.every((service) => service.isEnough)) {
     lines.push(
@@ -75,8 +91,8 @@ function serviceLine({ service, idl, bump, versions, isEnough }: ServiceVerdict)
     : `${name} needs ${needed}, a ${bump} version, after ${before}; it declares ${after}.`;
 }
 
-function json({ changes, services, isCompatible }: Verdict): string {
-  const plain = changes.map(({ rule, severity, bump, element, message, why, place, isOld }) => ({
+function json({ changes, accepted, ignored, warnings, services, isCompatible }: Verdict): string {
+  const plain = ({ rule, severity, bump, element, message, why, place, isOld }: Change): Record<string, unknown> => ({
     rule,
     severity,
     bump,
@@ -87,8 +103,16 @@ function json({ changes, services, isCompatible }: Verdict): string {
     in: isOld ? 'old' : 'new',
     message,
     why,
-  }));
-  return JSON.stringify({ compatible: isCompatible, changes: plain, services }, undefined, 2);
+  });
+  const report = {
+    compatible: isCompatible,
+    changes: changes.map(plain),
+    accepted: accepted.map(({ change, reason }) => ({ ...plain(change), reason })),
+    ignored,
+    warnings,
+    services,
+  };
+  return JSON.stringify(report, undefined, 2);
 }
 
 const annotation: Readonly<Record<Severity, 'error' | 'warning' | 'notice'>> = {
@@ -106,6 +130,10 @@ function github(verdict: Verdict): string {
     const was = isOld ? ` (${place.file}:${place.line})` : '';
     return `::${annotation[severity]} ${at}title=${property(rule)}::${data(`${message}${was} ${why}`)}`;
   });
+  for (const { change, reason } of verdict.accepted) {
+    lines.push(`::notice title=${property(`${change.rule} accepted`)}::${data(`${change.message} ${reason}`)}`);
+  }
+  for (const warning of verdict.warnings) lines.push(`::warning title=hawser breaking::${data(warning)}`);
   const word = verdict.isCompatible ? 'notice' : 'error';
   const last = `::${word} title=hawser breaking::${data(summary(verdict).join('\n'))}`;
   return [...lines, last].join('\n');

@@ -1,5 +1,6 @@
 /** Whether the versions that the services declare make room for what has changed. */
 import { type Change, keyOf } from './change.js';
+import { type Accepted, type Exceptions, noExceptions, sortChanges } from './exceptions.js';
 import { Reach } from './reach.js';
 import type { Bump } from './rules.js';
 import type { Idl, Schema } from './schema.js';
@@ -16,14 +17,26 @@ export interface ServiceVerdict {
 }
 
 export interface Verdict {
+  /** Those that no exception covers. */
   readonly changes: readonly Change[];
+  readonly accepted: readonly Accepted[];
+  /** How many were ignored. */
+  readonly ignored: number;
+  /** About exceptions. */
+  readonly warnings: readonly string[];
   readonly services: readonly ServiceVerdict[];
   /** Wire and semantic changes of what no service with a version uses. */
   readonly undeclared: readonly Change[];
   readonly isCompatible: boolean;
 }
 
-export function judge(before: Schema, after: Schema, changes: readonly Change[]): Verdict {
+export function judge(
+  before: Schema,
+  after: Schema,
+  all: readonly Change[],
+  exceptions: Exceptions = noExceptions,
+): Verdict {
+  const { changes, ...excepted } = sortChanges(all, exceptions, [before, after]);
   const concerned = concerns(before, after);
   const old = new Map(before.services.map((one) => [keyOf(one.idl, 'service', one.name), one]));
   const now = new Map(after.services.map((one) => [keyOf(one.idl, 'service', one.name), one]));
@@ -31,7 +44,7 @@ export function judge(before: Schema, after: Schema, changes: readonly Change[])
   const settled = new Set<Change>();
   for (const [key, service] of now) {
     const owners = concerned.get(key);
-    const own = changes.filter((change) => owners?.has(change.owner));
+    const own = changes.filter((change) => change.owners.some((owner) => owners?.has(owner)));
     const bump = own.reduce<Bump>((most, change) => (rank[change.bump] > rank[most] ? change.bump : most), 'none');
     const was = old.get(key)?.version;
     if (was === undefined || service.version === undefined) {
@@ -51,7 +64,7 @@ export function judge(before: Schema, after: Schema, changes: readonly Change[])
   }
   const undeclared = changes.filter((change) => change.bump === 'major' && !settled.has(change));
   const isCompatible = services.every((one) => one.isEnough) && undeclared.length === 0;
-  return { changes, services, undeclared, isCompatible };
+  return { changes, ...excepted, services, undeclared, isCompatible };
 }
 
 const rank: Readonly<Record<Bump, number>> = { none: 0, minor: 1, major: 2 };

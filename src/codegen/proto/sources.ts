@@ -240,6 +240,11 @@ function packagedProtos(): string {
 }
 
 /** All .proto files below a folder, sorted; version control's own folders and installed packages are left out. */
+/** Every `*.proto` below a folder, or the file itself. */
+export function protoFiles(root: string): string[] {
+  return statSync(root).isFile() ? [root] : protosBelow(root, []);
+}
+
 function protosBelow(folder: string, diagnostics: Diagnostic[]): string[] {
   const found: string[] = [];
   const pending = [folder];

@@ -103,6 +103,39 @@ describe('the compatibility gate', () => {
     expect(await found(api('A', 'i32'), api('B', 'i64'))).toContain('FIELD_WIRE_COMPATIBLE_TYPE');
   });
 
+  it('names the fields of a struct that stands for another by the struct that has them', async () => {
+    const structs = 'struct A { 1: string name, 2: i32 price }\nstruct B { 1: string name, 3: required i32 cost }\n';
+    const api = (answer: string): string => `${structs}service S { ${answer} f() }\nservice Other { B g() }`;
+    const { changes, services } = await verdict(api('A'), api('B'));
+    expect(changes.map(({ rule, element, message }) => [rule, element, message]).sort()).toEqual([
+      [
+        'FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED',
+        'api.A.price',
+        'The field price (id 2) of api.A (api.B is in its place) is gone.',
+      ],
+      [
+        'MESSAGE_SAME_REQUIRED_FIELDS',
+        'api.B.cost',
+        'The field cost (id 3) of api.B (in place of api.A) is new, and required.',
+      ],
+      ['STRUCT_RENAMED', 'api.S/f', 'The method api.S/f answers api.B, and answered api.A.'],
+    ]);
+    // A service that always answered B is not concerned.
+    expect(services.map(({ service: name, bump }) => [name, bump])).toEqual([['api.S', 'major']]);
+  });
+
+  it('concerns every service that names another struct', async () => {
+    const structs = 'struct A { 1: i32 x }\nstruct B { 1: i64 x }\nenum E { X = 1 }\nenum F { Y = 1 }\n';
+    const api = (type: string, value: string): string =>
+      `${structs}struct In { 1: ${type} a }\nservice S { ${type} f() }\nservice T { void f(1: In x) }\nservice U { ${value} f() }\nservice V { B f(1: F y) }`;
+    const { changes, services } = await verdict(api('A', 'E'), api('B', 'F'));
+    expect(services.map(({ service: name }) => name)).toEqual(['api.S', 'api.T', 'api.U']);
+    expect(changes.find(({ rule }) => rule === 'ENUM_VALUE_SAME_NAME')).toMatchObject({
+      element: 'api.F.Y',
+      message: 'The value 1 of api.F (in place of api.E) is now called Y, and was X.',
+    });
+  });
+
   it.each([
     ['string find(), void more()', '1.4.1', '1.5.0', false],
     ['string find(), void more()', '1.5.0', '1.5.0', true],
