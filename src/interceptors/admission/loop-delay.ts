@@ -7,6 +7,8 @@ import type { Clock } from '../../call/clock.js';
 
 /** ms */
 const every = 20;
+/** ms after which what was last seen says nothing of now: nobody looks while no calls come. */
+const stale = 10 * every;
 
 export class LoopDelay {
   readonly #clock: Clock;
@@ -16,6 +18,7 @@ export class LoopDelay {
   #due = 0;
   #last = 0;
   #current = 0;
+  #lookedAt = 0;
 
   readonly #looked: (late: number | undefined) => void;
 
@@ -32,9 +35,9 @@ export class LoopDelay {
     if (!this.#armed) this.#arm();
   }
 
-  /** ms that the last timer fired late. */
+  /** ms that the last timer fired late; 0 when that is long ago. */
   get current(): number {
-    return this.#current;
+    return this.#isStale ? 0 : this.#current;
   }
 
   /** ms that the timer which is to fire next is late already; negative while it is not. */
@@ -44,17 +47,27 @@ export class LoopDelay {
 
   /** ms that the loop is late for good; 0 while it is not above the threshold twice in a row. */
   get excess(): number {
-    const both = Math.min(this.#last, this.#current);
+    const both = this.#isStale ? 0 : Math.min(this.#last, this.#current);
     return both > this.#threshold ? both : 0;
   }
 
+  /** A timer that is set and has not fired leaves what was seen before it as it is. */
+  get #isStale(): boolean {
+    return !this.#armed && this.#clock.now() - this.#lookedAt > stale;
+  }
+
   #arm(): void {
+    if (this.#isStale) {
+      this.#last = 0;
+      this.#current = 0;
+    }
     this.#armed = true;
     this.#active = false;
     this.#due = this.#clock.now() + every;
     this.#clock.setTimer(() => {
       this.#last = this.#current;
       this.#current = Math.max(0, this.#clock.now() - this.#due);
+      this.#lookedAt = this.#clock.now();
       this.#armed = false;
       this.#looked(this.#active || this.#current > this.#threshold ? this.#current : undefined);
       if (this.#active) this.#arm();

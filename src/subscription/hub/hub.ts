@@ -63,6 +63,7 @@ export class Hub implements HubContext {
   readonly #sessions = new Set<HubSession>();
   readonly #pressure: (() => PressureLevel) | undefined;
   readonly #gauge = new LatenessGauge();
+  /** As of the last tick. */
   #level: PressureLevel = 0;
   #nextAlias = 1;
   #cancelTick: (() => void) | undefined;
@@ -83,7 +84,7 @@ export class Hub implements HubContext {
   }
 
   get snapshotsPaused(): boolean {
-    return this.#level >= 2;
+    return this.#pressureNow() >= 2;
   }
 
   /** Connections now. */
@@ -149,7 +150,11 @@ export class Hub implements HubContext {
     const session = new HubSession(this, connection);
     this.#sessions.add(session);
     if (this.#closed) session.goAway('SHUTDOWN', this.limits.goAwayWindowMs);
-    this.#cancelTick ??= this.clock.setTimer(() => this.#tick(this.clock.now()), tickMs);
+    if (this.#cancelTick === undefined) {
+      this.#gauge.begin();
+      const due = this.clock.now() + tickMs;
+      this.#cancelTick = this.clock.setTimer(() => this.#tick(due), tickMs);
+    }
     return session;
   }
 
@@ -208,9 +213,14 @@ export class Hub implements HubContext {
   #tick(due: number): void {
     const now = this.clock.now();
     this.#cancelTick = this.clock.setTimer(() => this.#tick(now + tickMs), tickMs);
-    this.#relieve(this.#pressure?.() ?? this.#gauge.level(now - due));
+    this.#gauge.fired(now - due, now);
+    this.#relieve(this.#pressureNow());
     for (const session of [...this.#sessions]) session.tick(now);
     for (const topic of this.#topics.values()) this.#keep(topic, now);
+  }
+
+  #pressureNow(): PressureLevel {
+    return this.#pressure?.() ?? this.#gauge.level(this.clock.now());
   }
 
   #relieve(level: PressureLevel): void {

@@ -15,13 +15,38 @@ const lateness: readonly number[] = [100, 250, 1000, 3000];
 /** How much of its subscriptions or connections a hub gives up at a time. */
 const share = 0.1;
 
-/** The level out of how late a timer of the event loop fired, smoothed so that one long task sheds nothing. */
+/** What is left of the lateness when no more comes for a second. */
+const keptPerSecond = 0.7;
+
+/**
+ * The level out of how late a timer of the event loop fires. It falls with time, whether or not a timer is set: a server that
+ * everybody has left is under no pressure. One late timer alone is a long task or a pause of the machine, and counts nothing.
+ */
 export class LatenessGauge {
   #smooth = 0;
+  #at = 0;
+  #last = 0;
 
-  level(lateMs: number): PressureLevel {
-    this.#smooth = Math.max(0, this.#smooth * 0.7 + lateMs * 0.3);
-    return lateness.filter((limit) => this.#smooth >= limit).length as PressureLevel;
+  /** A timer is set again after a time without one. */
+  begin(): void {
+    this.#last = 0;
+  }
+
+  /** The timer fired so late; `now` in ms of the clock. */
+  fired(lateMs: number, now: number): void {
+    const late = Math.max(0, Math.min(lateMs, this.#last));
+    this.#last = lateMs;
+    this.#smooth = late + (this.#smooth - late) * this.#kept(now);
+    this.#at = now;
+  }
+
+  level(now: number): PressureLevel {
+    const smooth = this.#smooth * this.#kept(now);
+    return lateness.filter((limit) => smooth >= limit).length as PressureLevel;
+  }
+
+  #kept(now: number): number {
+    return keptPerSecond ** (Math.max(0, now - this.#at) / 1000);
   }
 }
 

@@ -31,6 +31,11 @@ export class SimClock implements Clock {
     };
   }
 
+  /** The event loop does nothing for so long: what was due meanwhile fires late, by the next `runTo`. */
+  pause(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Fires what is due up to `until`, and lets promises settle in between; stops early when `done` says so. */
   async runTo(until: number, done: () => boolean = () => false): Promise<void> {
     for (let fired = 0; ; ) {
