@@ -146,7 +146,7 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
     const request = streamsRequest(method.kind)
       ? (Array.isArray(json) ? json : [json]).map((one) => method.request.fromJSON(one))
       : method.request.fromJSON(json);
-    const call = (client as unknown as Record<string, (request: unknown, options: object) => AnyCall>)[
+    const call = (client.$call as unknown as Record<string, (request: unknown, options: object) => AnyCall>)[
       method.localName
     ]?.(request, { signal: interrupt.signal });
     if (call === undefined) return;

@@ -175,15 +175,16 @@ function listOf(text: string): string[] {
   return text.split(',').filter((one) => one !== '');
 }
 
+type Subscribe = (request: object, options: SubscribeOptions) => Subscription<unknown>;
+
 interface Following {
+  readonly $call: object;
   $close(): Promise<void>;
 }
 
-type Subscribe = (request: object, options: SubscribeOptions) => Subscription<unknown>;
-
 async function follow(client: Following, method: MethodType, options: Options): Promise<void> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  const { [method.localName]: topic } = client as unknown as Record<string, { readonly subscribe: Subscribe }>;
+  const { [method.localName]: topic } = client.$call as Record<string, { readonly subscribe: Subscribe }>;
   const parameters = meant(() => method.request.fromJSON(options.request)) as object;
   const keys = options.keys.length > 0 ? options.keys : keysIn(parameters);
   const subscription = meant(() =>

@@ -18,6 +18,7 @@ import {
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { type Random, systemRandom } from '../call/random.js';
 import type { ClientTransport } from '../call/transport.js';
+import { isCalledByLanguage } from '../contract/called-by-language.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import { knownOptions, shown } from '../contract/option-names.js';
@@ -273,12 +274,15 @@ export function createClient<S extends ServiceType>(
     (method: MethodType) =>
     (request: object = {}, how: SubscribeOptions = {}) =>
       subscriptions.subscribe(method, request, how);
+  const calls: Record<string, unknown> = Object.create(null);
   const client: Record<string | symbol, unknown> = Object.create(null);
   for (const [localName, method] of Object.entries<MethodType>(service.methods)) {
     const call = caller(bind(method));
-    client[localName] =
-      method.policy.topic === undefined ? call : Object.assign(call, { subscribe: subscribe(method) });
+    calls[localName] = method.policy.topic === undefined ? call : Object.assign(call, { subscribe: subscribe(method) });
+    if (!isCalledByLanguage(localName)) client[localName] = calls[localName];
   }
+  // Not enumerable, as JSON.stringify(client) would look for `toJSON` in it.
+  Object.defineProperty(client, '$call', { value: Object.freeze(calls) });
   client.$close = close;
   client.$on = events.on.bind(events);
   client.$addresses = addresses;

@@ -2,6 +2,7 @@
 import type { CallOptions } from '../call/call.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { Peer } from '../call/peer.js';
+import type { CalledByLanguage } from '../contract/called-by-language.js';
 import type { MethodType, TopicMethod } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { ClientEvents } from '../interceptors/client-events.js';
@@ -120,6 +121,15 @@ export interface ClientControls {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export type Client<S extends ServiceType> = {
+type ClientMethods<S extends ServiceType> = {
   readonly [K in keyof S['methods']]: ClientMethod<S['methods'][K]>;
-} & ClientControls;
+};
+
+export type Client<S extends ServiceType> = Omit<ClientMethods<S>, CalledByLanguage> &
+  ClientControls & {
+    /**
+     * Every method by its name, also those that the client itself lacks: `then`, which `await client` would call, and
+     * `toJSON`, which JSON.stringify would. Not to be awaited itself.
+     */
+    readonly $call: ClientMethods<S>;
+  };

@@ -6,6 +6,8 @@
  * their order in a file or on what else is generated.
  */
 
+import { isCalledByLanguage } from '../contract/called-by-language.js';
+
 /** `date_time` -> `dateTime`; a name without an underscore stays as it is. */
 export function camelCase(name: string): string {
   if (!name.includes('_')) return name;
@@ -123,4 +125,11 @@ export class Scope {
     this.taken.add(unique);
     return unique;
   }
+}
+
+/** What the generators say of a method, `full` in the IDL, that a client cannot have as a function of its own; undefined of others. */
+export function notOnClient(full: string, localName: string): string | undefined {
+  if (!isCalledByLanguage(localName)) return undefined;
+  const caller = localName === 'then' ? 'await' : 'JSON.stringify';
+  return `${full}: a client has no function "${localName}", because ${caller} would call it; call it as client.$call.${localName}(request)`;
 }

@@ -14,7 +14,7 @@ const nameField = 1;
 
 /**
  * A diagnostic at the option `key` (`timeout`, `retry.codes`) below the custom option `extension` (its
- * number) of an element; at the element's name when the option is not written there.
+ * number) of an element; at the element's name when the option is not written there, or `key` is empty.
  */
 export function diagnosticAt(
   element: Element,
@@ -47,14 +47,16 @@ function placeOf(
     startsWith(one, [...path, optionsField[element.kind], extension]),
   );
   const lines = text.split('\n');
-  const words = key.split('.').reverse();
+  const words = key === '' ? [] : key.split('.').reverse();
   for (const word of words) {
     for (const { span } of statements) {
       const found = findWord(lines, span, word);
       if (found !== undefined) return found;
     }
   }
-  const span = statements[0]?.span ?? locations.find(({ path: one }) => same(one, [...path, nameField]))?.span;
+  const span =
+    (key === '' ? undefined : statements[0]?.span) ??
+    locations.find(({ path: one }) => same(one, [...path, nameField]))?.span;
   if (span === undefined) return undefined;
   const [line = 0, column = 0] = span;
   const end = span.length === 3 ? span[2] : undefined;

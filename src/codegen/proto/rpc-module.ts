@@ -5,7 +5,7 @@
 import { type DescFile, type DescMessage, type DescService, type Registry, ScalarType } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import type { Policy } from '../../contract/policy.js';
-import { camelCase, declarationName, localNames, methodCase, Scope } from '../names.js';
+import { camelCase, declarationName, localNames, methodCase, notOnClient, Scope } from '../names.js';
 import {
   builderImports,
   docLines,
@@ -31,10 +31,13 @@ export interface CheckedService {
 /** Reads the policies of a service, and resolves the errors its methods declare. */
 export function checkService(service: DescService, reader: PolicyReader, registry: Registry): CheckedService {
   const { policy, version } = reader.service(service);
-  const methods = service.methods.map((method) => {
+  const names = namesOfMethods(service);
+  const methods = service.methods.map((method, index) => {
     const read = reader.method(method, policy);
     const report = reader.reporter(method);
     const name = `${service.typeName}/${method.name}`;
+    const unheld = notOnClient(name, names[index] ?? '');
+    if (unheld !== undefined) report('', `${unheld}.`, 'warning');
     const errors: DescMessage[] = [];
     for (const written of read.errors) {
       const message = resolveMessage(written, service.file.proto.package, registry);
@@ -46,6 +49,14 @@ export function checkService(service: DescService, reader: PolicyReader, registr
     return { policy: read.policy, errors };
   });
   return { service, policy, version, methods };
+}
+
+/** What the methods are called in TypeScript. */
+function namesOfMethods(service: DescService): string[] {
+  return localNames(
+    service.methods.map(({ name }) => name),
+    methodCase,
+  );
 }
 
 /** A type name as protobuf resolves it: from the innermost package outwards; with a leading dot from the root. */
@@ -126,10 +137,7 @@ class RpcPrinter {
   }
 
   private model({ service, policy, version, methods }: CheckedService): ServiceModel {
-    const localMethods = localNames(
-      service.methods.map((method) => method.name),
-      methodCase,
-    );
+    const localMethods = namesOfMethods(service);
     return {
       name: service.typeName,
       localName: this.exported.get(service) ?? service.name,

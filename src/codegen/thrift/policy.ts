@@ -5,7 +5,9 @@
  */
 import type { MethodKind } from '../../contract/method.js';
 import type { Feature, Policy } from '../../contract/policy.js';
+import { notOnClient } from '../names.js';
 import { checkPolicy, isVersion } from '../policy-rules.js';
+import { namesOfMethods } from './emit/export-names.js';
 import { type OptionPlace, policyOptionTable } from './policy-options.js';
 import {
   type Annotation,
@@ -64,7 +66,12 @@ function readService(service: ServiceDefinition): ServicePolicy {
     name: fullName(service),
   });
   const functions = new Map<ServiceFunction, FunctionPolicy>();
-  for (const one of service.functions) functions.set(one, readFunction(service, one, policy));
+  const names = namesOfMethods(service);
+  for (const one of service.functions) {
+    functions.set(one, readFunction(service, one, policy));
+    const unheld = notOnClient(`${fullName(service)}/${one.name}`, names.get(one) ?? '');
+    if (unheld !== undefined) program.source.warning(one.nameSpan, unheld);
+  }
   return { version, policy, functions };
 }
 
