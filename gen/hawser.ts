@@ -1735,7 +1735,7 @@ export const SubscriptionsCloseResult: Codec<void> = resultCodec<void>({
 
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
-  version: "1.0.0",
+  version: "1.1.0",
   idl: "thrift",
   fingerprint: "aa61370054458a2e6d8d30eec34b32836432abe07179faded7ad46ef960902f3",
   methods: {

@@ -259,4 +259,4 @@ service Subscriptions {
 
   /** Ends a subscription; of one that is gone, does nothing. */
   void close(1: string session) (hawser.timeout = "10s", hawser.idempotency = "IDEMPOTENT"),
-} (hawser.version = "1.0.0")
+} (hawser.version = "1.1.0")

@@ -7,6 +7,7 @@ import type { ClientFrame, ServerItem, Subscribe } from '../../gen/hawser/subscr
 import { type Mode, type Outcome, type StartKind, SubscriptionError, type Subscriptions } from '../../gen/hawser.js';
 import { outsideCalls } from '../call/current.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
+import type { WirePosition } from '../subscription/position.js';
 import type { Sent } from '../subscription/subscriber/host.js';
 import type { Wire, WireEnd } from '../subscription/subscriber/wire.js';
 import { itemOf } from './polled-events.js';
@@ -170,6 +171,7 @@ class PollWire implements Wire {
           seq: BigInt(start.seq),
           time: BigInt(start.time),
           count: start.count,
+          generation: start.generation,
         },
         accept: accept as number[] as Outcome[],
         mode: mode as number as Mode,
@@ -210,17 +212,18 @@ class PollWire implements Wire {
     this.#end.received({ items });
   }
 
-  async #commit(sub: number, position: { readonly epoch: Uint8Array; readonly seq: number } | undefined) {
+  async #commit(sub: number, position: WirePosition | undefined) {
     const session = this.#polled.get(sub)?.session;
     if (session === undefined || position === undefined) return;
     try {
-      await this.#polls.commit({ session, position: { epoch: position.epoch, seq: BigInt(position.seq) } });
+      const { epoch, seq, generation } = position;
+      await this.#polls.commit({ session, position: { epoch, seq: BigInt(seq), generation } });
     } catch (error) {
       // Of a session that is gone the next poll says so; what is processed is told again to the next one.
       if (!(error instanceof SubscriptionError)) this.#lost(error);
       return;
     }
-    if (this.#polled.has(sub)) this.#say({ $case: 'commitOk', value: { sub, position } });
+    if (this.#polled.has(sub)) this.#say({ $case: 'commitOk', value: { sub, position: { ...position } } });
   }
 
   #failed(polled: Polled, error: unknown): void {

@@ -12,7 +12,7 @@ import type * as idl from '../../gen/hawser.js';
 export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['item'] {
   switch (event.$case) {
     case 'subscribed': {
-      const { epoch, head, outcome, fromSeq, keyed } = event.value;
+      const { epoch, head, outcome, fromSeq, keyed, generation } = event.value;
       const value = {
         sub,
         ref,
@@ -21,24 +21,32 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
         outcome: outcome as number as Outcome,
         from: Number(fromSeq),
         keyed,
+        generation,
       };
       return { $case: 'subscribed', value };
     }
     case 'batch': {
-      const { fromSeq, toSeq, updates } = event.value;
+      const { fromSeq, toSeq, updates, generation } = event.value;
       return {
         $case: 'batch',
-        value: { ref, from: Number(fromSeq), to: Number(toSeq), updates: updates.map(updateOf) },
+        value: { ref, from: Number(fromSeq), to: Number(toSeq), updates: updates.map(updateOf), generation },
       };
     }
     case 'progress': {
-      const { epoch, deliveredTo, head, first } = event.value;
-      const value = { ref, epoch, deliveredTo: Number(deliveredTo), head: Number(head), first: Number(first) };
+      const { epoch, deliveredTo, head, first, generation } = event.value;
+      const value = {
+        ref,
+        epoch,
+        deliveredTo: Number(deliveredTo),
+        head: Number(head),
+        first: Number(first),
+        generation,
+      };
       return { $case: 'progress', value };
     }
     case 'snapshotBegin': {
-      const { epoch, at } = event.value;
-      return { $case: 'snapshotBegin', value: { sub, ref, epoch, at: Number(at), estimatedEntries: 0 } };
+      const { epoch, at, generation } = event.value;
+      return { $case: 'snapshotBegin', value: { sub, ref, epoch, at: Number(at), estimatedEntries: 0, generation } };
     }
     case 'snapshotChunk':
       return {
@@ -59,10 +67,17 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
       };
     }
     case 'gap': {
-      const { fromSeq, toSeq, reason } = event.value;
+      const { fromSeq, toSeq, reason, generation } = event.value;
       return {
         $case: 'gap',
-        value: { sub, ref, from: Number(fromSeq), to: Number(toSeq), reason: reason as number as Gap_Reason },
+        value: {
+          sub,
+          ref,
+          from: Number(fromSeq),
+          to: Number(toSeq),
+          reason: reason as number as Gap_Reason,
+          generation,
+        },
       };
     }
     case 'reset':

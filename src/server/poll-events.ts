@@ -6,29 +6,29 @@ import type * as idl from '../../gen/hawser.js';
 export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | undefined {
   switch (item.$case) {
     case 'batch': {
-      const { ref, from, to, updates } = item.value;
+      const { ref, from, to, updates, generation } = item.value;
       return {
         $case: 'batch',
-        value: { ref, fromSeq: BigInt(from), toSeq: BigInt(to), updates: updates.map(updateOf) },
+        value: { ref, fromSeq: BigInt(from), toSeq: BigInt(to), updates: updates.map(updateOf), generation },
       };
     }
     case 'progress': {
-      const { ref, epoch, deliveredTo, head, first } = item.value;
+      const { ref, epoch, deliveredTo, head, first, generation } = item.value;
       return {
         $case: 'progress',
-        value: { ref, epoch, deliveredTo: BigInt(deliveredTo), head: BigInt(head), first: BigInt(first) },
+        value: { ref, epoch, deliveredTo: BigInt(deliveredTo), head: BigInt(head), first: BigInt(first), generation },
       };
     }
     case 'subscribed': {
-      const { ref, epoch, head, outcome, from, keyed } = item.value;
+      const { ref, epoch, head, outcome, from, keyed, generation } = item.value;
       return {
         $case: 'subscribed',
-        value: { ref, epoch, head: BigInt(head), outcome: outcome as number, fromSeq: BigInt(from), keyed },
+        value: { ref, epoch, head: BigInt(head), outcome: outcome as number, fromSeq: BigInt(from), keyed, generation },
       };
     }
     case 'snapshotBegin': {
-      const { ref, epoch, at } = item.value;
-      return { $case: 'snapshotBegin', value: { ref, epoch, at: BigInt(at) } };
+      const { ref, epoch, at, generation } = item.value;
+      return { $case: 'snapshotBegin', value: { ref, epoch, at: BigInt(at), generation } };
     }
     case 'snapshotChunk':
       return { $case: 'snapshotChunk', value: { n: item.value.n, entries: item.value.entries.map(updateOf) } };
@@ -45,8 +45,11 @@ export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | unde
       };
     }
     case 'gap': {
-      const { ref, from, to, reason } = item.value;
-      return { $case: 'gap', value: { ref, fromSeq: BigInt(from), toSeq: BigInt(to), reason: reason as number } };
+      const { ref, from, to, reason, generation } = item.value;
+      return {
+        $case: 'gap',
+        value: { ref, fromSeq: BigInt(from), toSeq: BigInt(to), reason: reason as number, generation },
+      };
     }
     case 'reset':
       return { $case: 'reset', value: { reason: item.value.reason as number, epoch: item.value.epoch } };

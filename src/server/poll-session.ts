@@ -67,6 +67,7 @@ export class PollSession implements Connection {
       seq: Number(start.seq),
       time: Number(start.time),
       count: start.count,
+      generation: start.generation,
     };
     const subscribe = {
       sub,
@@ -103,8 +104,8 @@ export class PollSession implements Connection {
     });
   }
 
-  commit({ epoch, seq }: idl.Position): void {
-    this.#say({ $case: 'commit', value: { sub, position: { epoch, seq: Number(seq) } } });
+  commit({ epoch, seq, generation }: idl.Position): void {
+    this.#say({ $case: 'commit', value: { sub, position: { epoch, seq: Number(seq), generation } } });
   }
 
   /** Answers the poll that waits, with what there is. */

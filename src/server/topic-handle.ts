@@ -49,8 +49,8 @@ export class TopicHandle<Update> implements ServerTopic<Update> {
   }
 
   get head(): Position {
-    const { epoch, head } = this.#use.hub().topic(this.name).store.state();
-    return { epoch, seq: head };
+    const { epoch, head, generations } = this.#use.hub().topic(this.name).store.state();
+    return { epoch, seq: head, generation: generations.ownerOf(head) };
   }
 
   async publish(update: Update, options: PublishOptions = {}): Promise<Position> {

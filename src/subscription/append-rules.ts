@@ -1,6 +1,7 @@
 /** Which group of updates may be appended: the same rules for every store, which tells what it knows. */
 import { RpcError } from '../call/rpc-error.js';
-import type { Epoch, Position } from './position.js';
+import type { Generation } from './generation.js';
+import type { Epoch } from './position.js';
 import type { Append, Appended, TopicSpec } from './topic-store.js';
 
 /** What the log says before the group is appended. */
@@ -12,6 +13,8 @@ export interface LogView {
   keySeq(key: string): number;
   /** Where a publication went that the log has; undefined when it is new. */
   published(producerId: string, producerSeq: number): number | undefined;
+  /** Which generation owns the update; undefined where that is not known. */
+  generationOf(seq: number): Generation | undefined;
 }
 
 /** The answers for a group that the log has already; undefined for one to append. Throws an RpcError ABORTED. */
@@ -52,7 +55,8 @@ function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended
   for (const { producer } of group) {
     if (producer === undefined) continue;
     const seq = log.published(producer.id, producer.seq);
-    if (seq !== undefined) found.push({ position: { epoch: log.epoch, seq }, duplicate: true });
+    if (seq === undefined) continue;
+    found.push({ position: { epoch: log.epoch, seq, generation: log.generationOf(seq) }, duplicate: true });
   }
   if (found.length === 0) return undefined;
   if (found.length === group.length) return found;
@@ -79,6 +83,8 @@ function checkExpectation({ key, expect }: Append, log: LogView): void {
       log,
     );
   }
+  checkGeneration(expect.seq, expect.generation, log);
+  checkGeneration(expect.keySeq, expect.keyGeneration, log);
   if (expect.keySeq !== undefined && expect.keySeq !== log.keySeq(key)) {
     throw aborted(
       'EXPECTATION_FAILED',
@@ -88,11 +94,21 @@ function checkExpectation({ key, expect }: Append, log: LogView): void {
   }
 }
 
-function aborted(reason: string, message: string, { epoch, head }: LogView): RpcError {
-  const position: Position = { epoch, seq: head };
+function checkGeneration(seq: number | undefined, expected: Generation | undefined, log: LogView): void {
+  if (expected === undefined || seq === undefined || seq === 0 || log.generationOf(seq) === expected) return;
+  throw aborted(
+    'EXPECTATION_FAILED',
+    `the update ${seq} of ${log.topic} is of the generation ${log.generationOf(seq) ?? 'unknown'}, not ${expected}: the log was put back; read it again`,
+    log,
+  );
+}
+
+function aborted(reason: string, message: string, log: LogView): RpcError {
+  const { epoch, head } = log;
+  const generation = log.generationOf(head);
   return new RpcError('ABORTED', message, {
     reason,
-    metadata: { epoch: position.epoch, head: String(position.seq) },
+    metadata: { epoch, head: String(head), ...(generation === undefined ? {} : { generation }) },
     disposition: 'not-executed',
   });
 }

@@ -182,9 +182,9 @@ class Consuming<Request, T, Tx> implements Consumer {
     }
     for await (const change of subscription) {
       if (this.#stopped) return;
-      const { epoch, seq, snapshot } = change;
+      const { epoch, seq, generation, snapshot } = change;
       if (snapshot || epoch !== (this.#position?.epoch ?? epoch)) throw epochChanged(topic, this.#position);
-      await this.#moveTo(topic, { epoch, seq }, async (tx) => this.#handler(change, tx));
+      await this.#moveTo(topic, { epoch, seq, generation }, async (tx) => this.#handler(change, tx));
     }
     if (reset) throw epochChanged(topic, this.#position);
   }
@@ -208,7 +208,7 @@ class Consuming<Request, T, Tx> implements Consumer {
         await this.#pause(pause);
         // A commit that went unanswered may have happened.
         const now = await this.#find(topic);
-        if (now?.epoch === to.epoch && now.seq === to.seq) break;
+        if (now?.epoch === to.epoch && now.seq === to.seq && now.generation === to.generation) break;
       }
     }
     this.#position = to;
@@ -256,7 +256,7 @@ function fenced(name: string, topic: string): RpcError {
 function epochChanged(topic: string, position: Position | undefined): RpcError {
   return new RpcError(
     'ABORTED',
-    `the log of ${topic} is another one than the consumer has read up to ${position?.seq ?? 0}; what it derived from the old one is void: begin anew under another name`,
+    `the log of ${topic} is another one than the consumer has read up to ${position?.seq ?? 0}, or was put back to before that; what it derived from the old one is void: begin anew under another name`,
     { reason: 'EPOCH_CHANGED', disposition: 'not-executed' },
   );
 }

@@ -1,7 +1,7 @@
 /** What someone who publishes may say beside the update. */
 import { milliseconds } from '../contract/duration.js';
 import type { Position } from './position.js';
-import type { Append } from './topic-store.js';
+import type { Append, Expectation } from './topic-store.js';
 
 export interface PublishOptions {
   /** ms, or `"30s"`, until the key expires unless it is updated: it is deleted then. Never by default. */
@@ -18,8 +18,8 @@ export interface PublishOptions {
 export interface PublishExpectation {
   /** The head of the topic: nobody else has published since. */
   readonly head?: Position;
-  /** The seq of the newest update of this key; 0: there is no such key. */
-  readonly keySeq?: number;
+  /** The newest update of this key is this one: its seq, or its position; 0: there is no such key. */
+  readonly keySeq?: number | Position;
 }
 
 /** Throws a TypeError or RangeError that names the option. */
@@ -33,7 +33,17 @@ export function appendOf(key: string, value: Uint8Array | undefined, options: Pu
     value,
     ttl: ttl === undefined ? 0 : Math.ceil(milliseconds(ttl, 'ttl')),
     producer: producer === undefined ? undefined : { id: producer.id, seq: producer.seq },
-    expect:
-      expect === undefined ? undefined : { epoch: expect.head?.epoch, seq: expect.head?.seq, keySeq: expect.keySeq },
+    expect: expect === undefined ? undefined : expectationOf(expect),
+  };
+}
+
+function expectationOf({ head, keySeq }: PublishExpectation): Expectation {
+  const key = typeof keySeq === 'object' ? keySeq : undefined;
+  return {
+    epoch: head?.epoch ?? key?.epoch,
+    seq: head?.seq,
+    generation: head?.generation,
+    keySeq: typeof keySeq === 'object' ? keySeq.seq : keySeq,
+    keyGeneration: key?.generation,
   };
 }

@@ -5,6 +5,7 @@
  * A store that holds something in memory answers at once, one that must wait answers with a promise; the hub takes both,
  * so that fan-out from memory costs no promise. Every store passes `test/subscription/topic-store-conformance.ts`.
  */
+import type { Generation, Generations } from './generation.js';
 import type { Epoch, Position } from './position.js';
 
 export type Awaitable<T> = T | Promise<T>;
@@ -47,8 +48,12 @@ export interface Expectation {
   readonly epoch?: Epoch | undefined;
   /** The head of the log. */
   readonly seq?: number | undefined;
+  /** That owns `seq`. */
+  readonly generation?: Generation | undefined;
   /** The seq of the newest update of the key; 0: the key does not exist, or is deleted. */
   readonly keySeq?: number | undefined;
+  /** That owns `keySeq`. */
+  readonly keyGeneration?: Generation | undefined;
 }
 
 export interface Appended {
@@ -65,6 +70,8 @@ export interface TopicState {
   readonly head: number;
   /** Tombstones above it are all held, so `changesSince` is complete from there on. */
   readonly tombstoneHorizon: number;
+  /** Which generation owns which seq. */
+  readonly generations: Generations;
 }
 
 export interface Limits {
@@ -89,7 +96,7 @@ export interface ScanPage extends Page {
 
 export interface TopicStore {
   readonly durability: Durability;
-  /** Before anything else, once. */
+  /** Before anything else, once: what is appended from now on is of a new generation. */
   open(): Awaitable<TopicState>;
   /** As of now; what `open` said at first. */
   state(): TopicState;
@@ -124,6 +131,11 @@ export interface TopicStore {
   trim(): Awaitable<void>;
   /** `fn` is called with the head whenever readers may see more. Returns what removes it. */
   onVisible(fn: (head: number) => void): () => void;
+  /**
+   * `fn` is called when the log turns out to be another one than was read: it was put back from a copy, or cut. `state` is of
+   * the new one by then. Returns what removes it.
+   */
+  onRewound(fn: () => void): () => void;
   close(): Awaitable<void>;
 }
 

@@ -50,7 +50,7 @@ export function topicStoreConformance(make: MakeStore): void {
   test('updates are numbered from 1, and read in order', async () => {
     const { store, add } = await open();
     const [first] = await store.append([put('cod=1')]);
-    expect(first).toEqual({ position: { epoch: store.state().epoch, seq: 1 }, duplicate: false });
+    expect(first).toMatchObject({ position: { epoch: store.state().epoch, seq: 1 }, duplicate: false });
     await add('hake=2', 'cod=3', 'hake');
     const page = await store.read(1, all);
     expect(page?.updates.map(({ seq }) => seq)).toEqual([2, 3, 4]);

@@ -32,6 +32,7 @@ export function laggingTopics(stores: TopicStores, clock: VirtualClock, seed: nu
         before: (time) => later(() => store.before(time) as never),
         trim: () => store.trim(),
         onVisible: (fn) => store.onVisible(fn),
+        onRewound: (fn) => store.onRewound(fn),
         close: () => store.close(),
       };
       return lagging;

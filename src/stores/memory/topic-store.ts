@@ -1,9 +1,10 @@
 /**
  * A topic's log in this process and nowhere else: each start makes a new log with a new epoch, so what a crash took back is
- * never seen again under the same name. Every answer comes at once.
+ * never seen again under the same name. Every answer comes at once. A store that is opened again goes on in a new generation.
  */
 import { type Clock, systemClock } from '../../call/clock.js';
 import { checkAppend, checkRoom, type LogView } from '../../subscription/append-rules.js';
+import { type Generation, Generations, newGeneration } from '../../subscription/generation.js';
 import { type Epoch, newEpoch } from '../../subscription/position.js';
 import type {
   Append,
@@ -39,12 +40,18 @@ export class MemoryTopicStore implements TopicStore {
   readonly #expiring = new ExpiryHeap<LogUpdate>();
   readonly #listeners = new Set<(head: number) => void>();
   readonly #view: LogView;
+  readonly #newGeneration: () => Generation;
+  #generations = Generations.none;
+  /** Of what is appended since the store was opened; it begins with the first update. */
+  #generation: Generation;
   #time = 0;
 
-  constructor(spec: TopicSpec, clock: Clock, epoch: Epoch) {
+  constructor(spec: TopicSpec, clock: Clock, epoch: Epoch, generation: () => Generation = newGeneration) {
     this.#spec = spec;
     this.#clock = clock;
     this.#epoch = epoch;
+    this.#newGeneration = generation;
+    this.#generation = generation();
     const log = new UpdateLog(spec.history);
     this.#log = log;
     this.#keys = new KeyTable(spec.tombstones);
@@ -59,10 +66,12 @@ export class MemoryTopicStore implements TopicStore {
         return newest?.value === undefined ? 0 : newest.seq;
       },
       published: (id, seq) => this.#producers.find(id, seq),
+      generationOf: (seq) => this.#generations.ownerOf(seq),
     };
   }
 
   open(): TopicState {
+    if (this.#generations.newest === this.#generation) this.#generation = this.#newGeneration();
     return this.state();
   }
 
@@ -72,6 +81,7 @@ export class MemoryTopicStore implements TopicStore {
       first: this.#log.first,
       head: this.#log.head,
       tombstoneHorizon: this.#keys.horizon,
+      generations: this.#generations,
     };
   }
 
@@ -87,7 +97,7 @@ export class MemoryTopicStore implements TopicStore {
     const appended = group.map((append, index): Appended => {
       const seq = this.#put(append, time, index < group.length - 1);
       if (append.producer !== undefined) this.#producers.record(append.producer.id, append.producer.seq, seq);
-      return { position: { epoch: this.#epoch, seq }, duplicate: false };
+      return { position: { epoch: this.#epoch, seq, generation: this.#generation }, duplicate: false };
     });
     this.#log.trim(time);
     this.#visible();
@@ -136,12 +146,21 @@ export class MemoryTopicStore implements TopicStore {
     return () => this.#listeners.delete(fn);
   }
 
+  /** Nobody but this store changes its log. */
+  onRewound(): () => void {
+    return () => {};
+  }
+
   close(): void {
     this.#listeners.clear();
   }
 
   #put({ key, value, ttl }: Append, time: number, more: boolean): number {
     const seq = this.#log.head + 1;
+    if (this.#generations.newest !== this.#generation) {
+      const lowWater = Math.min(this.#log.first - 1, this.#spec.keyed ? this.#keys.horizon : seq);
+      this.#generations = this.#generations.begin(this.#generation, seq, lowWater);
+    }
     const expires = ttl > 0 && value !== undefined ? time + ttl : 0;
     const update: LogUpdate = { seq, key, value: owned(value), time, expires, more, merged: 1, wire: undefined };
     this.#log.push(update);

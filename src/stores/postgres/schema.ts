@@ -49,6 +49,7 @@ const migrations: readonly ((schema: string) => string)[] = [
       PRIMARY KEY (name, topic)
     );
     COMMENT ON TABLE ${schema}.${consumersTable} IS 'how far consumers of topics are';`,
+  (schema) => `ALTER TABLE ${schema}.${consumersTable} ADD COLUMN generation text;`,
 ];
 
 export const schemaVersion = migrations.length;

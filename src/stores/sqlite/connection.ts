@@ -30,6 +30,7 @@ export class Connection {
   readonly db: DatabaseSync;
   readonly #statements = new Map<string, Prepared>();
   #savepoint: StatementSync | undefined;
+  #dataVersion: StatementSync | undefined;
   #release: StatementSync | undefined;
 
   constructor(db: DatabaseSync) {
@@ -65,6 +66,12 @@ export class Connection {
     this.#release.get();
   }
 
+  /** Changes with every commit of another connection. */
+  dataVersion(): number {
+    this.#dataVersion ??= this.db.prepare('PRAGMA data_version');
+    return (this.#dataVersion.get() as { readonly data_version: number }).data_version;
+  }
+
   #dropOldest(): void {
     for (const sql of this.#statements.keys()) {
       this.#statements.delete(sql);
@@ -79,6 +86,7 @@ export class Connection {
   close(): void {
     this.#statements.clear();
     this.#savepoint = undefined;
+    this.#dataVersion = undefined;
     this.#release = undefined;
     if (this.db.isOpen === false) return;
     try {

@@ -36,6 +36,7 @@ export class Group {
   #suspect = false;
   #open = false;
   #number = 0;
+  #opened = 1;
   #turns: Turn[] = [];
   /** As many committed together last: when as many are there again, nobody is missing. */
   #last = 1;
@@ -69,6 +70,12 @@ export class Group {
     return this.#turns.length === 0 || this.#turns.length >= this.#last;
   }
 
+  /** Changes when somebody else has written to the file, and with every connection. */
+  get version(): string {
+    if (this.closed) return `${this.#opened} closed`;
+    return `${this.#opened} ${this.#connection.dataVersion()}`;
+  }
+
   /** Whether the transaction is still there; a failed statement may have ended it. */
   get alive(): boolean {
     return this.#open && !this.closed && inTransaction(this.#connection.db);
@@ -88,6 +95,7 @@ export class Group {
       // It is broken: that is why it is closed.
     }
     this.#connection = this.#file.open();
+    this.#opened += 1;
     this.#suspect = false;
   }
 

@@ -73,6 +73,17 @@ const steps: readonly string[] = [
     PRIMARY KEY (name, topic)
   ) WITHOUT ROWID;
   CREATE TABLE hawser_run (boot TEXT NOT NULL, clean INTEGER NOT NULL)`,
+  // What a log holds by then is of one generation, whichever runs appended it.
+  `ALTER TABLE hawser_topics ADD COLUMN generation TEXT NOT NULL DEFAULT '';
+  CREATE TABLE hawser_generations (
+    topic INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (topic, first)
+  ) WITHOUT ROWID;
+  UPDATE hawser_topics SET generation = lower(hex(randomblob(8)));
+  INSERT INTO hawser_generations (topic, first, name) SELECT id, 1, generation FROM hawser_topics;
+  ALTER TABLE hawser_consumers ADD COLUMN generation TEXT`,
 ];
 
 /**

@@ -169,6 +169,7 @@ class FileStore implements SqliteStore {
       },
       write: (name, fn) => this.#writer.submit({ name, work: fn, seal: (value) => value }),
       read: (fn) => this.read(fn),
+      version: () => this.#writer.version(),
       handlerTransaction: () => {
         const tx = currentCall()?.tx;
         return this.#writer.holderOf(tx) === undefined ? undefined : (tx as SqliteTransaction);

@@ -2,8 +2,9 @@
  * What readers of a topic ask the tables. Each answer is one state of the database. Sizes are asked before values, so that a
  * page costs what it holds and no more.
  */
+import { type GenerationRow, Generations } from '../../subscription/generation.js';
 import type { Limits, LogUpdate, Page, ScanPage } from '../../subscription/topic-store.js';
-import { findTopic, flag, keyBytes, keyText, type TopicRow } from './topic-table.js';
+import { findGenerations, findTopic, flag, keyBytes, keyText, type TopicRow } from './topic-table.js';
 import type { SqliteTransaction } from './tx.js';
 
 interface Sized {
@@ -32,14 +33,26 @@ export function readTopic(tx: SqliteTransaction, name: string): TopicRow | undef
   return tx.prepare(findTopic).get(name) as TopicRow | undefined;
 }
 
-/** The updates after `after` up to `head`; a group is never cut. */
+interface Queries {
+  prepare(sql: string): { all(topic: number): unknown[] };
+}
+
+export function readGenerations(tx: Queries, topic: number): Generations {
+  return new Generations(tx.prepare(findGenerations).all(topic) as GenerationRow[]);
+}
+
+/** The updates after `after` up to `head`; a group is never cut. Throws where the log has a hole. */
 export function readLog(tx: SqliteTransaction, topic: number, after: number, head: number, limits: Limits): Page {
   const range = 'FROM hawser_updates AS u WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq';
   const end = endOf(limits, true, after, (from, most) =>
     tx.prepare(`SELECT seq AS at, ${sizes} ${range} LIMIT ?`).all(topic, from, head, most),
   );
-  const rows = tx.prepare(`SELECT ${columns} ${range}`).all(topic, after, end.at);
-  return { updates: rows.map(updateOf), more: end.more };
+  const updates = tx.prepare(`SELECT ${columns} ${range}`).all(topic, after, end.at).map(updateOf);
+  const last = updates.at(-1)?.seq ?? after;
+  if (last !== after + updates.length || (!end.more && last < head)) {
+    throw new Error(`updates after ${after} are missing in the log, which says that it holds all up to ${head}`);
+  }
+  return { updates, more: end.more };
 }
 
 /** The newest update of each key, in the order of the keys. */

@@ -2,8 +2,13 @@
  * A topic's log in the file of a store. An append is a turn of the store's one writer and commits with whatever else is in
  * its group; readers see it after that commit and not before. Readers that keep up are served from a tail in memory, the
  * others from the file.
+ *
+ * Whether the file still holds the log that readers have seen is looked at in the transaction of each append and each read: its
+ * newest generation is the one that is known, or this store's own, and its head has not fallen.
  */
+import { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, checkRoom } from '../../subscription/append-rules.js';
+import { Generations } from '../../subscription/generation.js';
 import { newEpoch } from '../../subscription/position.js';
 import type {
   Append,
@@ -19,6 +24,7 @@ import type {
   TopicStore,
 } from '../../subscription/topic-store.js';
 import { UpdateLog } from '../../subscription/update-log.js';
+import type { Opening } from './opening.js';
 import * as reads from './topic-reads.js';
 import { type TopicRow, TopicTable } from './topic-table.js';
 import type { SqliteTransaction } from './tx.js';
@@ -37,6 +43,8 @@ export interface TopicHome {
   /** The topic is written to by the group that is open. */
   wrote(topic: SqliteTopicStore): void;
   closed(topic: SqliteTopicStore): void;
+  /** Changes when another writer has changed the file, or another file is in its place. */
+  version(): string;
 }
 
 /** What is kept in memory of the end of the log. */
@@ -48,6 +56,7 @@ export class SqliteTopicStore implements TopicStore {
   readonly spec: TopicSpec;
   readonly #home: TopicHome;
   readonly #listeners = new Set<(head: number) => void>();
+  readonly #rewound = new Set<() => void>();
   #id: number | undefined;
   #state: TopicState;
   #tail: UpdateLog;
@@ -57,11 +66,16 @@ export class SqliteTopicStore implements TopicStore {
   #due = 0;
   #trimming: Promise<void> | undefined;
   #producersAt = 0;
+  readonly #opening: Opening;
+  /** The file's version when the log was looked at last. */
+  #version = '';
+  #looking = false;
 
-  constructor(spec: TopicSpec, home: TopicHome) {
+  constructor(spec: TopicSpec, home: TopicHome, opening: Opening) {
     this.spec = spec;
     this.#home = home;
-    this.#state = { epoch: newEpoch(), first: 1, head: 0, tombstoneHorizon: 0 };
+    this.#opening = opening;
+    this.#state = { epoch: newEpoch(), first: 1, head: 0, tombstoneHorizon: 0, generations: Generations.none };
     this.#tail = new UpdateLog(tail);
   }
 
@@ -72,7 +86,11 @@ export class SqliteTopicStore implements TopicStore {
   /** Throws an Error for a topic that was kept with keys and has none now, or the other way round. */
   open(): TopicState {
     const { name, keyed } = this.spec;
-    const row = this.#home.read((tx) => reads.readTopic(tx, name));
+    this.#version = this.#home.version();
+    const [row, generations] = this.#home.read((tx) => {
+      const found = reads.readTopic(tx, name);
+      return [found, found === undefined ? Generations.none : reads.readGenerations(tx, found.id)] as const;
+    });
     if (row === undefined) {
       // So that it has this epoch after a restart too. An append makes up for it, should this fail.
       this.#home.write(name, (tx) => this.#table(tx)).catch(() => {});
@@ -82,7 +100,7 @@ export class SqliteTopicStore implements TopicStore {
           `the log of ${name} is kept ${keyed ? 'without' : 'with'} keys and is declared ${keyed ? 'with' : 'without'} now; give the topic another name, or declare it as it was`,
         );
       }
-      this.committed(row);
+      this.committed(row, () => generations);
     }
     return this.#state;
   }
@@ -144,9 +162,13 @@ export class SqliteTopicStore implements TopicStore {
   }
 
   trim(): Awaitable<void> {
-    if (this.#home.wallTime() < this.#due) return;
+    const version = this.#home.version();
+    if (this.#home.wallTime() < this.#due && version === this.#version) return;
     this.#trimming ??= this.#home
       .write(`${this.spec.name} (trim)`, (tx) => this.#trim(tx))
+      .then(() => {
+        this.#version = version;
+      })
       .finally(() => {
         this.#trimming = undefined;
       });
@@ -158,16 +180,31 @@ export class SqliteTopicStore implements TopicStore {
     return () => this.#listeners.delete(fn);
   }
 
+  onRewound(fn: () => void): () => void {
+    this.#rewound.add(fn);
+    return () => this.#rewound.delete(fn);
+  }
+
   close(): void {
     this.#listeners.clear();
+    this.#rewound.clear();
     this.#home.closed(this);
   }
 
   /** A group that wrote to this topic has committed, and this is what the topic is now. */
-  committed(row: TopicRow): void {
+  committed(row: TopicRow, generationsOf: (topic: number) => Generations): void {
     const { id, epoch, first, head, horizon } = row;
+    const before = this.#state;
+    const known = this.#id === id && row.generation === before.generations.newest && epoch === before.epoch;
+    const generations = known ? before.generations : generationsOf(id);
+    const state = { epoch, first, head, tombstoneHorizon: horizon, generations };
+    const rewound = this.#id !== undefined && !goesOn(before, state);
     this.#id = id;
-    const grown = head > this.#state.head;
+    if (rewound) {
+      this.#rewind(state);
+      return;
+    }
+    const grown = head > before.head;
     const pending = this.#pending.filter(({ seq }) => seq > this.#tail.head && seq <= head);
     this.#pending = [];
     if (pending[0]?.seq === this.#tail.head + 1 && pending.at(-1)?.seq === head) {
@@ -180,8 +217,19 @@ export class SqliteTopicStore implements TopicStore {
       this.#tail = new UpdateLog(tail, head);
       this.#due = 0;
     }
-    this.#state = { epoch, first, head, tombstoneHorizon: horizon };
+    this.#state = state;
     if (grown) for (const fn of this.#listeners) fn(head);
+  }
+
+  /** Nothing of what was read before holds any more. */
+  #rewind(state: TopicState): void {
+    // What this store appended in its generation may be gone, so it must not go on in it.
+    if (this.#state.generations.newest === this.#opening.generation) this.#opening.renew();
+    this.#pending = [];
+    this.#tail = new UpdateLog(tail, state.head);
+    this.#due = 0;
+    this.#state = state;
+    for (const fn of this.#rewound) fn();
   }
 
   #append(tx: SqliteTransaction, group: readonly Append[]): readonly Appended[] {
@@ -192,17 +240,21 @@ export class SqliteTopicStore implements TopicStore {
     checkRoom(group, this.spec, { head: row.head, keys: row.keys, has: (key) => table.hasKey(key) });
     const time = this.#now(row);
     const last = group.length - 1;
+    this.#opening.enter(table, this.#state.head);
     const written = group.map((append, index) => table.put(append, time, index < last));
     if (!table.drop(time)) this.#due = 0;
     this.#wrote(table, written);
-    return written.map(({ seq }) => ({ position: { epoch: row.epoch, seq }, duplicate: false }));
+    const { epoch, generation } = row;
+    return written.map(({ seq }) => ({ position: { epoch, seq, generation }, duplicate: false }));
   }
 
   #trim(tx: SqliteTransaction): void {
     const table = this.#table(tx);
     const { row, head } = table;
     const now = this.#now(row);
-    const written = table.expired(now).map((key) => table.put({ key, value: undefined, ttl: 0 }, now, false));
+    const expired = table.expired(now);
+    if (expired.length > 0) this.#opening.enter(table, this.#state.head);
+    const written = expired.map((key) => table.put({ key, value: undefined, ttl: 0 }, now, false));
     const done = table.drop(now);
     if (head - this.#producersAt >= producersEvery) {
       table.forgetProducers();
@@ -234,7 +286,8 @@ export class SqliteTopicStore implements TopicStore {
   }
 
   #table(tx: SqliteTransaction): TopicTable {
-    return new TopicTable(tx, this.spec, this.#state.epoch);
+    // A log whose row has gone is another one.
+    return new TopicTable(tx, this.spec, this.#id === undefined ? () => this.#state.epoch : newEpoch);
   }
 
   /** Times in a log never fall, even when the clock is set back. */
@@ -242,18 +295,47 @@ export class SqliteTopicStore implements TopicStore {
     return Math.max(row.time, Math.floor(this.#home.wallTime()));
   }
 
+  #isKnown({ epoch, head, generation }: TopicRow): boolean {
+    const state = this.#state;
+    if (epoch !== state.epoch || head < state.head) return false;
+    return generation === this.#opening.generation || generation === (state.generations.newest ?? '');
+  }
+
+  /** The writer has a look at the log, and tells who reads it. */
+  #changed(): RpcError {
+    if (!this.#looking) {
+      this.#looking = true;
+      this.#home
+        .write(`${this.spec.name} (look)`, (tx) => this.#wrote(this.#table(tx), []))
+        .catch(() => {}) // the next read looks again
+        .finally(() => {
+          this.#looking = false;
+        });
+    }
+    return new RpcError('UNAVAILABLE', `the log of ${this.spec.name} was changed from outside; it is looked at anew`, {
+      reason: 'LOG_CHANGED',
+      disposition: 'not-executed',
+    });
+  }
+
   /** A failure of the database is a rejection, as that of a store that waits would be. */
   #read<T>(fn: (tx: SqliteTransaction, row: TopicRow) => T): Awaitable<T> {
     try {
       return this.#home.read((tx) => {
         const row = reads.readTopic(tx, this.spec.name);
-        if (row === undefined) throw new Error(`the log of ${this.spec.name} is gone from the database`);
+        if (row === undefined || !this.#isKnown(row)) throw this.#changed();
         return fn(tx, row);
       });
     } catch (error) {
       return Promise.reject(error);
     }
   }
+}
+
+/** Whether all that readers have seen of a log is in what it is now. */
+function goesOn(before: TopicState, now: TopicState): boolean {
+  const { epoch, head, generations } = before;
+  return now.epoch === epoch && now.head >= head && now.generations.ownerOf(head) === generations.ownerOf(head);
 }
 
 /** The newest update of each key after `seq`, of a log that has them all. */

@@ -4,7 +4,8 @@
  * dropped stays while it is the newest of its key.
  */
 import type { LogView } from '../../subscription/append-rules.js';
-import { type Epoch, newEpoch } from '../../subscription/position.js';
+import { droppable, type Generation, type GenerationRow } from '../../subscription/generation.js';
+import type { Epoch } from '../../subscription/position.js';
 import type { Append, LogUpdate, TopicSpec } from '../../subscription/topic-store.js';
 import type { SqliteTransaction } from './tx.js';
 
@@ -24,10 +25,13 @@ export interface TopicRow {
   tombstones: number;
   /** Of the newest update; times never fall. */
   time: number;
+  /** The newest one that has begun; empty before the first. */
+  generation: Generation;
 }
 
 export const findTopic =
-  'SELECT id, epoch, keyed, head, first, horizon, bytes, keys, tombstones, time FROM hawser_topics WHERE name = ?';
+  'SELECT id, epoch, keyed, head, first, horizon, bytes, keys, tombstones, time, generation FROM hawser_topics WHERE name = ?';
+export const findGenerations = 'SELECT name, first FROM hawser_generations WHERE topic = ? ORDER BY first';
 export const flag = { more: 1, deleted: 2 } as const;
 
 /** What one transaction drops at most; the rest goes with the next. */
@@ -43,12 +47,12 @@ export class TopicTable implements LogView {
   readonly #spec: TopicSpec;
   #dropped = 0;
 
-  /** `epoch` is for a topic that has no row yet. */
-  constructor(tx: SqliteTransaction, spec: TopicSpec, epoch: Epoch = newEpoch()) {
+  /** `epoch` makes that of a topic that has no row. */
+  constructor(tx: SqliteTransaction, spec: TopicSpec, epoch: () => Epoch) {
     this.#tx = tx;
     this.#spec = spec;
     this.topic = spec.name;
-    this.row = this.#find() ?? this.#make(epoch);
+    this.row = this.#find() ?? this.#make(epoch());
   }
 
   get epoch(): Epoch {
@@ -78,6 +82,27 @@ export class TopicTable implements LogView {
       .prepare('SELECT seq FROM hawser_publications WHERE topic = ? AND producer = ? AND number = ?')
       .get(this.row.id, id, number) as { seq: number } | undefined;
     return found?.seq ?? 0;
+  }
+
+  generationOf(seq: number): Generation | undefined {
+    const found = this.#tx
+      .prepare('SELECT name FROM hawser_generations WHERE topic = ? AND first <= ? ORDER BY first DESC LIMIT 1')
+      .get(this.row.id, seq) as { readonly name: Generation } | undefined;
+    return seq < 1 ? undefined : found?.name;
+  }
+
+  /** What is appended from here on is of the generation `name`. Drops the rows of those that are of no use any more. */
+  beginGeneration(name: Generation): void {
+    const { row } = this;
+    const tx = this.#tx;
+    tx.prepare('DELETE FROM hawser_generations WHERE topic = ? AND first > ?').run(row.id, row.head);
+    tx.prepare('INSERT INTO hawser_generations (topic, first, name) VALUES (?, ?, ?)').run(row.id, row.head + 1, name);
+    row.generation = name;
+    const rows = tx.prepare(findGenerations).all(row.id) as unknown as GenerationRow[];
+    const lowWater = Math.min(row.first - 1, this.#spec.keyed ? row.horizon : row.head);
+    const oldest = rows[droppable(rows, lowWater)];
+    if (oldest === undefined || oldest === rows[0]) return;
+    tx.prepare('DELETE FROM hawser_generations WHERE topic = ? AND first < ?').run(row.id, oldest.first);
   }
 
   put({ key, value, ttl, producer }: Append, time: number, more: boolean): LogUpdate {
@@ -137,13 +162,14 @@ export class TopicTable implements LogView {
   }
 
   save(): void {
-    const { id, head, first, horizon, bytes, keys, tombstones, time } = this.row;
+    const { id, head, first, horizon, bytes, keys, tombstones, time, generation } = this.row;
     this.#tx
       .prepare(
-        `UPDATE hawser_topics SET head = ?, first = ?, horizon = ?, bytes = ?, keys = ?, tombstones = ?, time = ?
+        `UPDATE hawser_topics SET head = ?, first = ?, horizon = ?, bytes = ?, keys = ?, tombstones = ?, time = ?,
+           generation = ?
          WHERE id = ?`,
       )
-      .run(head, first, horizon, bytes, keys, tombstones, time, id);
+      .run(head, first, horizon, bytes, keys, tombstones, time, generation, id);
   }
 
   #find(): TopicRow | undefined {

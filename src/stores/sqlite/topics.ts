@@ -7,7 +7,9 @@ import type { Logger } from '../../call/logger.js';
 import type { Durability, TopicSpec, TopicStore, TopicStores } from '../../subscription/topic-store.js';
 import { memoryTopics } from '../memory/topic-store.js';
 import type { Connection, Synchronous } from './connection.js';
+import { Opening } from './opening.js';
 import { storeClosed } from './refusals.js';
+import { readGenerations } from './topic-reads.js';
 import { SqliteTopicStore, type TopicHome } from './topic-store.js';
 import { findTopic, type TopicRow } from './topic-table.js';
 import type { SqliteTransaction } from './tx.js';
@@ -21,6 +23,8 @@ export interface TopicsHost {
   write<T>(name: string, fn: (tx: SqliteTransaction) => T): Promise<T>;
   read<T>(fn: (tx: SqliteTransaction) => T): T;
   handlerTransaction(): SqliteTransaction | undefined;
+  /** Changes when another writer than this store's has changed the file, or another file is in its place. */
+  version(): string;
 }
 
 export class SqliteTopics implements TopicStores, TopicHome {
@@ -28,7 +32,7 @@ export class SqliteTopics implements TopicStores, TopicHome {
   readonly #host: TopicsHost;
   readonly #memory: TopicStores;
   /** By name: two servers of one process may serve one topic. */
-  readonly #open = new Map<string, Set<SqliteTopicStore>>();
+  readonly #open = new Map<string, { readonly opening: Opening; readonly topics: Set<SqliteTopicStore> }>();
   readonly #written = new Set<string>();
 
   constructor(host: TopicsHost) {
@@ -40,10 +44,13 @@ export class SqliteTopics implements TopicStores, TopicHome {
   topic(spec: TopicSpec): TopicStore {
     if (this.#host.closed) throw storeClosed();
     if (spec.durability === 'NONE') return this.#memory.topic(spec);
-    const topic = new SqliteTopicStore(spec, this);
-    const others = this.#open.get(spec.name);
-    if (others === undefined) this.#open.set(spec.name, new Set([topic]));
-    else others.add(topic);
+    let open = this.#open.get(spec.name);
+    if (open === undefined) {
+      open = { opening: new Opening(), topics: new Set() };
+      this.#open.set(spec.name, open);
+    }
+    const topic = new SqliteTopicStore(spec, this, open.opening);
+    open.topics.add(topic);
     return topic;
   }
 
@@ -55,10 +62,12 @@ export class SqliteTopics implements TopicStores, TopicHome {
     // After a failure nobody knows what is in the file until the next group has begun: it is looked at then.
     if (connection === undefined || this.#written.size === 0) return;
     const statement = connection.statement(connection.look(findTopic));
+    const generations = (id: number) =>
+      readGenerations({ prepare: (sql) => connection.statement(connection.look(sql)) }, id);
     for (const name of this.#written) {
       try {
         const row = statement.get(name) as TopicRow;
-        for (const topic of this.#open.get(name) ?? []) topic.committed(row);
+        for (const topic of this.#open.get(name)?.topics ?? []) topic.committed(row, generations);
         this.#written.delete(name);
       } catch (error) {
         // The commit stands. The next one that touches any topic looks again.
@@ -83,14 +92,18 @@ export class SqliteTopics implements TopicStores, TopicHome {
     return this.#host.handlerTransaction();
   }
 
+  version(): string {
+    return this.#host.version();
+  }
+
   wrote({ spec }: SqliteTopicStore): void {
     this.#written.add(spec.name);
   }
 
   closed(topic: SqliteTopicStore): void {
     const { name } = topic.spec;
-    const all = this.#open.get(name);
-    all?.delete(topic);
-    if (all?.size === 0) this.#open.delete(name);
+    const topics = this.#open.get(name)?.topics;
+    topics?.delete(topic);
+    if (topics?.size === 0) this.#open.delete(name);
   }
 }

@@ -86,6 +86,11 @@ export class Writer implements TurnListener {
     });
   }
 
+  /** Changes when somebody else has written to the file, or another file has taken its place. */
+  version(): string {
+    return this.#group.version;
+  }
+
   /** Runs what is queued, commits, and closes the connection. */
   close(): Promise<void> {
     this.#closed ??= (async () => {

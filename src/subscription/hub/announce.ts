@@ -1,5 +1,6 @@
 /** What a subscriber is told of its subscription, apart from updates. */
 import type { Effective, Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { generationToBytes } from '../generation.js';
 import { epochToBytes } from '../position.js';
 import type { Topic } from './topic.js';
 import { item } from './wire.js';
@@ -13,14 +14,15 @@ export interface Chain {
 
 export function subscribedFrame({ id, ref, topic }: Chain, outcome: Outcome, from: number, effective: Effective) {
   const { epoch, head } = topic.store.state();
+  const generation = generationOf(topic, from);
   return item({
     $case: 'subscribed',
-    value: { sub: id, ref, epoch: epochToBytes(epoch), head, outcome, from, effective, keyed: topic.keyed },
+    value: { sub: id, ref, epoch: epochToBytes(epoch), head, outcome, from, effective, keyed: topic.keyed, generation },
   });
 }
 
-export function gapFrame({ id, ref }: Chain, from: number, to: number, reason: Gap_Reason): Uint8Array {
-  return item({ $case: 'gap', value: { sub: id, ref, from, to, reason } });
+export function gapFrame({ id, ref, topic }: Chain, from: number, to: number, reason: Gap_Reason): Uint8Array {
+  return item({ $case: 'gap', value: { sub: id, ref, from, to, reason, generation: generationOf(topic, to) } });
 }
 
 export function resetFrame({ id, topic }: Chain, reason: Reset_Reason): Uint8Array {
@@ -30,5 +32,11 @@ export function resetFrame({ id, topic }: Chain, reason: Reset_Reason): Uint8Arr
 
 export function progressFrame({ ref, topic }: Chain, deliveredTo: number): Uint8Array {
   const { epoch, head, first } = topic.store.state();
-  return item({ $case: 'progress', value: { ref, epoch: epochToBytes(epoch), deliveredTo, head, first } });
+  const generation = generationOf(topic, deliveredTo);
+  return item({ $case: 'progress', value: { ref, epoch: epochToBytes(epoch), deliveredTo, head, first, generation } });
+}
+
+/** As bytes; undefined where it is not known. */
+export function generationOf(topic: Topic, seq: number): Uint8Array | undefined {
+  return generationToBytes(topic.generations.ownerOf(seq));
 }

@@ -1,5 +1,6 @@
 /** How the end of a subscription, and a failure, are told to a client. */
 import { isRpcError } from '../../call/rpc-error.js';
+import type { WirePosition } from '../position.js';
 import { item } from './wire.js';
 
 export function unsubscribed(
@@ -7,7 +8,7 @@ export function unsubscribed(
   code: string,
   message: string,
   retryable: boolean,
-  position: { epoch: Uint8Array; seq: number } | undefined,
+  position: WirePosition | undefined,
   retryAfterMs = 0,
 ): Uint8Array {
   return item({ $case: 'unsubscribed', value: { sub, code, retryable, retryAfterMs, position, message } });

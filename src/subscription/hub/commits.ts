@@ -3,6 +3,8 @@
  * name and does not say. In this process only; who is silent longest is forgotten first.
  */
 import type { Position } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { generationBytes } from '../generation.js';
+import { epochBytes } from '../position.js';
 
 const most = 10_000;
 
@@ -18,7 +20,11 @@ export class Commits {
     if (name === '' || name.length > 1024) return;
     const key = keyOf(principal, name, topic);
     this.#positions.delete(key);
-    this.#positions.set(key, { epoch: position.epoch.slice(0, 16), seq: position.seq });
+    this.#positions.set(key, {
+      epoch: copied(position.epoch, epochBytes),
+      seq: position.seq,
+      generation: position.generation && copied(position.generation, generationBytes),
+    });
     if (this.#positions.size > most) this.#positions.delete(this.#positions.keys().next().value as string);
   }
 
@@ -29,4 +35,9 @@ export class Commits {
 
 function keyOf(principal: string, name: string, topic: string): string {
   return JSON.stringify([principal, name, topic]);
+}
+
+/** Not a view, which would keep the whole frame. */
+function copied(bytes: Uint8Array, most: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(0, most));
 }

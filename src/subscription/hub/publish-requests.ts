@@ -1,7 +1,8 @@
 /** Publish of a client: checked as the server's own would be, authorized, appended, and answered with the position. */
 import type { ClientItem, Publish } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { epochFromBytes, epochToBytes } from '../position.js';
+import { generationFromBytes } from '../generation.js';
+import { epochFromBytes, positionToWire } from '../position.js';
 import type { Append, Appended, Awaitable, Expectation } from '../topic-store.js';
 import { refusalOf } from './answers.js';
 import { checkAppendable } from './appendable.js';
@@ -28,7 +29,7 @@ function publish(session: HubSession, group: readonly Publish[]): void {
   const answered = (appended: readonly Appended[]): void => {
     group.forEach(({ request }, index) => {
       const { position, duplicate } = appended[index] as Appended;
-      const at = { epoch: epochToBytes(position.epoch), seq: position.seq };
+      const at = positionToWire(position);
       session.say(item({ $case: 'published', value: { request, position: at, duplicate, error: undefined } }));
     });
   };
@@ -114,11 +115,14 @@ function keyOfValue(keyOf: (value: Uint8Array) => string, value: Uint8Array, top
   }
 }
 
-function expectationOf({ epoch, seq, keySeq }: NonNullable<Publish['expect']>): Expectation {
+function expectationOf(expect: NonNullable<Publish['expect']>): Expectation {
+  const { epoch, seq, keySeq, generation, keyGeneration } = expect;
   return {
     epoch: epoch.length === 0 ? undefined : (epochFromBytes(epoch) ?? 'malformed'),
     seq: seq === undefined ? undefined : Number(seq),
     keySeq: keySeq === undefined ? undefined : Number(keySeq),
+    generation: generationFromBytes(generation),
+    keyGeneration: generationFromBytes(keyGeneration),
   };
 }
 

@@ -4,6 +4,7 @@
  * is refused.
  */
 import { Reset_Reason, type Start, Start_Kind } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { generationFromBytes } from '../generation.js';
 import { epochFromBytes } from '../position.js';
 import type { TopicState } from '../topic-store.js';
 
@@ -65,13 +66,18 @@ function resume(question: RecoveryQuestion, seq: number): Beginning {
   const { start, state, accept } = question;
   const epoch = start === undefined ? undefined : epochFromBytes(start.epoch);
   const foreign = epoch !== state.epoch;
-  if (foreign || seq > state.head) {
+  const generation = generationFromBytes(start?.generation);
+  const owner = state.generations.ownerOf(seq);
+  const elsewhere = generation !== undefined && seq > 0 && generation !== owner;
+  if (foreign || elsewhere || seq > state.head) {
     // Positions in two logs do not compare, so a loss that GAP would allow is announced as what it is.
     if (!accept.has('RESET') && !accept.has('GAP')) {
+      if (foreign)
+        return unrecoverable(`the log of epoch ${epoch ?? 'unknown'} is gone; the epoch is ${state.epoch} now`);
       return unrecoverable(
-        foreign
-          ? `the log of epoch ${epoch ?? 'unknown'} is gone; the epoch is ${state.epoch} now`
-          : `seq ${seq} lies in the future: the head is ${state.head}`,
+        seq > state.head
+          ? `seq ${seq} lies in the future: the head is ${state.head}`
+          : `the log was put back: seq ${seq} is of the generation ${owner ?? 'unknown'} now, not ${generation}`,
       );
     }
     return { outcome: 'RESET', reason: foreign ? Reset_Reason.EPOCH_CHANGED : Reset_Reason.EPOCH_VIOLATION };

@@ -12,7 +12,7 @@ import {
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
-import { epochToBytes } from '../position.js';
+import { positionToWire } from '../position.js';
 import { amend, commit, raise, unsubscribe } from './amend-requests.js';
 import { unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
@@ -327,12 +327,11 @@ export class HubSession implements Session, Sender, Outlet {
   }
 
   ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array {
-    const { id, ref, topic, cursor } = subscription;
+    const { id, ref, position } = subscription;
     subscription.end();
     this.subscriptions.delete(id);
     this.refs.delete(ref);
-    const position = { epoch: epochToBytes(topic.store.state().epoch), seq: cursor };
-    return unsubscribed(id, code, message, retryable, position);
+    return unsubscribed(id, code, message, retryable, position && positionToWire(position));
   }
 }
 

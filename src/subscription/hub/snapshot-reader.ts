@@ -5,6 +5,7 @@
  */
 import { SeqChecksum } from '../seq-checksum.js';
 import type { Awaitable, Limits, LogUpdate, ScanPage } from '../topic-store.js';
+import { generationOf } from './announce.js';
 import { take } from './conflate.js';
 import type { Topic } from './topic.js';
 import { chunkFrame, item } from './wire.js';
@@ -32,6 +33,8 @@ export class SnapshotReader {
   #count = 0;
   /** The highest head that a page is known to be as of. */
   #readAt = 0;
+  /** What was sent is a state of the topic from here on; Infinity before the end. */
+  consistentAt = Number.POSITIVE_INFINITY;
 
   /** `at` is the head of the topic, or where a topic without keys goes on. */
   constructor(topic: Topic, sub: number, ref: number, keys: ReadonlySet<string> | undefined, at: number) {
@@ -45,9 +48,17 @@ export class SnapshotReader {
   /** Comes first, at once: whoever is told of the subscription knows that a snapshot follows. */
   begin(): Uint8Array {
     const epoch = Buffer.from(this.#topic.store.state().epoch, 'hex');
+    const generation = generationOf(this.#topic, this.at);
     return item({
       $case: 'snapshotBegin',
-      value: { sub: this.#sub, ref: this.#ref, epoch, at: this.at, estimatedEntries: this.#keys?.length ?? 0 },
+      value: {
+        sub: this.#sub,
+        ref: this.#ref,
+        epoch,
+        at: this.at,
+        estimatedEntries: this.#keys?.length ?? 0,
+        generation,
+      },
     });
   }
 
@@ -91,10 +102,12 @@ export class SnapshotReader {
   }
 
   #end(): Uint8Array {
-    const consistentAt = this.#topic.keyed ? Math.max(this.at, this.#readAt, this.#topic.head) : this.at;
+    const { at } = this;
+    this.consistentAt = this.#topic.keyed ? Math.max(at, this.#readAt, this.#topic.head) : at;
+    const { consistentAt } = this;
     return item({
       $case: 'snapshotEnd',
-      value: { sub: this.#sub, at: this.at, consistentAt, count: this.#count, checksum: this.#checksum.value },
+      value: { sub: this.#sub, at, consistentAt, count: this.#count, checksum: this.#checksum.value },
     });
   }
 }

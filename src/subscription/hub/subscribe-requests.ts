@@ -126,7 +126,14 @@ function startOf(session: HubSession, { start, durableName }: Subscribe, topic: 
   const commit = session.hub.commits.get(session.connection.principal, durableName, topic.name);
   return commit === undefined
     ? start
-    : { kind: Start_Kind.RESUME, epoch: commit.epoch, seq: commit.seq, time: 0, count: 0 };
+    : {
+        kind: Start_Kind.RESUME,
+        epoch: commit.epoch,
+        seq: commit.seq,
+        time: 0,
+        count: 0,
+        generation: commit.generation,
+      };
 }
 
 /** The topic's own number, so that batches are the same for all; for a second chain on this connection, another. */

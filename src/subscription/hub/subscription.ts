@@ -7,6 +7,8 @@
  * a subscriber of few keys is further.
  */
 import { Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { type Generations, ofOneGeneration } from '../generation.js';
+import type { Position } from '../position.js';
 import type { LogUpdate, Page } from '../topic-store.js';
 import { gapFrame, progressFrame, resetFrame, subscribedFrame } from './announce.js';
 import { ConflatedRun, type RunStep } from './conflated-run.js';
@@ -52,6 +54,13 @@ export class Subscription implements Reader {
   readonly #store: StoreRead;
   #cancelTimer: (() => void) | undefined;
   #over = false;
+  /** What was sent is not in the log any more, and the subscriber is not told yet. */
+  #rewound = false;
+  #epoch = '';
+  /** What was sent holds something of the log up to here, in a snapshot. */
+  #shown = 0;
+  /** The head was told, and has fallen since. */
+  #headFell = false;
 
   constructor(
     id: number,
@@ -76,6 +85,13 @@ export class Subscription implements Reader {
 
   get cursor(): number {
     return this.#cursor;
+  }
+
+  /** Where a resume may begin; undefined when what was sent is not in the log any more. */
+  get position(): Position | undefined {
+    if (this.#rewound) return undefined;
+    const { epoch, generations } = this.topic.store.state();
+    return { epoch, seq: this.#cursor, generation: generations.ownerOf(this.#cursor) };
   }
 
   /** Ahead of what is sent, by this many updates of the log. */
@@ -131,6 +147,22 @@ export class Subscription implements Reader {
     this.#outlet.enqueue(this);
   }
 
+  /** Goes on where all that was sent is in the log still; else the subscriber is told that what it holds is void. */
+  rewound(before: Generations): void {
+    const { epoch, head, generations } = this.topic.store.state();
+    const cursor = this.#cursor;
+    const running = this.#snapshot !== undefined || this.#run !== undefined || this.#ahead !== undefined;
+    const stays = epoch === this.#epoch && cursor <= head && generations.ownerOf(cursor) === before.ownerOf(cursor);
+    if (stays && !running && cursor >= this.#shown && !this.#rewound) {
+      this.#standAt(cursor);
+      this.#headFell = true;
+    } else {
+      this.#rewound = true;
+      this.#store.forget();
+    }
+    this.#outlet.enqueue(this);
+  }
+
   /** The connection could not be written to while this waited. */
   press(): void {
     this.#pressed = true;
@@ -146,11 +178,11 @@ export class Subscription implements Reader {
 
   /** For a heartbeat: a batch of what the subscriber need not see, and how far it has everything. Not during a snapshot. */
   progress(): Uint8Array | undefined {
-    if (this.#over || this.#snapshot !== undefined || this.#store.busy) return undefined;
+    if (this.#over || this.#rewound || this.#snapshot !== undefined || this.#store.busy) return undefined;
     const read = this.#readTo;
     const frames: Uint8Array[] = [];
     if (read > this.#cursor && this.#run === undefined) {
-      frames.push(batchFrame(this.ref, this.#cursor, read, []));
+      frames.push(batchFrame(this.ref, this.#cursor, read, [], this.topic.generationAt(read, this.#cursor)));
       this.#cursor = read;
     }
     frames.push(progressFrame(this, this.#cursor));
@@ -160,7 +192,10 @@ export class Subscription implements Reader {
   /** The next frame, of about `room` bytes; undefined when there is nothing, or it may not be sent now. */
   pull(room: number): Uint8Array | undefined {
     this.more = false;
-    if (this.#over || this.#store.waiting) return undefined;
+    if (this.#over) return undefined;
+    if (this.#rewound) return this.#tellRewound();
+    if (this.#headFell) return this.#tellHead();
+    if (this.#store.waiting) return undefined;
     const step = this.#store.take();
     if (step !== undefined) return step();
     if (!this.#pending) {
@@ -217,6 +252,10 @@ export class Subscription implements Reader {
 
   #standAt(seq: number): void {
     this.#store.forget();
+    this.#rewound = false;
+    this.#headFell = false;
+    this.#shown = 0;
+    this.#epoch = this.topic.store.state().epoch;
     this.#cursor = seq;
     this.#read = seq;
     this.#behind = seq < this.topic.head;
@@ -238,7 +277,10 @@ export class Subscription implements Reader {
 
   #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array {
     this.#charge(updates.length, valueBytes(updates));
-    if (done) this.#snapshot = undefined;
+    if (done) {
+      this.#shown = this.#snapshot?.consistentAt ?? 0;
+      this.#snapshot = undefined;
+    }
     this.more = this.#pending;
     return frame;
   }
@@ -265,10 +307,11 @@ export class Subscription implements Reader {
   #pullPart(count: number, bytes: number): Uint8Array | undefined {
     return this.#store.goOn(this.topic.store.read(this.#cursor, { count, bytes }), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
-      const last = page.updates.at(-1);
+      const { updates } = ofOneGeneration(page, this.topic.generations);
+      const last = updates.at(-1);
       if (last === undefined) return undefined;
       this.#read = last.seq;
-      return this.#batch(page.updates, last.seq);
+      return this.#batch(updates, last.seq);
     });
   }
 
@@ -276,7 +319,7 @@ export class Subscription implements Reader {
   #pullFiltered(keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
     return this.#store.goOn(this.topic.store.read(this.#read, scanned), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
-      return this.#filtered(page, keys, count, bytes);
+      return this.#filtered(ofOneGeneration(page, this.topic.generations), keys, count, bytes);
     });
   }
 
@@ -316,7 +359,7 @@ export class Subscription implements Reader {
   }
 
   #batch(updates: readonly LogUpdate[], to: number): Uint8Array {
-    const frame = batchFrame(this.ref, this.#cursor, to, updates);
+    const frame = batchFrame(this.ref, this.#cursor, to, updates, this.topic.generationAt(to, this.#cursor));
     this.#cursor = to;
     this.#charge(updates.length, valueBytes(updates));
     this.#rest();
@@ -362,6 +405,23 @@ export class Subscription implements Reader {
       case 'UNRECOVERABLE':
         return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
     }
+  }
+
+  #tellHead(): Uint8Array {
+    this.#headFell = false;
+    this.more = this.#pending;
+    return progressFrame(this, this.#cursor);
+  }
+
+  #tellRewound(): Uint8Array {
+    const { accept } = this.terms;
+    const changed = this.topic.store.state().epoch !== this.#epoch;
+    if (accept.has('RESET') || accept.has('GAP')) {
+      this.more = true;
+      return this.#reset(changed ? Reset_Reason.EPOCH_CHANGED : Reset_Reason.EPOCH_VIOLATION);
+    }
+    const what = `the log of ${this.topic.name} was put back or cut, and what was sent up to seq ${this.#cursor} is not in it`;
+    return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
   }
 
   /** What the subscriber holds must go: a snapshot follows, or where there are no keys all that the log holds. */

@@ -2,6 +2,7 @@
  * One topic at work: its store, who reads it, and what several readers share. Readers that stand at one position get the
  * same bytes, encoded once; readers that are behind at one position share the list of what changed.
  */
+import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
 import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
 import type { TopicDeclaration } from './declaration.js';
@@ -13,6 +14,8 @@ export interface Reader {
   readonly keys: ReadonlySet<string> | undefined;
   /** The log has grown; `from` was its head before. */
   wake(from: number): void;
+  /** The log is another one than was read, by whose generations it went before. */
+  rewound(before: Generations): void;
 }
 
 /** A batch as it goes to everyone who stands at `from`. */
@@ -48,6 +51,8 @@ export class Topic {
   readonly #batchBytes: number;
   readonly #opened: Promise<void> | undefined;
   #open = false;
+  /** As readers have been told of them. */
+  #generations!: Generations;
 
   /** `onGrown` is called whenever readers may see more. */
   constructor(
@@ -69,8 +74,11 @@ export class Topic {
       this.#open = true;
       store.onVisible((grown) => {
         this.#head = grown;
+        this.#generations = store.state().generations;
         onGrown(this);
       });
+      this.#generations = store.state().generations;
+      store.onRewound(() => this.#rewind());
     };
     const state = store.open();
     if (state instanceof Promise) {
@@ -162,9 +170,50 @@ export class Topic {
     return changes;
   }
 
+  get generations(): Generations {
+    return this.store.state().generations;
+  }
+
+  /** The generation of `to` for a batch, where that of `from` is another. */
+  generationAt(to: number, from: number): Uint8Array | undefined {
+    const { generations } = this;
+    const generation = generations.ownerOf(to);
+    return generation === generations.ownerOf(from) ? undefined : generationToBytes(generation);
+  }
+
+  /** The log was put back or cut: every reader finds out what that means for its position. */
+  #rewind(): void {
+    const before = this.#generations;
+    const { head, generations } = this.store.state();
+    this.#generations = generations;
+    this.#head = head;
+    this.seen = head;
+    this.#batches = [];
+    this.#changesHead = -1;
+    this.#latest.clear();
+    this.#merged.clear();
+    for (const reader of this.#everyone) reader.rewound(before);
+  }
+
   #makeBatch(from: number, ref: number): Awaitable<SharedBatch | undefined> {
     const page = this.store.read(from, { count: batchUpdates, bytes: this.#batchBytes });
-    return page instanceof Promise ? page.then((one) => sharedBatch(from, ref, one)) : sharedBatch(from, ref, page);
+    return page instanceof Promise
+      ? page.then((one) => this.#sharedBatch(from, ref, one))
+      : this.#sharedBatch(from, ref, page);
+  }
+
+  #sharedBatch(from: number, ref: number, read: Page | undefined): SharedBatch | undefined {
+    if (read === undefined) return undefined;
+    const { updates, more } = ofOneGeneration(read, this.generations);
+    const to = updates.at(-1)?.seq ?? from;
+    return {
+      from,
+      to,
+      frame: batchFrame(ref, from, to, updates, this.generationAt(to, from)),
+      count: updates.length,
+      bytes: valueBytes(updates),
+      more,
+    };
   }
 
   /** Who wants a key that was updated after `from`; undefined when that is too much to find out. */
@@ -177,18 +226,4 @@ export class Topic {
     }
     return concerned;
   }
-}
-
-function sharedBatch(from: number, ref: number, page: Page | undefined): SharedBatch | undefined {
-  if (page === undefined) return undefined;
-  const { updates, more } = page;
-  const to = updates.at(-1)?.seq ?? from;
-  return {
-    from,
-    to,
-    frame: batchFrame(ref, from, to, updates),
-    count: updates.length,
-    bytes: valueBytes(updates),
-    more,
-  };
 }

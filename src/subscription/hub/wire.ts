@@ -15,16 +15,27 @@ const batchItem = 0x0a; // ServerItem.batch
 const chunkItem = 0x32; // ServerItem.snapshot_chunk
 const updateField = 0x22; // Batch.updates and SnapshotChunk.entries
 
-/** Batch{ ref, from, to, updates } as a frame. */
-export function batchFrame(ref: number, from: number, to: number, updates: readonly LogUpdate[]): Buffer {
+/** Batch{ ref, from, to, updates, generation } as a frame. `generation`: of `to`, where that of `from` is another. */
+export function batchFrame(
+  ref: number,
+  from: number,
+  to: number,
+  updates: readonly LogUpdate[],
+  generation?: Uint8Array | undefined,
+): Buffer {
   let size = 3 + varintSize(ref) + varintSize(from) + varintSize(to);
+  if (generation !== undefined) size += 2 + generation.byteLength;
   for (const update of updates) size += (update.wire ?? encodeUpdate(update)).length;
   const frame = openFrame(batchItem, size);
   let at = frame.length - size;
   at = writeVarint(frame, ref, writeByte(frame, 0x08, at));
   at = writeVarint(frame, from, writeByte(frame, 0x10, at));
   at = writeVarint(frame, to, writeByte(frame, 0x18, at));
-  writeUpdates(frame, updates, at);
+  at = writeUpdates(frame, updates, at);
+  if (generation !== undefined) {
+    at = writeByte(frame, generation.byteLength, writeByte(frame, 0x2a, at));
+    frame.set(generation, at);
+  }
   return frame;
 }
 
@@ -48,13 +59,14 @@ function openFrame(itemField: number, size: number): Buffer {
   return frame;
 }
 
-function writeUpdates(frame: Buffer, updates: readonly LogUpdate[], start: number): void {
+function writeUpdates(frame: Buffer, updates: readonly LogUpdate[], start: number): number {
   let at = start;
   for (const update of updates) {
     const wire = update.wire as Uint8Array;
     frame.set(wire, at);
     at += wire.length;
   }
+  return at;
 }
 
 /** An Update with its field number and length before it; kept on the update. */

@@ -3,12 +3,15 @@
  * there. What breaks it is a sentence.
  */
 import type { Batch, Gap, Progress } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { type Generation, generationFromBytes } from '../generation.js';
 import { type Epoch, epochFromBytes } from '../position.js';
 
 /** Where a chain of batches stands. */
 export interface Place {
   readonly epoch: Epoch;
   seq: number;
+  /** Undefined where the server has not said. */
+  generation: Generation | undefined;
 }
 
 /** What is wrong with a batch for one who is at `at`. `strict`: every update comes by itself, none ahead of `to`. */
@@ -33,9 +36,13 @@ export function wrongInGap({ from, to }: Gap, at: number | undefined): string | 
   return `a gap from ${from} to ${to} does not begin at the position ${at ?? 'unknown'}`;
 }
 
-export function wrongInProgress({ deliveredTo, epoch }: Progress, chain: Place): string | undefined {
+export function wrongInProgress({ deliveredTo, epoch, generation }: Progress, chain: Place): string | undefined {
   if (epoch.byteLength > 0 && epochFromBytes(epoch) !== chain.epoch) {
     return 'Progress is of another epoch than its chain';
+  }
+  const said = generationFromBytes(generation);
+  if (deliveredTo === chain.seq && said !== undefined && chain.generation !== undefined && said !== chain.generation) {
+    return `the update ${deliveredTo} is of the generation ${said} now, and was of ${chain.generation}: the log was put back`;
   }
   if (deliveredTo <= chain.seq) return undefined;
   return `everything up to ${deliveredTo} was sent, and the position is ${chain.seq}: something is lost`;

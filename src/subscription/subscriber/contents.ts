@@ -8,6 +8,7 @@ import type {
   SnapshotEnd,
   Update,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { generationFromBytes } from '../generation.js';
 import { epochFromBytes, type Position } from '../position.js';
 import type { Place } from './chain.js';
 import { type Entry, Replica } from './replica.js';
@@ -74,11 +75,11 @@ export class Contents {
     this.#whole = true;
   }
 
-  beginSnapshot({ epoch: bytes, at }: SnapshotBegin): string | undefined {
+  beginSnapshot({ epoch: bytes, at, generation }: SnapshotBegin): string | undefined {
     const epoch = epochFromBytes(bytes);
     if (epoch === undefined) return `the epoch of SnapshotBegin has ${bytes.byteLength} bytes, not 16`;
     if (this.#stage !== undefined) return 'a snapshot began inside another';
-    this.#stage = new SnapshotStage(epoch, at);
+    this.#stage = new SnapshotStage(epoch, at, generationFromBytes(generation));
     return undefined;
   }
 

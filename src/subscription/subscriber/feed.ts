@@ -3,6 +3,7 @@
  * one list of entries that the replica holds anyway, which takes the place of all that waited before it. The cursor
  * is the position that the application itself has reached, which is behind the subscription's own.
  */
+import type { Generation } from '../generation.js';
 import type { Epoch, Position } from '../position.js';
 import type { Entry } from './replica.js';
 
@@ -16,13 +17,15 @@ export interface RawChange {
   readonly time: number;
   readonly expires: number;
   readonly epoch: Epoch;
+  /** Of an update in EVERY; elsewhere undefined. */
+  readonly generation: Generation | undefined;
   /** Not an update of the log but part of a state that takes the place of what was held. */
   readonly snapshot: boolean;
 }
 
 interface Waiting extends RawChange {
   /** The position once it is taken. */
-  after: number;
+  after: Position;
 }
 
 interface SnapshotWaiting {
@@ -39,13 +42,11 @@ export class Feed {
   #snapshot: SnapshotWaiting | undefined;
   #queue: Waiting[] = [];
   #head = 0;
-  /** Of the cursor; undefined while there is none. */
-  #epoch: Epoch | undefined;
-  #seq = 0;
+  #cursor: Position | undefined;
 
   /** Where the application is; undefined while it is inside a snapshot, or before the start. */
   get cursor(): Position | undefined {
-    return this.#epoch === undefined ? undefined : { epoch: this.#epoch, seq: this.#seq };
+    return this.#cursor;
   }
 
   /** Nothing waits. */
@@ -59,8 +60,8 @@ export class Feed {
   }
 
   /** The subscription begins at a position that no snapshot leads to. */
-  begin({ epoch, seq }: Position): void {
-    if (this.waiting === 0 && this.#snapshot === undefined) this.#reach(epoch, seq);
+  begin(position: Position): void {
+    if (this.waiting === 0 && this.#snapshot === undefined) this.#cursor = position;
   }
 
   push(change: Waiting): void {
@@ -68,12 +69,12 @@ export class Feed {
   }
 
   /** Everything up to the position is in what was pushed: it may be taken now. */
-  advance(epoch: Epoch, seq: number): void {
+  advance(to: Position): void {
     const last = this.waiting > 0 ? this.#queue[this.#queue.length - 1] : undefined;
     if (last !== undefined) {
-      last.after = seq;
+      last.after = to;
       this.onReadable?.();
-    } else if (this.#snapshot === undefined) this.#reach(epoch, seq);
+    } else if (this.#snapshot === undefined) this.#cursor = to;
   }
 
   /**
@@ -92,7 +93,7 @@ export class Feed {
     for (const [key, { value }] of entries) if (value !== undefined) gone.delete(key);
     this.#queue = [];
     this.#head = 0;
-    this.#epoch = undefined;
+    this.#cursor = undefined;
     const alive = entries.filter(([, { value }]) => value !== undefined);
     const snapshot = { gone: [...gone], entries: alive, position, next: 0 };
     this.#snapshot = snapshot;
@@ -122,33 +123,26 @@ export class Feed {
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    this.#reach(first.epoch, first.after);
+    this.#cursor = first.after;
     return first;
-  }
-
-  #reach(epoch: Epoch, seq: number): void {
-    this.#epoch = epoch;
-    this.#seq = seq;
   }
 
   #takeOfSnapshot(snapshot: SnapshotWaiting): RawChange {
     const { gone, entries, position } = snapshot;
-    const { epoch } = position;
+    const part = { mergedCount: 0, epoch: position.epoch, generation: undefined, snapshot: true };
     const at = snapshot.next++;
     if (snapshot.next === gone.length + entries.length) this.#finishSnapshot(snapshot);
     const key = gone[at];
     if (key !== undefined) {
-      const seq = position.seq;
-      return { key, seq, value: undefined, mergedCount: 0, time: 0, expires: 0, epoch, snapshot: true };
+      return { ...part, key, seq: position.seq, value: undefined, time: 0, expires: 0 };
     }
     // `at` is below the sum of both lengths: the snapshot is dropped when it reaches it.
     const [entryKey, { seq, value, time, expires }] = entries[at - gone.length] as readonly [string, Entry];
-    return { key: entryKey, seq, value, mergedCount: 0, time, expires, epoch, snapshot: true };
+    return { ...part, key: entryKey, seq, value, time, expires };
   }
 
   #finishSnapshot(snapshot: SnapshotWaiting): void {
-    const { epoch, seq } = snapshot.position;
-    this.#reach(epoch, seq);
+    this.#cursor = snapshot.position;
     this.#snapshot = undefined;
   }
 }

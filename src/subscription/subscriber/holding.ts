@@ -13,6 +13,7 @@ import type {
   Update,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { RpcError } from '../../call/rpc-error.js';
+import { generationFromBytes } from '../generation.js';
 import type { Epoch, Position } from '../position.js';
 import { Accounting } from './accounting.js';
 import { type Place, wrongInBatch, wrongInGap, wrongInProgress } from './chain.js';
@@ -70,7 +71,7 @@ export class Holding {
     this.#mode = spec.mode ?? 'EVERY';
     this.#contents = new Contents(spec, held);
     if (held === undefined) return;
-    this.#position = { ...held.position };
+    this.#position = placeOf(held.position);
     this.#complete = true;
     if (spec.changes) this.feed.replace([], [...held.replica.entries()], held.position);
   }
@@ -120,20 +121,20 @@ export class Holding {
   }
 
   /** A chain begins without a snapshot. */
-  beginAt(epoch: Epoch, from: number, outcome: OutcomeName): void {
+  beginAt(at: Position, outcome: OutcomeName): void {
     const held = this.#position;
-    const resumed = held !== undefined && held.epoch === epoch && outcome !== 'FRESH' && outcome !== 'RESET';
+    const resumed = held !== undefined && held.epoch === at.epoch && outcome !== 'FRESH' && outcome !== 'RESET';
     if (!resumed) {
       this.#contents.clear();
       // A reset was told before: what still waits of the state that is void would come out of turn.
       if (this.#contents.keyed) this.#giveBack(this.feed.clear());
     }
     const cut = !resumed || this.#contents.top <= held.seq;
-    this.#chain = { epoch, seq: from };
+    this.#chain = placeOf(at);
     this.#position = this.#chain;
-    this.#origin ??= { epoch, seq: from };
-    this.feed.begin({ epoch, seq: from });
-    this.accounting.begin(cut ? from : undefined);
+    this.#origin ??= at;
+    this.feed.begin(at);
+    this.accounting.begin(cut ? at.seq : undefined);
   }
 
   beginSnapshot(input: SnapshotBegin): Wrong {
@@ -157,8 +158,9 @@ export class Holding {
   endSnapshot(input: SnapshotEnd): Wrong {
     const stage = this.#contents.endSnapshot(input);
     if (typeof stage === 'string') return stage;
-    this.#chain = { epoch: stage.epoch, seq: stage.at };
-    this.#context.trace?.({ type: 'staged', epoch: stage.epoch, at: stage.at });
+    const { epoch, at, generation } = stage;
+    this.#chain = { epoch, seq: at, generation };
+    this.#context.trace?.({ type: 'staged', epoch, at, generation });
     this.accounting.begin(undefined);
     return undefined;
   }
@@ -174,19 +176,20 @@ export class Holding {
     const { updates, from, to } = input;
     credit.receive(updates.length, valueBytes(updates));
     if (credit.excess > largestGroup) return `the server sent ${credit.excess} updates more than it had credit for`;
-    this.#reach(chain, to);
+    const before = { ...chain };
+    this.#reach(chain, to, input.generation);
     let free = 0;
     let freeBytes = 0;
     for (const update of updates) {
-      if (this.#take(update, chain.epoch, from)) continue;
+      if (this.#take(update, chain, before)) continue;
       free += 1;
       freeBytes += update.value.byteLength;
     }
     this.#contents.forget(to);
     if (this.#contents.keyed && this.#contents.tooLarge) return tooLarge(this.#spec);
     const staged = this.#contents.stage !== undefined;
-    trace?.({ type: 'applied', epoch: chain.epoch, from, to, updates, staged });
-    if (!staged) this.feed.advance(chain.epoch, to);
+    trace?.({ type: 'applied', epoch: chain.epoch, generation: chain.generation, from, to, updates, staged });
+    if (!staged) this.feed.advance({ ...chain });
     if (free > 0) taken(free, freeBytes);
     return undefined;
   }
@@ -196,7 +199,9 @@ export class Holding {
     if (chain === undefined) return undefined;
     const wrong = wrongInProgress(input, chain);
     if (wrong !== undefined) return wrong;
-    if (input.head > this.#head) this.#head = input.head;
+    // It falls where the log was put back to a place that is not before the position.
+    this.#head = input.head;
+    this.#target = Math.min(this.#target, input.head);
     this.#context.trace?.({ type: 'bookmark', seq: input.deliveredTo });
     return undefined;
   }
@@ -205,12 +210,12 @@ export class Holding {
     const chain = this.#chain;
     const wrong = wrongInGap(input, chain?.seq);
     if (chain === undefined || wrong !== undefined) return wrong;
-    const { from, to, reason } = input;
-    this.#reach(chain, to);
+    const { from, to, reason, generation } = input;
+    this.#reach(chain, to, generation);
     this.#contents.lose();
     this.accounting.gap(to - from);
-    if (this.#contents.stage === undefined) this.feed.advance(chain.epoch, to);
-    this.#context.trace?.({ type: 'gap', from, to });
+    if (this.#contents.stage === undefined) this.feed.advance({ ...chain });
+    this.#context.trace?.({ type: 'gap', from, to, generation: chain.generation });
     this.#context.news.tell('gap', { from, to, reason: gapReasons[reason] ?? 'UNKNOWN' });
     return undefined;
   }
@@ -256,13 +261,15 @@ export class Holding {
     this.#arriving = undefined;
   }
 
-  #reach(chain: Place, to: number): void {
+  /** `generation`: of `to`, where it is another than before. */
+  #reach(chain: Place, to: number, generation: Uint8Array | undefined): void {
     chain.seq = to;
+    if (generation !== undefined) chain.generation = generationFromBytes(generation);
     if (to > this.#head) this.#head = to;
   }
 
   /** Whether it waits for the application now. */
-  #take(update: Update, epoch: Epoch, from: number): boolean {
+  #take(update: Update, { epoch, generation }: Place, before: Place): boolean {
     const { key, seq, mergedCount, time, expires } = update;
     const count = Math.max(1, mergedCount);
     this.accounting.represent(count);
@@ -273,8 +280,21 @@ export class Holding {
     if (!changes) return false;
     const value = update.tombstone ? undefined : update.value;
     // The last one of the batch is followed by its `to`, once all are in.
-    const after = this.#mode === 'EVERY' ? seq : from;
-    this.feed.push({ key, seq, value, mergedCount: count, time, expires, epoch, snapshot: false, after });
+    const every = this.#mode === 'EVERY';
+    const after = every ? { epoch, seq, generation } : before;
+    const own = every ? generation : undefined;
+    this.feed.push({
+      key,
+      seq,
+      value,
+      mergedCount: count,
+      time,
+      expires,
+      epoch,
+      generation: own,
+      snapshot: false,
+      after,
+    });
     return true;
   }
 
@@ -306,10 +326,10 @@ export class Holding {
     this.#context.news.tell(first ? 'ready' : 'recovered', { position, outcome });
   }
 
-  #cutHere({ epoch, seq }: Place): void {
+  #cutHere({ epoch, seq, generation }: Place): void {
     const { trace, news } = this.#context;
     const cut = this.accounting.cut(seq);
-    const position = { epoch, seq };
+    const position = { epoch, seq, generation };
     trace?.({ type: 'cut', position, cut });
     // After a gap nobody knows which of the keys that are held were deleted in it.
     const { whole, keyed, replica } = this.#contents;
@@ -317,4 +337,8 @@ export class Holding {
     if (keyed) trace?.({ type: 'consistent', position, replica });
     if (news.wants('consistent')) news.tell('consistent', { position, cut });
   }
+}
+
+function placeOf({ epoch, seq, generation }: Position): Place {
+  return { epoch, seq, generation };
 }

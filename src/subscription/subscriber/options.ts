@@ -121,11 +121,14 @@ function startOf(from: From | undefined): StartAt {
 }
 
 /** Throws a TypeError. */
-export function checkPosition({ epoch, seq }: Position): Position {
+export function checkPosition({ epoch, seq, generation }: Position): Position {
   if (typeof epoch !== 'string' || !/^[0-9a-f]+$/.test(epoch) || epoch.length !== epochBytes * 2) {
     throw new TypeError(`the epoch of a position is ${epochBytes} bytes in hex, not ${JSON.stringify(epoch)}`);
   }
-  return { epoch, seq: number('the seq of a position', seq, 0) };
+  if (generation !== undefined && !(typeof generation === 'string' && /^[0-9a-f]{16}$/.test(generation))) {
+    throw new TypeError(`the generation of a position is 8 bytes in hex, not ${JSON.stringify(generation)}`);
+  }
+  return { epoch, seq: number('the seq of a position', seq, 0), generation };
 }
 
 function number(name: string, value: number, least: number): number {

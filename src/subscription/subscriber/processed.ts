@@ -3,7 +3,7 @@
  * again on every connection until it is confirmed: a commit that was lost would have the next process begin too early.
  */
 import type { CommitOk } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { epochFromBytes, epochToBytes, type Position } from '../position.js';
+import { type Position, positionFromWire, positionToWire } from '../position.js';
 import type { Sent } from './host.js';
 
 export class Processed {
@@ -22,17 +22,16 @@ export class Processed {
   /** What the server is still to be told. */
   frame(sub: number): Sent | undefined {
     if (this.#asked === undefined) return undefined;
-    const { epoch, seq } = this.#asked;
-    return { $case: 'commit', value: { sub, position: { epoch: epochToBytes(epoch), seq } } };
+    return { $case: 'commit', value: { sub, position: positionToWire(this.#asked) } };
   }
 
   /** What is kept now; undefined when the answer names no position. */
   confirm({ position }: CommitOk): Position | undefined {
-    const epoch = position && epochFromBytes(position.epoch);
-    if (position === undefined || epoch === undefined) return undefined;
-    this.#kept = { epoch, seq: position.seq };
+    const kept = position && positionFromWire(position);
+    if (kept === undefined) return undefined;
+    this.#kept = kept;
     const asked = this.#asked;
-    if (asked?.epoch === epoch && asked.seq <= position.seq) this.#asked = undefined;
+    if (asked?.epoch === kept.epoch && asked.seq <= kept.seq) this.#asked = undefined;
     return this.#kept;
   }
 }

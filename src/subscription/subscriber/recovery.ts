@@ -1,7 +1,7 @@
 /** What a subscriber puts up with after a loss, by the recovery type of the topic (Hwang et al., ICDE 2005); and where it goes on. */
 import { Outcome, type Start, Start_Kind } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { TopicPolicy } from '../../contract/policy.js';
-import { epochToBytes, type Position } from '../position.js';
+import { type Position, positionToWire } from '../position.js';
 
 export type Accepted = 'REPLAY' | 'CONFLATED' | 'RESET' | 'GAP';
 export type Recovery = NonNullable<TopicPolicy['recovery']>;
@@ -48,12 +48,7 @@ export function startFrame(start: StartAt): Start {
     case 'snapshot':
       return { ...none, kind: Start_Kind.SNAPSHOT };
     case 'resume':
-      return {
-        ...none,
-        kind: Start_Kind.RESUME,
-        epoch: epochToBytes(start.position.epoch),
-        seq: start.position.seq,
-      };
+      return { ...none, kind: Start_Kind.RESUME, ...positionToWire(start.position) };
     case 'seq':
       return { ...none, kind: Start_Kind.FROM_SEQ, seq: start.seq };
     case 'time':

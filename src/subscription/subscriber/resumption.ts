@@ -3,6 +3,7 @@
  * from. Pure, so that every case can be read in one place.
  */
 import type { Subscribed } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { type Generation, generationFromBytes } from '../generation.js';
 import { type Epoch, epochFromBytes, type Position } from '../position.js';
 import type { OutcomeName } from './events.js';
 import { outcomeNames } from './names.js';
@@ -63,6 +64,8 @@ export function accepts({ accept, recovery }: SubscriptionSpec, outcome: Accepte
 
 export interface Answer {
   readonly epoch: Epoch;
+  /** Of the position that it begins at; undefined where the server does not say. */
+  readonly generation: Generation | undefined;
   readonly outcome: OutcomeName;
   /** A snapshot comes first. */
   readonly snapshot: boolean;
@@ -74,28 +77,25 @@ export function answerOf(spec: SubscriptionSpec, asked: StartAt, input: Subscrib
   if (epoch === undefined) return `the epoch of Subscribed has ${input.epoch.byteLength} bytes, not 16`;
   const outcome = outcomeNames[input.outcome];
   if (outcome === undefined) return `the outcome ${input.outcome} is none`;
-  const wrong = unacceptable(spec, asked, outcome, epoch, input.from);
+  const generation = generationFromBytes(input.generation);
+  const wrong = unacceptable(spec, asked, outcome, { epoch, seq: input.from, generation });
   if (wrong !== undefined) return wrong;
   const { kind } = asked;
   const fresh = kind === 'snapshot' || (input.keyed && (kind === 'default' || kind === 'committed'));
-  return { epoch, outcome, snapshot: outcome === 'RESET' || (outcome === 'FRESH' && fresh) };
+  return { epoch, generation, outcome, snapshot: outcome === 'RESET' || (outcome === 'FRESH' && fresh) };
 }
 
-function unacceptable(
-  spec: SubscriptionSpec,
-  asked: StartAt,
-  outcome: OutcomeName,
-  epoch: Epoch,
-  from: number,
-): string | undefined {
+function unacceptable(spec: SubscriptionSpec, asked: StartAt, outcome: OutcomeName, at: Position): string | undefined {
   if (asked.kind !== 'resume') return undefined;
   if (outcome === 'RESET') return undefined;
   if (outcome === 'FRESH') return 'a resume was answered with FRESH';
   if (outcome === 'CONFLATED' && !accepts(spec, 'CONFLATED')) return 'the outcome CONFLATED is not accepted';
   if (outcome === 'GAP' && !accepts(spec, 'GAP')) return 'the outcome GAP is not accepted';
-  if (epoch !== asked.position.epoch) return `a resume was answered with ${outcome} in another epoch`;
-  if (from !== asked.position.seq) {
-    return `a resume from ${asked.position.seq} was answered with ${outcome} from ${from}`;
+  const { epoch, seq, generation } = asked.position;
+  if (at.epoch !== epoch) return `a resume was answered with ${outcome} in another epoch`;
+  if (at.seq !== seq) return `a resume from ${seq} was answered with ${outcome} from ${at.seq}`;
+  if (generation !== undefined && at.generation !== undefined && at.generation !== generation) {
+    return `a resume was answered with ${outcome} in another generation`;
   }
   return undefined;
 }

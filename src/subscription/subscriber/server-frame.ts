@@ -52,6 +52,13 @@ class BatchReader {
         batch.updates.push(update);
         continue;
       }
+      if (tag === 0x2a) {
+        const fieldEnd = this.#open(tag, end);
+        if (fieldEnd === -1) return undefined;
+        batch.generation = this.#bytes.subarray(this.#at, fieldEnd);
+        this.#at = fieldEnd;
+        continue;
+      }
       this.#at += 1;
       const number = this.#number(end);
       if (number === -1) return undefined;

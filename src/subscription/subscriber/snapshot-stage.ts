@@ -3,6 +3,7 @@
  * entries as its end says, and the checksum over their numbers. What is wrong with it is a sentence; then it is thrown away.
  */
 import type { SnapshotChunk, SnapshotEnd, Update } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Generation } from '../generation.js';
 import type { Epoch } from '../position.js';
 import { SeqChecksum } from '../seq-checksum.js';
 import { Replica } from './replica.js';
@@ -12,6 +13,8 @@ export class SnapshotStage {
   readonly epoch: Epoch;
   /** The position that the first batch begins at. */
   readonly at: number;
+  /** Of `at`. */
+  readonly generation: Generation | undefined;
   /** From this position on what is held is a state of the topic; Infinity before the end has come. */
   consistentAt = Number.POSITIVE_INFINITY;
   /** Nothing was lost since `at`. */
@@ -20,9 +23,10 @@ export class SnapshotStage {
   #chunks = 0;
   #count = 0;
 
-  constructor(epoch: Epoch, at: number) {
+  constructor(epoch: Epoch, at: number, generation: Generation | undefined) {
     this.epoch = epoch;
     this.at = at;
+    this.generation = generation;
   }
 
   /** Undefined when the chunk is the next one. */

@@ -182,14 +182,14 @@ export class Subscriber {
   subscribed(input: Subscribed): State {
     const answer = answerOf(this.#spec, this.#asked, input);
     if (typeof answer === 'string') return this.breakOff(answer);
-    const { epoch, outcome, snapshot } = answer;
+    const { epoch, outcome, snapshot, generation } = answer;
     const { from, keyed } = input;
     this.#holding.answered(input, outcome);
     if (this.#paused) this.#host.send(amendFrame(this.#sub, { paused: true }));
     this.#tellProcessed();
-    this.#trace?.({ type: 'began', epoch, from, outcome, mode: this.mode, keyed, snapshot });
+    this.#trace?.({ type: 'began', epoch, generation, from, outcome, mode: this.mode, keyed, snapshot });
     if (snapshot) return 'Syncing';
-    this.#holding.beginAt(epoch, from, outcome);
+    this.#holding.beginAt({ epoch, seq: from, generation }, outcome);
     return this.#holding.settle(this.#paused);
   }
 
@@ -210,7 +210,7 @@ export class Subscriber {
   }
 
   bookmark(input: Progress): State {
-    return this.#refused(this.#holding.bookmark(input)) ?? this.state;
+    return this.#refused(this.#holding.bookmark(input)) ?? this.#holding.settle(this.#paused);
   }
 
   gap(input: Gap): State {
@@ -289,8 +289,8 @@ export class Subscriber {
   takeChange(): RawChange | undefined {
     const change = this.feed.take();
     if (change === undefined) return undefined;
-    const { key, seq, epoch, snapshot, value } = change;
-    this.#trace?.({ type: 'taken', key, seq, epoch, snapshot, value });
+    const { key, seq, epoch, generation, snapshot, value } = change;
+    this.#trace?.({ type: 'taken', key, seq, epoch, generation, snapshot, value });
     if (!snapshot) this.#taken(1, value?.byteLength ?? 0);
     return change;
   }

@@ -14,6 +14,8 @@ export type Change<T> = {
   readonly key: string;
   readonly seq: number;
   readonly epoch: string;
+  /** The run of the server that appended it; undefined where updates are conflated, and in a snapshot. */
+  readonly generation: string | undefined;
   /** How many updates of the log this one stands for; 0 for a part of a snapshot. */
   readonly mergedCount: number;
   /** When it was published, ms since the Unix epoch. It orders nothing. */
@@ -236,9 +238,9 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
     }
   }
 
-  #changeOf({ key, seq, epoch, mergedCount, time, snapshot, value }: RawChange): Change<T> {
+  #changeOf({ key, seq, epoch, generation, mergedCount, time, snapshot, value }: RawChange): Change<T> {
     return value === undefined
-      ? { key, seq, epoch, mergedCount, time, snapshot, type: 'delete', value: undefined }
-      : { key, seq, epoch, mergedCount, time, snapshot, type: 'set', value: this.#decode(key, seq, value) };
+      ? { key, seq, epoch, generation, mergedCount, time, snapshot, type: 'delete', value: undefined }
+      : { key, seq, epoch, generation, mergedCount, time, snapshot, type: 'set', value: this.#decode(key, seq, value) };
   }
 }

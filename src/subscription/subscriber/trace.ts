@@ -4,6 +4,7 @@
  */
 import type { Update } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { RpcError } from '../../call/rpc-error.js';
+import type { Generation } from '../generation.js';
 import type { Epoch, Position } from '../position.js';
 import type { Cut } from './accounting.js';
 import type { CreditTerms } from './credit.js';
@@ -17,6 +18,7 @@ export type TraceNote =
   | {
       readonly type: 'began';
       readonly epoch: Epoch;
+      readonly generation: Generation | undefined;
       readonly from: number;
       readonly outcome: OutcomeName;
       readonly mode: ModeName;
@@ -27,16 +29,27 @@ export type TraceNote =
   | {
       readonly type: 'applied';
       readonly epoch: Epoch;
+      readonly generation: Generation | undefined;
       readonly from: number;
       readonly to: number;
       readonly updates: readonly Update[];
       readonly staged: boolean;
     }
-  | { readonly type: 'staged'; readonly epoch: Epoch; readonly at: number }
+  | {
+      readonly type: 'staged';
+      readonly epoch: Epoch;
+      readonly generation: Generation | undefined;
+      readonly at: number;
+    }
   | { readonly type: 'entries'; readonly count: number; readonly bytes: number }
   | { readonly type: 'published'; readonly position: Position; readonly replica: Replica }
   | { readonly type: 'bookmark'; readonly seq: number }
-  | { readonly type: 'gap'; readonly from: number; readonly to: number }
+  | {
+      readonly type: 'gap';
+      readonly from: number;
+      readonly to: number;
+      readonly generation: Generation | undefined;
+    }
   | { readonly type: 'reset'; readonly reason: ResetEvent['reason'] }
   | { readonly type: 'cut'; readonly position: Position; readonly cut: Cut | undefined }
   /** Said to be consistent: `replica` is as it is at this moment. */
@@ -47,6 +60,7 @@ export type TraceNote =
       readonly key: string;
       readonly seq: number;
       readonly epoch: Epoch;
+      readonly generation: Generation | undefined;
       readonly snapshot: boolean;
       readonly value: Uint8Array | undefined;
     }

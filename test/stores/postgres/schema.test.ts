@@ -49,7 +49,7 @@ describeWith(postgresName, hasPostgres, 'the tables in Postgres', () => {
     expect(made.filter(({ from }) => from === undefined)).toHaveLength(1);
     expect(made.every(({ to }) => to === schemaVersion)).toBe(true);
     const { rows } = await database.admin.query(`SELECT version FROM ${schema}.version`);
-    expect(rows.map(({ version }) => version)).toEqual([1, 2]);
+    expect(rows.map(({ version }) => version)).toEqual([1, 2, 3]);
   });
 
   it('when missing, fail calls with a sentence that says how to make them; and the store goes on once they are there', async () => {
@@ -67,8 +67,8 @@ describeWith(postgresName, hasPostgres, 'the tables in Postgres', () => {
   });
 
   it.each([
-    [0, /is of version 0, and this program needs 2; run npx hawser store migrate/],
-    [7, /is of version 7, and this program knows versions up to 2; install the hawser that made it/],
+    [0, /is of version 0, and this program needs 3; run npx hawser store migrate/],
+    [7, /is of version 7, and this program knows versions up to 3; install the hawser that made it/],
   ])('of version %i are refused, and a newer one is not migrated', async (version, message) => {
     const schema = await database.schema();
     await database.admin.query(`UPDATE ${schema}.version SET version = ${version}`);

@@ -54,5 +54,6 @@ export class DurableStore implements TopicStore {
   before = (time: number) => this.#disk.before(time);
   trim = () => this.#disk.trim();
   onVisible = (fn: (head: number) => void) => this.#disk.onVisible(fn);
+  onRewound = () => this.#disk.onRewound();
   close = () => this.#disk.close();
 }

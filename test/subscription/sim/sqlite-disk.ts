@@ -23,7 +23,7 @@ function emptied(): Connection {
     prepareSchema(db);
     shared = new Connection(db);
   }
-  for (const table of ['topics', 'updates', 'keys', 'publications', 'consumers'])
+  for (const table of ['topics', 'generations', 'updates', 'keys', 'publications', 'consumers'])
     shared.db.exec(`DELETE FROM hawser_${table}`);
   return shared;
 }
@@ -69,6 +69,7 @@ export class SqliteDisk {
           if (life === this.#life) this.#write(fn, resolve, reject);
         }),
       read: (fn) => fn(this.#transaction()),
+      version: () => '',
       handlerTransaction: () => undefined,
     });
     this.#store = this.#topics.topic(this.#spec);
