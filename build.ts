@@ -53,7 +53,10 @@ async function bundle(entryPoints: string[], shared: string): Promise<string[]> 
 }
 
 // The program is a process of its own: were it put together with the entries, they would fall into twice as many files.
-const made = new Set([...(await bundle(entries, 'shared')), ...(await bundle(['src/cli/main.ts'], 'cli/shared'))]);
+const made = new Set([
+  ...(await bundle(entries, 'shared')),
+  ...(await bundle(['src/cli/main.ts', 'src/cli/protoc-gen-hawser.ts'], 'cli/shared')),
+]);
 for (const file of readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' })) {
   // What an earlier build left would be packed with the rest.
   if (file.endsWith('.js') && !made.has(`dist/${file.replaceAll('\\', '/')}`)) rmSync(join(root, 'dist', file));

@@ -46,6 +46,24 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
     diagnostics.push(...compiled.diagnostics.filter((one) => !isKnown(one, sources.diagnostics)));
     if (compiled.files.length > 0) units.push(new Unit(compiled.files, group.inputs, sources));
   }
+  return printUnits(units, sources, diagnostics, options.onFile);
+}
+
+/** The same of files that another compiler has read, as a protoc plugin is given them: dependencies first. */
+export function generateCompiled(
+  files: readonly FileDescriptorProto[],
+  inputs: readonly string[],
+): Promise<ProtoResult> {
+  const sources: ProtoSources = { files: new Map(), inputs, diagnostics: [] };
+  return printUnits([new Unit(files, inputs, sources)], sources, []);
+}
+
+async function printUnits(
+  units: readonly Unit[],
+  sources: ProtoSources,
+  diagnostics: Diagnostic[],
+  onFile?: ProtoOptions['onFile'],
+): Promise<ProtoResult> {
   for (const unit of units) diagnostics.push(...unit.check());
   const counts = {
     inputs: sources.inputs.length,
@@ -67,7 +85,7 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
       files.set(path, text);
       origins.set(path, source);
     }
-    for (const input of unit.inputs) options.onFile?.(sources.files.get(input)?.display ?? input);
+    for (const input of unit.inputs) onFile?.(sources.files.get(input)?.display ?? input);
   }
   return {
     files: diagnostics.some((one) => one.severity === 'error') ? new Map() : files,

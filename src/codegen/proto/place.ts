@@ -27,11 +27,12 @@ export function diagnosticAt(
   const file =
     element.kind === 'field' ? element.parent.file : element.kind === 'rpc' ? element.parent.file : element.file;
   const source = sources.get(`${file.name}.proto`);
-  const place = source === undefined ? undefined : placeOf(element, file, extension, key, source.text);
-  if (source === undefined || place === undefined) {
-    return { severity, message, file: source?.display ?? `${file.name}.proto`, line: 0, column: 0 };
-  }
-  return { severity, message, file: source.display, ...place };
+  const place = placeOf(element, file, extension, key, source?.text ?? '');
+  const display = source?.display ?? `${file.name}.proto`;
+  if (place === undefined) return { severity, message, file: display, line: 0, column: 0 };
+  if (source !== undefined) return { severity, message, file: display, ...place };
+  // Of a file that another compiler has read, only the statement's place is known.
+  return { severity, message, file: display, line: place.line, column: place.column };
 }
 
 function placeOf(

@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+/**
+ * The generator as a plugin of buf and protoc: what `hawser generate --proto` makes, for trees whose .proto files are
+ * compiled by those already. buf.gen.yaml names it with `strategy: all`, because the classes of declared errors are
+ * printed where their messages are, and a file alone does not say which of its messages are errors.
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  CodeGeneratorRequestSchema,
+  type CodeGeneratorResponse,
+  CodeGeneratorResponseSchema,
+  Edition,
+  CodeGeneratorResponse_Feature as Feature,
+} from '@bufbuild/protobuf/wkt';
+import { formatDiagnostic } from '../codegen/diagnostic.js';
+import { generateCompiled } from '../codegen/proto/index.js';
+import { ToolError } from '../codegen/proto/peer.js';
+
+type Answer = Pick<CodeGeneratorResponse, 'file'> | { readonly error: string };
+
+async function answer(bytes: Uint8Array): Promise<Answer> {
+  const request = fromBinary(CodeGeneratorRequestSchema, bytes);
+  if (request.parameter !== '') {
+    return { error: `protoc-gen-hawser takes no options, and was given ${JSON.stringify(request.parameter)}.` };
+  }
+  try {
+    const { files, diagnostics } = await generateCompiled(request.protoFile, request.fileToGenerate);
+    const shown = (severity: 'error' | 'warning'): string[] =>
+      diagnostics.filter((one) => one.severity === severity).map(formatDiagnostic);
+    for (const warning of shown('warning')) console.error(warning);
+    const errors = shown('error');
+    if (errors.length > 0) return { error: errors.join('\n') };
+    const ordered = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+    return { file: ordered.map(([name, content]) => file(name, content)) };
+  } catch (error) {
+    if (error instanceof ToolError) return { error: error.message };
+    throw error;
+  }
+}
+
+function file(name: string, content: string): CodeGeneratorResponse['file'][number] {
+  return create(CodeGeneratorResponseSchema, { file: [{ name, content }] })
+    .file[0] as CodeGeneratorResponse['file'][number];
+}
+
+async function input(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+if (process.argv.length > 2 || process.stdin.isTTY) {
+  console.error('protoc-gen-hawser is run by buf or protoc; name it in buf.gen.yaml. See docs/generate.md.');
+  process.exitCode = 2;
+} else {
+  const response = create(CodeGeneratorResponseSchema, {
+    ...(await answer(await input())),
+    supportedFeatures: BigInt(Feature.PROTO3_OPTIONAL | Feature.SUPPORTS_EDITIONS),
+    minimumEdition: Edition.EDITION_PROTO2,
+    maximumEdition: Edition.EDITION_2023,
+  });
+  process.stdout.write(toBinary(CodeGeneratorResponseSchema, response));
+}
