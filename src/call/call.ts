@@ -10,11 +10,12 @@ import type { Criticality } from '../contract/policy.js';
 import type { AnswerStep } from './answer-steps.js';
 import type { AttemptKind, CallerContract, Lease, Permit, ResponseWatch } from './attachments.js';
 import type { CallTrace } from './call-trace.js';
+import { peerPrincipal } from './certificate-name.js';
 import { correlationIdOf } from './correlation-id.js';
 import type { Deadline } from './deadline.js';
 import { HeaderMap, type HeadersInit, noHeaders, type RawHeaders } from './headers.js';
 import { Lifetime, tell } from './lifetime.js';
-import { anonymous, type Peer } from './peer.js';
+import type { Peer } from './peer.js';
 import type { Disposition } from './rpc-error.js';
 
 /** Options of one call. */
@@ -212,11 +213,11 @@ export class Call extends Lifetime {
   }
 
   /**
-   * Who calls, for quotas and the scope of idempotency keys (server): what authentication said, else the subject of the
+   * The caller's name, for quotas and the scope of idempotency keys (server): what authentication said, else the name in the
    * certificate that the peer proved to own, else `anonymous`.
    */
   get principal(): string {
-    this.#principal ??= this.peer.certificate?.subject ?? anonymous;
+    this.#principal ??= peerPrincipal(this.peer);
     return this.#principal;
   }
 

@@ -7,8 +7,9 @@ export interface Peer {
 }
 
 export interface PeerCertificate {
+  /** `O=Fishers, CN=boat-7`, values escaped as RFC 4514 says; empty for a certificate without one. */
   readonly subject: string;
-  /** DNS, URI and IP names, as in `DNS:market.example, URI:spiffe://...`. */
+  /** DNS, URI and IP names, as in `DNS:market.example, URI:spiffe://...`; a name that holds a comma or a quote is a JSON string. */
   readonly alternativeNames: string;
   /** SHA-256, hex with colons. */
   readonly fingerprint: string;

@@ -5,6 +5,7 @@
  */
 import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
+import { certificatePrincipal } from '../call/certificate-name.js';
 import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
@@ -45,7 +46,7 @@ export interface AuthenticateContext {
 
 /** Server, stage `authenticate`. Throws a TypeError when the hook is no function. */
 export function authentication(hook: Authenticate | undefined, context: AuthenticateContext): Interceptor {
-  if (hook === undefined) return (_method, next) => next;
+  if (hook === undefined) return namedCertificates(context);
   if (typeof hook !== 'function') {
     throw new TypeError(`authenticate is ${typeof hook}; it is a function (headers, peer) => principal`);
   }
@@ -71,6 +72,28 @@ export function authentication(hook: Authenticate | undefined, context: Authenti
         (error: unknown) => {
           throw refusalFor(call, error, context);
         },
+      );
+    };
+  });
+}
+
+/**
+ * Without a hook a caller is what its certificate says. One that names nobody proves nothing: callers with such certificates
+ * would share one name, and with it quotas and stored answers.
+ */
+function namedCertificates(context: AuthenticateContext): Interceptor {
+  return sharing((method, next) => {
+    if (isHealth(method)) return next;
+    return (call) => {
+      const { certificate } = call.peer;
+      if (certificate === undefined || certificatePrincipal(certificate) !== undefined) return next(call);
+      rejected(context.events, call, 'unauthenticated');
+      return Promise.reject(
+        new RpcError(
+          'UNAUTHENTICATED',
+          `the certificate of the caller (SHA-256 ${certificate.fingerprint}) names nobody: give it a URI, DNS or email alternative name or a subject, or name callers by \`authenticate\``,
+          { reason: 'CERTIFICATE_UNNAMED', disposition: 'not-executed' },
+        ),
       );
     };
   });

@@ -12,7 +12,7 @@ import { type QuotaOptions, quota } from '../interceptors/quota.js';
 import type { ServerEventHub } from '../interceptors/server-events.js';
 
 export interface GateOptions {
-  /** Says who calls. Without it a caller is the subject of its certificate (mutual TLS), or `anonymous`. */
+  /** Names the caller. Without it that is the name in its certificate (mutual TLS), or `anonymous`. */
   readonly authenticate?: Authenticate;
   /** Says whether a known caller may make a call; without it everyone may. */
   readonly authorize?: Authorize;

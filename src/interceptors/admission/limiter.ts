@@ -10,9 +10,9 @@ import { AsyncResource } from 'node:async_hooks';
 import { answerFrom } from '../../call/answer-steps.js';
 import type { Permit } from '../../call/attachments.js';
 import type { Call } from '../../call/call.js';
+import { peerPrincipal } from '../../call/certificate-name.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import { begun, type Handler } from '../../call/interceptor.js';
-import { anonymous } from '../../call/peer.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
 import type { IncomingRequest, Refusal } from '../../call/transport.js';
@@ -147,7 +147,7 @@ export class Limiter implements Permit {
     const reason = this.#hopeless(criticality, patienceOf(request.timeout), now);
     if (reason === undefined) return undefined;
     if (this.#events.wants('rejected')) {
-      const principal = request.peer.certificate?.subject ?? anonymous;
+      const principal = peerPrincipal(request.peer);
       this.#events.emit('rejected', { method, reason, criticality, principal });
     }
     return this.#refusal(reason, now);

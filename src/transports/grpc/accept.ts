@@ -10,6 +10,7 @@ import type { InFlight } from '../../call/in-flight.js';
 import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
+import { readCertificate } from '../certificate.js';
 import { headersOf, metadataOf } from './metadata.js';
 import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf, type RequestNote } from './request-headers.js';
@@ -117,12 +118,5 @@ function readable(peer: string): string | undefined {
 function certificateOf(rpc: ServerRpc): PeerCertificate | undefined {
   const certificate = rpc.getAuthContext().sslPeerCertificate as TlsCertificate | undefined;
   if (certificate === undefined) return undefined;
-  const subject = Object.entries(certificate.subject).flatMap(([key, value]) =>
-    [value].flat().map((one) => `${key}=${String(one)}`),
-  );
-  return {
-    subject: subject.join(', '),
-    alternativeNames: certificate.subjectaltname ?? '',
-    fingerprint: certificate.fingerprint256,
-  };
+  return readCertificate(certificate.raw, certificate.fingerprint256);
 }

@@ -8,7 +8,8 @@ import {
   TLSSocket,
   type TlsOptions,
 } from 'node:tls';
-import type { Peer, PeerCertificate } from '../../call/peer.js';
+import type { Peer } from '../../call/peer.js';
+import { describeCertificate } from '../certificate.js';
 import { type Endpoint, formatHostPort } from '../endpoint.js';
 import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 
@@ -57,19 +58,9 @@ function checked(material: SecureContextOptions): SecureContext {
 /** Who is at the other end. A certificate counts only when the handshake has verified it. */
 export function peerOf(socket: Socket, path: string | undefined): Peer {
   const address = path === undefined ? formatHostPort(socket.remoteAddress, socket.remotePort) : `unix:${path}`;
-  const certificate = socket instanceof TLSSocket && socket.authorized ? certificateOf(socket) : undefined;
+  const x509 = socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined;
+  const certificate = x509 === undefined ? undefined : describeCertificate(x509);
   return certificate === undefined ? { address } : { address, certificate };
-}
-
-function certificateOf(socket: TLSSocket): PeerCertificate | undefined {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
-  return {
-    // One attribute a line in Node's text form.
-    subject: (certificate.subject ?? '').split('\n').join(', '),
-    alternativeNames: certificate.subjectAltName ?? '',
-    fingerprint: certificate.fingerprint256,
-  };
 }
 
 function isAddress(host: string): boolean {
