@@ -64,6 +64,7 @@ export function plainSnapshot(hub: Hub, call: Call, authorize: Authorize | undef
         reader.end();
         resolve([...held.values()].map(({ value }) => method.response.decode(value, encoding)));
       },
+      most: hub.limits.maxReplay,
       failed: reject,
     });
     call.onFinish(() => reader.end());
@@ -73,6 +74,8 @@ export function plainSnapshot(hub: Hub, call: Call, authorize: Authorize | undef
 }
 
 interface Sink {
+  /** Updates of the log that it takes at most; no bound when left out. */
+  readonly most?: number;
   /** Answers whether it wants more now. */
   update(update: Update): boolean;
   deleted?(key: string): void;
@@ -171,6 +174,7 @@ class PlainReader implements Connection {
         this.keyed = item.value.keyed;
         this.#position = item.value.from;
         this.#target = item.value.head;
+        if (!this.#fits(item.value)) break;
         this.#settled();
         break;
       case 'snapshotBegin':
@@ -207,6 +211,20 @@ class PlainReader implements Connection {
         break;
       default:
     }
+  }
+
+  /** A list is made whole before it is sent, so a log that is too long for one is refused rather than cut. */
+  #fits({ from, head, keyed }: { readonly from: number; readonly head: number; readonly keyed: boolean }): boolean {
+    const { most = Number.POSITIVE_INFINITY } = this.#sink;
+    if (keyed || head - from <= most) return true;
+    this.#fail(
+      new RpcError(
+        'RESOURCE_EXHAUSTED',
+        `the log holds ${head - from} updates, and one answer ${most} at most (maxReplay); subscribe, or poll from where you are`,
+        { reason: 'TOPIC_TOO_LONG', disposition: 'not-executed' },
+      ),
+    );
+    return false;
   }
 
   #update(update: Update): void {

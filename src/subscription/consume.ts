@@ -164,8 +164,8 @@ class Consuming<Request, T, Tx> implements Consumer {
     const subscription = this.#topic.subscribe(request, {
       from: this.#position === undefined ? (from === 'head' ? from : { last: asMany }) : { position: this.#position },
       mode: 'EVERY',
-      conflate: 'NEVER',
-      overflow: gap === 'fail' ? 'UNSUBSCRIBE' : 'GAP',
+      // EVERY never conflates, and what becomes of one that is too far behind follows from `accept`: over Thrift nothing else
+      // can be asked for.
       accept: gap === 'fail' ? ['REPLAY'] : ['REPLAY', 'GAP'],
     });
     this.#subscription = subscription;

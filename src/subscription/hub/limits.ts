@@ -19,7 +19,10 @@ export interface HubLimits {
   readonly maxWaitingBytes: number;
   /** Publications of one connection whose answer is outstanding; 1,000 by default. */
   readonly maxPublishing: number;
-  /** Updates that a subscriber that comes back is sent again, at most; 1,000,000 by default. */
+  /**
+   * Updates that are sent again, at most, to a subscriber that accepts CONFLATED or a snapshot instead, and that a plain Thrift
+   * call is answered with; 1,000,000 by default. All others are sent whatever the log holds.
+   */
   readonly maxReplay: number;
   /** Bytes that a frame to a client aims at; 32 KiB by default. */
   readonly frameBytes: number;

@@ -17,7 +17,7 @@ export interface RecoveryQuestion {
   readonly keyed: boolean;
   /** Whether the subscriber gets the newest of each key, rather than each update. */
   readonly conflates: boolean;
-  /** Updates at most that are sent again. */
+  /** Updates that are sent again at most, where a subscriber accepts something shorter that leaves nothing out. */
   readonly maxReplay: number;
   /** The highest seq that is older than `start.time`; only for FROM_TIME. */
   readonly before: number;
@@ -52,11 +52,9 @@ export function begin(question: RecoveryQuestion): Beginning {
       return after(question, seq - 1);
     }
     case Start_Kind.FROM_TIME:
-      return { outcome: 'REPLAY', from: Math.max(question.before, head - question.maxReplay), snapshot: false };
-    case Start_Kind.LAST_N: {
-      const count = Math.min(start?.count ?? 0, question.maxReplay);
-      return { outcome: 'REPLAY', from: Math.max(first - 1, head - count), snapshot: false };
-    }
+      return since(question, Math.max(first - 1, question.before));
+    case Start_Kind.LAST_N:
+      return since(question, Math.max(first - 1, head - (start?.count ?? 0)));
     default:
       return refused('INVALID_START', `there is no start of kind ${kind}`);
   }
@@ -85,30 +83,50 @@ function resume(question: RecoveryQuestion, seq: number): Beginning {
   return after(question, seq);
 }
 
-/** From a position of this log that is not above its head. */
-function after(question: RecoveryQuestion, seq: number): Beginning {
-  const { state, accept, maxReplay, conflates } = question;
-  const covered = seq >= state.first - 1;
-  if (covered && (seq === state.head || (accept.has('REPLAY') && state.head - seq <= maxReplay))) {
-    return { outcome: 'REPLAY', from: seq, snapshot: false };
-  }
-  if (conflates && accept.has('CONFLATED') && seq >= state.tombstoneHorizon) return { outcome: 'CONFLATED', from: seq };
-  return lost(question, seq, covered);
+/** From where a time or a count leads to: a replay, unless it is long and the subscriber accepts something shorter. */
+function since(question: RecoveryQuestion, seq: number): Beginning {
+  return isLong(question, seq) ? (shortcut(question, seq) ?? replay(seq)) : replay(seq);
 }
 
-function lost({ state, accept, keyed, maxReplay }: RecoveryQuestion, seq: number, covered: boolean): Beginning {
-  const reset = accept.has('RESET');
+/** From a position of this log that is not above its head. */
+function after(question: RecoveryQuestion, seq: number): Beginning {
+  const { state, accept } = question;
+  if (seq < state.first - 1) return trimmed(question, seq);
+  // A subscriber that puts up with a gap is served by a replay as well.
+  const replayed = accept.has('REPLAY') || accept.has('GAP');
+  if (seq === state.head || (replayed && !isLong(question, seq))) return replay(seq);
+  const shorter = shortcut(question, seq);
+  if (shorter !== undefined) return shorter;
+  if (replayed) return replay(seq);
+  if (accept.has('RESET')) return { outcome: 'RESET', reason: Reset_Reason.TOO_FAR };
+  return unrecoverable(`${state.head - seq} updates follow seq ${seq}, and the subscriber does not accept REPLAY`);
+}
+
+function isLong({ state, maxReplay }: RecoveryQuestion, seq: number): boolean {
+  return state.head - seq > maxReplay;
+}
+
+/**
+ * What takes the place of a long replay. A subscriber that accepts neither pages through its log however far behind it is:
+ * it costs a cursor, and takes its turns as all others do.
+ */
+function shortcut({ state, accept, keyed, conflates }: RecoveryQuestion, seq: number): Beginning | undefined {
+  if (conflates && accept.has('CONFLATED') && seq >= state.tombstoneHorizon) return { outcome: 'CONFLATED', from: seq };
+  return keyed && accept.has('RESET') ? { outcome: 'RESET', reason: Reset_Reason.TOO_FAR } : undefined;
+}
+
+/** The log does not reach back to `seq`. */
+function trimmed({ state, accept, keyed, conflates }: RecoveryQuestion, seq: number): Beginning {
+  if (conflates && accept.has('CONFLATED') && seq >= state.tombstoneHorizon) return { outcome: 'CONFLATED', from: seq };
   const gap = accept.has('GAP');
   // A snapshot makes up for what is lost where there are keys; where there are none it is only a longer gap.
-  if (reset && (keyed || !gap)) {
-    return { outcome: 'RESET', reason: covered ? Reset_Reason.TOO_FAR : Reset_Reason.TRIMMED };
-  }
-  if (gap) return { outcome: 'GAP', from: seq, to: Math.max(state.first - 1, state.head - maxReplay) };
-  return unrecoverable(
-    covered
-      ? `${state.head - seq} updates after seq ${seq} are more than the server sends again (${maxReplay}), or REPLAY is not accepted`
-      : `the updates after seq ${seq} are not kept any more; the oldest is ${state.first}`,
-  );
+  if (accept.has('RESET') && (keyed || !gap)) return { outcome: 'RESET', reason: Reset_Reason.TRIMMED };
+  if (gap) return { outcome: 'GAP', from: seq, to: state.first - 1 };
+  return unrecoverable(`the updates after seq ${seq} are not kept any more; the oldest is ${state.first}`);
+}
+
+function replay(from: number): Beginning {
+  return { outcome: 'REPLAY', from, snapshot: false };
 }
 
 function unrecoverable(message: string): Beginning {

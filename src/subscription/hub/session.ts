@@ -227,10 +227,11 @@ export class HubSession implements Session, Sender, Outlet {
         size += frame.byteLength;
       }
       if (this.#closed) return size;
-      if (subscription.more && !subscription.over) {
-        subscription.queued = true;
-        this.#queue.push(subscription);
-      }
+      if (!subscription.more || subscription.over) continue;
+      subscription.queued = true;
+      this.#queue.push(subscription);
+      // It only looked through a part of the log, which takes time and fills no frame: others get their turn.
+      if (frame === undefined) break;
     }
     return size;
   }

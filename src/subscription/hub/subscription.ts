@@ -25,7 +25,7 @@ import type { Reader, SharedBatch, Topic } from './topic.js';
 import { batchFrame, valueBytes } from './wire.js';
 
 /** Updates of one page of a filtered log, and bytes that one looks at in one turn. */
-const scanned = { count: 4096, bytes: Number.POSITIVE_INFINITY };
+const scanned = { count: 4096, bytes: 4 << 20 };
 
 export class Subscription implements Reader {
   readonly id: number;
