@@ -60,7 +60,6 @@ export const clientStages = [
   'retry',
   'attempt-trace',
   'negotiate',
-  'checksum',
   'transport',
 ] as const;
 export type ClientStage = (typeof clientStages)[number];
@@ -74,7 +73,6 @@ export const serverStages = [
   'authenticate',
   'quota',
   'limiter',
-  'checksum',
   'decode',
   'authorize',
   'idempotency',

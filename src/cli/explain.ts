@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { camelCase, methodCase } from '../codegen/names.js';
+import { isEnforced } from '../codegen/policy-rules.js';
 import { loadProto } from '../codegen/proto/load.js';
 import { ToolError } from '../codegen/proto/peer.js';
 import { kindOf, PolicyReader } from '../codegen/proto/policy.js';
@@ -198,7 +199,9 @@ function others(method: Governed): [string, string, string][] {
   return (Object.keys(plain) as (keyof typeof plain & keyof Policy)[]).flatMap((key) => {
     const own = method.policy[key];
     const value = own ?? method.service.policy[key];
-    return value === undefined ? [] : [[plain[key], String(value), own === undefined ? 'service' : 'method']];
+    if (value === undefined) return [];
+    const shown = isEnforced(plain[key]) ? String(value) : `${value}, not enforced yet`;
+    return [[plain[key], shown, own === undefined ? 'service' : 'method']];
   });
 }
 

@@ -27,7 +27,7 @@ export interface PolicyContext {
 }
 
 /** Every option there is, by its name in the IDL. */
-const policyOptions = [
+export const policyOptions = [
   'version',
   'timeout',
   'max_timeout',
@@ -68,6 +68,10 @@ const enforced: ReadonlySet<PolicyOption> = new Set<PolicyOption>([
   'criticality',
   'cost',
 ]);
+
+export function isEnforced(option: PolicyOption): boolean {
+  return enforced.has(option);
+}
 
 /** The field of Policy that holds an option. `version` and `errors` are not part of Policy. */
 const fields: Readonly<Partial<Record<PolicyOption, keyof Policy>>> = {

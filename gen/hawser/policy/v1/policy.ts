@@ -157,7 +157,7 @@ export interface ServicePolicy {
   retry?:
     | Retry
     | undefined;
-  /** End-to-end CRC32C over requests and responses. */
+  /** End-to-end CRC32C over requests and responses. Not enforced yet: the generator warns of it. */
   checksum?: boolean | undefined;
   feature: Feature[];
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
@@ -191,7 +191,7 @@ export interface MethodPolicy {
   cost?:
     | number
     | undefined;
-  /** End-to-end CRC32C over request and response. */
+  /** End-to-end CRC32C over request and response. Not enforced yet: the generator warns of it. */
   checksum?: boolean | undefined;
   deprecated?:
     | Deprecation
