@@ -83,18 +83,22 @@ export class Connection {
    * Copies the log back into the file first: @photostructure/sqlite keeps a closed connection, and with it the log, until
    * the last of its statements is collected.
    */
-  close(): void {
+  close(checkpoint = true): void {
     this.#statements.clear();
     this.#savepoint = undefined;
     this.#dataVersion = undefined;
     this.#release = undefined;
     if (this.db.isOpen === false) return;
+    if (checkpoint) this.#checkpoint();
+    this.db.close();
+  }
+
+  #checkpoint(): void {
     try {
       this.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // Whoever opens the file next reads the log.
     }
-    this.db.close();
   }
 }
 

@@ -20,6 +20,12 @@ import type { Turn } from './turn.js';
 /** The writer's hold on its file. */
 export interface WriterFile {
   open(): Connection;
+  /** Why nothing may be acknowledged: the path does not name the open file any more. */
+  wrong(): Error | undefined;
+  /** As `wrong`, of some ms ago. */
+  wrongLately(): Error | undefined;
+  /** There is no file at the path. */
+  readonly gone: boolean;
   /** After each end of a group, before its turns are answered. `committed`: on which connection; undefined: it failed. */
   groupEnded(committed: Connection | undefined): void;
   /** Before the connection is closed for good, outside of a transaction. */
@@ -72,7 +78,7 @@ export class Group {
 
   /** Changes when somebody else has written to the file, and with every connection. */
   get version(): string {
-    if (this.closed) return `${this.#opened} closed`;
+    if (this.closed || this.#file.wrongLately() !== undefined) return `${this.#opened} lost`;
     return `${this.#opened} ${this.#connection.dataVersion()}`;
   }
 
@@ -86,11 +92,21 @@ export class Group {
     return this.#connection.db.isOpen === false;
   }
 
-  /** Opens a new connection if the last one may be broken. Throws what stands in the way. */
+  /** What was read is of a file that its path does not name any more. Throws an RpcError then. */
+  checkPlace(): void {
+    const wrong = this.#file.wrong();
+    if (wrong !== undefined) throw unavailable(wrong, 'unknown');
+  }
+
+  /** Opens a new connection if the last one may be broken, or its file is another. Throws what stands in the way. */
   mend(): void {
-    if (!this.#suspect || this.#open) return;
+    if (this.#open) return;
+    const wrong = this.#file.wrongLately();
+    if (!this.#suspect && wrong === undefined) return;
+    this.#suspect = true;
     try {
-      this.#connection.close();
+      // A file under another name may have another server by now, which knows nothing of this log.
+      this.#connection.close(!this.#file.gone);
     } catch {
       // It is broken: that is why it is closed.
     }
@@ -121,6 +137,11 @@ export class Group {
       this.#failCommit(error);
       return;
     }
+    const wrong = this.#turns.length === 0 ? undefined : this.#file.wrong();
+    if (wrong !== undefined) {
+      this.fail(wrong, 'unknown', true);
+      return;
+    }
     const turns = this.#end(true);
     if (turns.length > 0) this.#last = turns.length;
     for (const turn of turns) turn.succeed();
@@ -146,7 +167,7 @@ export class Group {
 
   close(): void {
     this.commit();
-    this.#file.closing(this.#connection);
+    if (!this.closed) this.#file.closing(this.#connection);
     this.#connection.close();
   }
 

@@ -3,10 +3,11 @@
  * so the second one is refused. The lock is SQLite's own on a file beside the database: the operating system frees it when
  * the process dies, however it dies, so nothing stale is ever left to clean up.
  */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type DatabaseSync, inTransaction, type SqliteDriver } from './driver.js';
 import { isBusy } from './failure.js';
+import { checkLinks } from './place.js';
 
 /** What two copies of this package in one process share: the locks of a process do not hold against itself. */
 const here = Symbol.for('hawser.sqlite.owned');
@@ -20,9 +21,12 @@ export interface Ownership {
   release(): void;
 }
 
+const mostLinks = 40;
+
 /** Throws an Error that names the file when it is owned already, or cannot be locked. */
 export function own(given: string, driver: SqliteDriver): Ownership {
   const path = realPath(given);
+  checkLinks(path);
   if (owned.has(path)) {
     throw new Error(`${given} is open in this process already; make one sqliteStore for it and share that`);
   }
@@ -53,10 +57,23 @@ export function own(given: string, driver: SqliteDriver): Ownership {
   };
 }
 
-function realPath(given: string): string {
+function realPath(given: string, links = 0): string {
+  if (links > mostLinks) throw new Error(`${given} cannot be opened: it is a link that leads to itself`);
   const full = resolve(given);
   if (existsSync(full)) return realpathSync(full);
+  const target = linkAt(full);
+  // SQLite makes the file that a link names, so that is the one to lock.
+  if (target !== undefined) return realPath(target, links + 1);
   const folder = dirname(full);
   if (!existsSync(folder)) throw new Error(`${given} cannot be opened: there is no folder ${folder}; make it first`);
   return join(realpathSync(folder), basename(full));
+}
+
+/** Where a link leads that names no file; undefined for what is no link. */
+function linkAt(path: string): string | undefined {
+  try {
+    return resolve(dirname(path), readlinkSync(path));
+  } catch {
+    return undefined;
+  }
 }

@@ -11,11 +11,14 @@ const ending = 'store.read is over: use its transaction and what comes from it b
 export class Reader {
   readonly #path: string;
   readonly #driver: SqliteDriver;
+  readonly #check: () => void;
   #connection: Connection | undefined;
   /** The read that goes on: one inside it sees the same state. */
   #tx: Transaction | undefined;
 
-  constructor(path: string, driver: SqliteDriver) {
+  /** `check` throws where the file must not be opened. */
+  constructor(path: string, driver: SqliteDriver, check: () => void) {
+    this.#check = check;
     this.#path = path;
     this.#driver = driver;
   }
@@ -24,8 +27,7 @@ export class Reader {
   read<T>(fn: (tx: SqliteTransaction) => T): T {
     if (this.#tx !== undefined) return fn(this.#tx);
     try {
-      this.#connection ??= openReader(this.#path, this.#driver);
-      const connection = this.#connection;
+      const connection = this.#open();
       connection.db.exec('BEGIN');
       this.#tx = new Transaction({ connection, beforeWrite: refuseWrite, failed: () => {}, ending });
       const value = fn(this.#tx);
@@ -42,6 +44,14 @@ export class Reader {
       this.#tx = undefined;
       this.#end();
     }
+  }
+
+  #open(): Connection {
+    if (this.#connection === undefined) {
+      this.#check();
+      this.#connection = openReader(this.#path, this.#driver);
+    }
+    return this.#connection;
   }
 
   /** Lets go of the state that was read: held for long, it would keep the log from being emptied. */

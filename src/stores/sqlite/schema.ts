@@ -114,6 +114,11 @@ export function prepareSchema(db: DatabaseSync): string {
   }
 }
 
+/** Which store a file is of; undefined where it is of none. */
+export function storeIn(db: DatabaseSync): string | undefined {
+  return state(db)?.id;
+}
+
 function state(db: DatabaseSync): { readonly version: number; readonly id: string } | undefined {
   const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'hawser_store'").all();
   if (tables.length === 0) return undefined;

@@ -2,7 +2,6 @@
  * Exactly-once effects in an SQLite file: the record of a key commits in the transaction in which the handler writes.
  * The store owns the only writer of the file; what the application writes besides goes through `write`.
  */
-import { existsSync } from 'node:fs';
 import type { Call } from '../../call/call.js';
 import { currentCall } from '../../call/current.js';
 import type {
@@ -15,17 +14,19 @@ import type {
 import type { OffsetStore } from '../../subscription/offset-store.js';
 import type { TopicStores } from '../../subscription/topic-store.js';
 import { type Connection, openWriter } from './connection.js';
+import { unavailable } from './failure.js';
 import type { WriterFile } from './group.js';
 import type { Member } from './member.js';
 import { offsets } from './offsets.js';
 import { type CheckedOptions, check, type SqliteStoreOptions } from './options.js';
 import { type Ownership, own } from './owner.js';
+import { Place } from './place.js';
 import { Reader } from './reader.js';
 import { Recorded, type RecordsHost } from './recorded.js';
 import { Records } from './records.js';
 import { nestedWrite, storeClosed } from './refusals.js';
 import { noteEnd, noteStart } from './restart.js';
-import { prepareSchema } from './schema.js';
+import { prepareSchema, storeIn } from './schema.js';
 import { SqliteTopics, type TopicsHost } from './topics.js';
 import type { SqliteTransaction } from './tx.js';
 import { Writer } from './writer.js';
@@ -83,6 +84,7 @@ class FileStore implements SqliteStore {
   /** What the file said its store is; a file of another store must not take its place. */
   #id: string | undefined;
   readonly #reader: Reader;
+  readonly #place: Place;
   readonly topics: SqliteTopics;
   readonly offsets = offsets;
   #closed: Promise<void> | undefined;
@@ -92,11 +94,18 @@ class FileStore implements SqliteStore {
     this.#options = options;
     this.path = ownership.path;
     this.retention = options.retention;
-    this.#reader = new Reader(this.path, options.driver);
+    this.#place = new Place(this.path, options.clock);
+    this.#reader = new Reader(this.path, options.driver, () => this.#checkPlace());
     this.#host = { clock: options.clock, recordsOf: (connection) => this.#recordsOf(connection) };
     this.topics = new SqliteTopics(this.#topicsHost());
+    const place = this.#place;
     const file: WriterFile = {
       open: () => this.#open(),
+      wrong: () => this.#place.wrong(),
+      wrongLately: () => this.#place.wrongLately(),
+      get gone() {
+        return place.gone;
+      },
       groupEnded: (connection) => this.topics.groupEnded(connection),
       closing: ({ db }) => noteEnd(db, options.synchronous),
     };
@@ -177,6 +186,11 @@ class FileStore implements SqliteStore {
     };
   }
 
+  #checkPlace(): void {
+    const wrong = this.#place.wrong();
+    if (wrong !== undefined) throw unavailable(wrong, 'not-executed');
+  }
+
   #submit<V, R>(member: Member<V, R>): Promise<R> {
     const holder = this.#writer.holderOf(currentCall()?.tx);
     if (holder !== undefined) return Promise.reject(nestedWrite(holder));
@@ -189,18 +203,34 @@ class FileStore implements SqliteStore {
     return this.#records.all;
   }
 
-  /** For the first time, or after a failure: then it must be the same file, for an empty one would forget every key. */
+  /** For the first time, or after a failure: then it must be the same store's file, for an empty one would forget every key. */
   #open(): Connection {
-    const { path } = this;
     const again = this.#id !== undefined;
-    if (again && !existsSync(path))
-      throw new Error(`${path} is gone; put it back: it holds the keys of all calls so far`);
+    const replaced = again && this.#place.replaced;
+    if (again) {
+      // It reads the file that was open before.
+      this.#reader.close();
+      if (this.#place.gone) throw this.#place.wrong();
+    }
+    const connection = this.#place.opening(() => this.#openFile(again));
+    if (replaced) {
+      this.#options.logger.warn(
+        { path: this.path },
+        `${this.path} was replaced by a copy of it while it was open; what was committed since that was made is not in it`,
+      );
+    }
+    return connection;
+  }
+
+  #openFile(again: boolean): Connection {
+    const { path } = this;
     const connection = openWriter(path, this.#options.driver, this.#options);
     try {
-      const id = prepareSchema(connection.db);
+      if (again && storeIn(connection.db) !== this.#id) {
+        throw new Error(`${path} is another store's file now; put the one back that was there`);
+      }
+      this.#id = prepareSchema(connection.db);
       if (!again) noteStart(connection.db, this.#options.synchronous);
-      this.#id ??= id;
-      if (id !== this.#id) throw new Error(`${path} is another store's file now; put the one back that was there`);
       return connection;
     } catch (error) {
       connection.close();

@@ -119,7 +119,9 @@ export class Writer implements TurnListener {
     const running = this.#current;
     if (running?.suspended !== true) return undefined;
     try {
-      return member.peek?.(this.#group.connection);
+      const peeked = member.peek?.(this.#group.connection);
+      if (peeked !== undefined) this.#group.checkPlace();
+      return peeked;
     } catch (error) {
       this.statementFailed(running, error);
       return undefined;
@@ -136,6 +138,7 @@ export class Writer implements TurnListener {
       if (turn.isNewIn !== this.#group.number) {
         const peeked = turn.member.peek?.(this.#group.connection);
         if (peeked !== undefined) {
+          this.#group.checkPlace();
           turn.answer = peeked.answer;
           turn.succeed();
           this.#next();

@@ -1,6 +1,7 @@
 /** A server whose topics are in an SQLite file, copies of that file, and ways to put one back. */
-import { copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../../src/call/logger.js';
 import { createClient } from '../../../src/client/create-client.js';
@@ -114,6 +115,13 @@ export class Market {
   putBack(copy: string): void {
     for (const more of ['', '-wal', '-shm']) rmSync(this.path + more, { force: true });
     copyFileSync(copy, this.path);
+  }
+
+  /** By another program, as `mv` does. What is written in the same moment fails. */
+  async replace(copy: string): Promise<void> {
+    copyFileSync(copy, `${this.path}-new`);
+    renameSync(`${this.path}-new`, this.path);
+    await sleep(20);
   }
 
   /** By another program, in the file that the server has open. */

@@ -24,6 +24,7 @@ const ways = {
     await market.start();
   },
   'into the running server': async (market: Market, copy: string) => market.putBackInto(copy),
+  'as another file under the running server': async (market: Market, copy: string) => market.replace(copy),
 } as const;
 type Way = keyof typeof ways;
 
