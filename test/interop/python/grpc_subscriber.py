@@ -31,13 +31,17 @@ class Replica:
     def __init__(self):
         self.epoch = None
         self.position = None
+        # Of the position: the server says it where it changes.
+        self.generation = b""
         self.seqs = {}
         self.staged = None
 
     def start(self):
         if self.position is None:
             return frames.Start(kind=frames.Start.KIND_FROM_SEQ, seq=1)
-        return frames.Start(kind=frames.Start.KIND_RESUME, epoch=self.epoch, seq=self.position)
+        return frames.Start(
+            kind=frames.Start.KIND_RESUME, epoch=self.epoch, seq=self.position, generation=self.generation
+        )
 
     def take(self, item):
         kind = item.WhichOneof("item")
@@ -47,14 +51,15 @@ class Replica:
             begin = getattr(value, "from")
             if begin != self.position:
                 raise Lost(f"a batch begins at {begin}, not at {self.position}")
-            self.position = value.to
+            self.move(value.to, value)
             for update in value.updates:
                 self.apply(update)
         elif kind == "subscribed":
             self.epoch = value.epoch
-            self.position = getattr(value, "from")
+            self.position, self.generation = getattr(value, "from"), value.generation
         elif kind == "snapshot_begin":
             self.staged = []
+            self.generation = value.generation
         elif kind == "snapshot_chunk":
             self.staged += value.entries
         elif kind == "snapshot_end":
@@ -64,7 +69,7 @@ class Replica:
                 self.apply(entry)
         elif kind == "gap":
             tell(event="gap", after=getattr(value, "from"), to=value.to)
-            self.position = value.to
+            self.move(value.to, value)
         elif kind == "reset":
             tell(event="reset", reason=value.reason)
             self.position, self.seqs = None, {}
@@ -72,6 +77,11 @@ class Replica:
             if kind != "go_away" and not value.retryable:
                 raise SystemExit(f"{value.code}: {value.message}")
             raise Lost("the server ended it")
+
+    def move(self, to, item):
+        self.position = to
+        if item.generation:
+            self.generation = item.generation
 
     def apply(self, update):
         # An entry of a snapshot may be newer than the batches that follow it.

@@ -33,27 +33,37 @@ class Replica:
     def __init__(self):
         self.epoch = None
         self.position = None
+        # Of the position: the server says it where it changes.
+        self.generation = None
         self.seqs = {}
         self.staged = None
 
     def start(self):
         if self.position is None:
             return Start(kind=StartKind.FromSeq, seq=1, epoch=b"", time=0, count=0)
-        return Start(kind=StartKind.Resume, epoch=self.epoch, seq=self.position, time=0, count=0)
+        return Start(
+            kind=StartKind.Resume,
+            epoch=self.epoch,
+            seq=self.position,
+            generation=self.generation,
+            time=0,
+            count=0,
+        )
 
     def take(self, event):
         if event.batch is not None:
             batch = event.batch
             if batch.from_seq != self.position:
                 raise Lost(f"a batch begins at {batch.from_seq}, not at {self.position}")
-            self.position = batch.to_seq
+            self.move(batch.to_seq, batch)
             for update in batch.updates:
                 self.apply(update)
         elif event.subscribed is not None:
             self.epoch = event.subscribed.epoch
-            self.position = event.subscribed.from_seq
+            self.position, self.generation = event.subscribed.from_seq, event.subscribed.generation
         elif event.snapshot_begin is not None:
             self.staged = []
+            self.generation = event.snapshot_begin.generation
         elif event.snapshot_chunk is not None:
             self.staged += event.snapshot_chunk.entries
         elif event.snapshot_end is not None:
@@ -63,12 +73,17 @@ class Replica:
                 self.apply(entry)
         elif event.gap is not None:
             tell(event="gap", after=event.gap.from_seq, to=event.gap.to_seq)
-            self.position = event.gap.to_seq
+            self.move(event.gap.to_seq, event.gap)
         elif event.reset is not None:
             tell(event="reset", reason=event.reset.reason)
             self.position, self.seqs = None, {}
         elif event.unsubscribed is not None or event.go_away is not None:
             raise Lost("the server ended it")
+
+    def move(self, to, event):
+        self.position = to
+        if event.generation is not None:
+            self.generation = event.generation
 
     def apply(self, update):
         # An entry of a snapshot may be newer than the batches that follow it.
