@@ -68,12 +68,20 @@ export interface ExpiryEvent {
   readonly deleted: number;
 }
 
+/** Something threw that should not have, while subscribers were served: it has ended one subscription or connection, and is logged. */
+export interface TopicFaultEvent {
+  /** Empty where it is not about one topic. */
+  readonly topic: string;
+  readonly error: unknown;
+}
+
 export interface ServerEvents {
   readonly idempotency: IdempotencyEvent;
   readonly expiry: ExpiryEvent;
   readonly discarded: ServerDiscardedEvent;
   readonly rejected: RejectedEvent;
   readonly admitted: AdmittedEvent;
+  readonly topicFault: TopicFaultEvent;
 }
 
 export const serverEventNames = [
@@ -82,6 +90,7 @@ export const serverEventNames = [
   'admitted',
   'idempotency',
   'expiry',
+  'topicFault',
 ] as const satisfies readonly (keyof ServerEvents)[];
 
 export type ServerEventHub = EventHub<ServerEvents>;

@@ -14,12 +14,13 @@ import {
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type { Call } from '../call/call.js';
 import { Inbox } from '../call/inbox.js';
-import { RpcError } from '../call/rpc-error.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
 import type { Connection, Session } from '../subscription/connection.js';
 import { version } from '../subscription/hub/greeting.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
+import { undecodable } from '../subscription/subscriber/failures.js';
 import { encodingOf } from '../subscription/topic-method.js';
 import { keysField, topicName } from '../subscription/topic-name.js';
 
@@ -31,7 +32,6 @@ const highWater = 16;
 /** The snapshot, then every update, decoded. */
 export function plainStream(hub: Hub, call: Call, authorize: Authorize | undefined): AsyncIterableIterator<unknown> {
   const { method } = call;
-  const encoding = encodingOf(method);
   let reader: PlainReader | undefined;
   const inbox = new Inbox<unknown>({
     highWater,
@@ -39,7 +39,7 @@ export function plainStream(hub: Hub, call: Call, authorize: Authorize | undefin
     onReturn: () => reader?.end(),
   });
   reader = new PlainReader(hub, call, authorize, {
-    update: (update) => inbox.push(method.response.decode(update.value, encoding)),
+    update: (update) => inbox.push(decoded(method, update)),
     consistent: () => {},
     failed: (error) => inbox.fail(error),
   });
@@ -48,10 +48,16 @@ export function plainStream(hub: Hub, call: Call, authorize: Authorize | undefin
   return inbox;
 }
 
-/** What a topic with keys holds now; of a topic without, what its log still has. */
-export function plainSnapshot(hub: Hub, call: Call, authorize: Authorize | undefined): Promise<unknown[]> {
-  const { method } = call;
-  const encoding = encodingOf(method);
+/**
+ * What a topic with keys holds now; of a topic without, what its log still has. `method` is the topic as it is declared: the
+ * call's own answers with a list.
+ */
+export function plainSnapshot(
+  hub: Hub,
+  call: Call,
+  method: MethodType,
+  authorize: Authorize | undefined,
+): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const held = new Map<unknown, Update>();
     const reader = new PlainReader(hub, call, authorize, {
@@ -61,8 +67,9 @@ export function plainSnapshot(hub: Hub, call: Call, authorize: Authorize | undef
       },
       deleted: (key) => held.delete(key),
       consistent: () => {
+        const updates = [...held.values()].map((update) => decoded(method, update));
         reader.end();
-        resolve([...held.values()].map(({ value }) => method.response.decode(value, encoding)));
+        resolve(updates);
       },
       most: hub.limits.maxReplay,
       failed: reject,
@@ -157,8 +164,13 @@ class PlainReader implements Connection {
   }
 
   send(frame: Uint8Array): void {
-    for (const { item } of ServerFrame.decode(frame).items) {
-      if (!this.#ended && item !== undefined) this.#take(item);
+    try {
+      for (const { item } of ServerFrame.decode(frame).items) {
+        if (!this.#ended && item !== undefined) this.#take(item);
+      }
+    } catch (error) {
+      // What the log holds is no message of the topic, as a rule; the caller is told, and nobody else.
+      this.#fail(isRpcError(error) ? error : new RpcError('INTERNAL', 'the server failed', { cause: error }));
     }
   }
 
@@ -175,6 +187,8 @@ class PlainReader implements Connection {
         this.#position = item.value.from;
         this.#target = item.value.head;
         if (!this.#fits(item.value)) break;
+        // Announced with the subscription, and a state of the topic only once it is here.
+        this.#staging = this.keyed;
         this.#settled();
         break;
       case 'snapshotBegin':
@@ -249,6 +263,15 @@ class PlainReader implements Connection {
     if (this.#ended) return;
     this.end();
     this.#sink.failed(error);
+  }
+}
+
+/** Throws an RpcError for bytes that are no message: a log may be older than the rule that none come in. */
+function decoded(method: MethodType, { key, seq, value }: Update): unknown {
+  try {
+    return method.response.decode(value, encodingOf(method));
+  } catch (error) {
+    throw undecodable(`${method.service.name}/${method.name}`, key, seq, method.response.typeName, error);
   }
 }
 

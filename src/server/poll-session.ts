@@ -11,6 +11,7 @@ import {
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type * as idl from '../../gen/hawser.js';
 import type { Clock } from '../call/clock.js';
+import type { RpcError } from '../call/rpc-error.js';
 import type { Connection, Session } from '../subscription/connection.js';
 import { version } from '../subscription/hub/greeting.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
@@ -140,8 +141,13 @@ export class PollSession implements Connection {
     // It is never full.
   }
 
-  close(): void {
+  close(reason?: RpcError): void {
+    if (reason !== undefined && !this.#over) {
+      const value = { code: reason.reason, message: reason.message, retryable: true, retryAfterMs: 1000 };
+      this.#events.push({ $case: 'unsubscribed', value });
+    }
     this.#over = true;
+    this.hush();
   }
 
   #take(item: NonNullable<ServerItem['item']>): void {

@@ -1,5 +1,6 @@
 /** What a server says to a topic of its own: publish, delete, and where its head is. */
 import type { MethodType } from '../contract/method.js';
+import { malformed } from '../subscription/hub/appendable.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Position } from '../subscription/position.js';
 import { appendOf, type PublishOptions } from '../subscription/publish-terms.js';
@@ -80,13 +81,24 @@ export class TopicHandle<Update> implements ServerTopic<Update> {
   }
 
   #append(group: readonly Append[]): Awaitable<readonly Appended[]> {
-    return this.#use.hub().publish(this.name, group);
+    return this.#use.hub().publish(this.name, group, 'read');
   }
 
   #update(update: Update, options: PublishOptions): Append {
     const method = this.#method;
     const value = method.response.encode(update, encodingOf(method));
-    const key = method.topicKey === undefined ? '' : keyOfUpdate(update, method.topicKey);
-    return appendOf(key, value, options);
+    return appendOf(this.#keyOf(value), value, options);
+  }
+
+  /** Reads what is published as its readers will: a codec may write what it does not read. */
+  #keyOf(value: Uint8Array): string {
+    const { response, topicKey } = this.#method;
+    let read: unknown;
+    try {
+      read = response.decode(value, encodingOf(this.#method));
+    } catch (error) {
+      throw malformed(this.name, error);
+    }
+    return topicKey === undefined ? '' : keyOfUpdate(read, topicKey);
   }
 }

@@ -118,7 +118,9 @@ export class ServerTopics {
         call.handlerStarted = true;
         const hub = this.#use(method);
         const authorize = this.#authorizeFor(call);
-        return call.method.kind === 'unary' ? plainSnapshot(hub, call, authorize) : plainStream(hub, call, authorize);
+        return call.method.kind === 'unary'
+          ? plainSnapshot(hub, call, method, authorize)
+          : plainStream(hub, call, authorize);
       });
     }
     return handlers;
@@ -200,12 +202,13 @@ export class ServerTopics {
   }
 
   #hubOrNew(): Hub {
-    const { clock, logger } = this.#context;
+    const { clock, logger, events } = this.#context;
     const { store, limits } = this.#options;
     this.#hub ??= new Hub({
       stores: store ?? this.#context.store ?? memoryTopics(clock),
       clock,
       logger,
+      onFault: (fault) => events.emit('topicFault', fault),
       // In virtual time nothing happens between two timers that is none.
       ...(clock === systemClock ? {} : { defer: (fn: () => void) => void clock.setTimer(fn, 0) }),
       ...(limits === undefined ? {} : { limits }),

@@ -19,6 +19,7 @@ export function declarationOf(method: MethodType, custom?: Merge): TopicDeclarat
   const key = policy.key === '' ? undefined : (method.topicKey ?? policy.key);
   const mode = policy.mode ?? (key === undefined ? 'EVERY' : 'LATEST');
   const { historyCount, historyAge } = policy;
+  const read = (value: Uint8Array): unknown => method.response.decode(value, encodingOf(method));
   return {
     name,
     mode,
@@ -32,8 +33,8 @@ export function declarationOf(method: MethodType, custom?: Merge): TopicDeclarat
     durability: policy.durability ?? 'NONE',
     tombstones: historyCount ?? defaultCount,
     maxKeys: 1_000_000,
-    keyOf:
-      key === undefined ? undefined : (value) => keyOfUpdate(method.response.decode(value, encodingOf(method)), key),
+    ...(key === undefined ? { check: (value: Uint8Array) => void read(value) } : {}),
+    keyOf: key === undefined ? undefined : (value) => keyOfUpdate(read(value), key),
     merge: mode === 'MERGE' ? mergeOf(method, key, custom) : undefined,
     takes: (parameters) => takes(method, name, parameters),
   };

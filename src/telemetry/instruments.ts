@@ -24,6 +24,7 @@ export interface Instruments {
   readonly serverDuration: Histogram;
   readonly serverDiscarded: Counter;
   readonly rejected: Counter;
+  readonly topicFaults: Counter;
   readonly queueDelay: Histogram;
   readonly idempotency: Counter;
 }
@@ -62,6 +63,7 @@ export function makeInstruments(meter: Meter): Instruments {
     ),
     rejected: counter('hawser.server.admission.rejected', '{call}', 'Calls refused before their handler ran'),
     queueDelay: seconds('hawser.server.queue.delay', 'Time in the queue of calls that had to wait', queueBuckets),
+    topicFaults: counter('hawser.server.topic.faults', '{fault}', 'Errors that ended a subscription or its connection'),
     idempotency: counter('hawser.server.idempotency', '{call}', 'What became of calls of KEYED methods'),
   };
 }

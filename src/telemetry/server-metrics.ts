@@ -44,6 +44,7 @@ export class ServerMetrics {
       events.on('admitted', ({ method, queued, criticality }) => {
         now.queueDelay.record(queued / 1000, { ...ofMethod(method), [attribute.criticality]: criticality });
       }),
+      events.on('topicFault', () => now.topicFaults.add(1)),
       events.on('idempotency', ({ method, outcome, store }) => {
         now.idempotency.add(1, { ...ofMethod(method), [attribute.outcome]: outcome, [attribute.store]: store });
       }),

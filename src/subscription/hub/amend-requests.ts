@@ -14,6 +14,10 @@ export function amend(session: HubSession, value: Amend): void {
     if (frame !== undefined) session.say(frame);
   } catch (error) {
     const { code, message } = refusalOf(error);
+    if (code === 'INTERNAL') {
+      session.subscriptionFailed(subscription, error);
+      return;
+    }
     session.say(item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub: value.sub } }));
   }
   session.enqueue(subscription);

@@ -1,16 +1,22 @@
-/** What may be published at all, whoever does it: sizes, keys and numbers. */
+/** What may be published at all, whoever does it: messages of the declared type under their own key; sizes and numbers. */
 import { RpcError } from '../../call/rpc-error.js';
 import type { Append } from '../topic-store.js';
 import type { TopicDeclaration } from './declaration.js';
 import { type HubLimits, maxKeyBytes } from './limits.js';
 
-/** Throws an RpcError INVALID_ARGUMENT. */
-export function checkAppendable(declaration: TopicDeclaration, group: readonly Append[], limits: HubLimits): void {
+/** `read`: the values are known to be messages. Throws an RpcError INVALID_ARGUMENT. */
+export function checkAppendable(
+  declaration: TopicDeclaration,
+  group: readonly Append[],
+  limits: HubLimits,
+  read = false,
+): void {
   const { name } = declaration;
   if (group.length === 0 || group.length > limits.maxGroup) {
     throw invalid('GROUP_SIZE', `${group.length} updates are published together; it is 1 to ${limits.maxGroup}`);
   }
   const keyed = declaration.keyOf !== undefined;
+  checkHeld(declaration, group);
   for (const { key, value, ttl, producer } of group) {
     if (!keyed && (value === undefined || ttl > 0 || key !== '')) {
       throw invalid('NOT_KEYED', `${name} has no keys, so nothing of it has a key, is deleted or expires`);
@@ -24,6 +30,7 @@ export function checkAppendable(declaration: TopicDeclaration, group: readonly A
         `an update of ${name} has ${value.byteLength} bytes, more than ${limits.maxValueBytes}; raise maxValueBytes`,
       );
     }
+    if (value !== undefined && !read) checkValue(declaration, key, value);
     if (!Number.isSafeInteger(ttl) || ttl < 0) throw invalid('TTL', `ttl is ${ttl}; it is a whole number of ms`);
     if (
       producer !== undefined &&
@@ -32,6 +39,46 @@ export function checkAppendable(declaration: TopicDeclaration, group: readonly A
       throw invalid('PRODUCER', 'a producer has a name of up to 1,024 characters and numbers its publications from 1');
     }
   }
+}
+
+/** Readers could not be given what the log drops as soon as it is appended. */
+function checkHeld({ name, history }: TopicDeclaration, group: readonly Append[]): void {
+  if (group.length > history.count) {
+    throw invalid(
+      'GROUP_SIZE',
+      `${group.length} updates of ${name} are published together, and its history keeps ${history.count}; publish fewer at once, or raise history.count`,
+    );
+  }
+  const bytes = group.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0);
+  if (bytes > history.bytes) {
+    throw invalid(
+      'GROUP_SIZE',
+      `${group.length} updates of ${name} are published together with ${bytes} bytes, and its history keeps ${history.bytes}; publish fewer at once`,
+    );
+  }
+}
+
+/** A value that cannot be read would end every reader that meets it. */
+function checkValue({ name, keyOf, check }: TopicDeclaration, key: string, value: Uint8Array): void {
+  let own = key;
+  try {
+    check?.(value);
+    own = keyOf?.(value) ?? key;
+  } catch (cause) {
+    throw malformed(name, cause);
+  }
+  if (own !== key) {
+    throw invalid('KEY_MISMATCH', `the key is ${JSON.stringify(key)}, and the value says ${JSON.stringify(own)}`);
+  }
+}
+
+export function malformed(topic: string, cause: unknown): RpcError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RpcError('INVALID_ARGUMENT', `what is published is no update of ${topic}: ${why}`, {
+    reason: 'VALUE_MALFORMED',
+    disposition: 'not-executed',
+    cause,
+  });
 }
 
 function invalid(reason: string, message: string): RpcError {

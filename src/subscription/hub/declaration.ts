@@ -18,7 +18,9 @@ export interface TopicDeclaration {
   readonly tombstones: number;
   /** Keys and tombstones at most. */
   readonly maxKeys: number;
-  /** The key of an encoded value; undefined where updates have no keys. Throws for what is no value. */
+  /** Throws for bytes that are no value. Left out where `keyOf` reads the whole value. */
+  readonly check?: (value: Uint8Array) => void;
+  /** The key of an encoded value; undefined where updates have no keys. Throws for bytes that are no value. */
   readonly keyOf: ((value: Uint8Array) => string) | undefined;
   /** One value that stands for several of one key, oldest first; only for MERGE. */
   readonly merge: ((values: readonly Uint8Array[]) => Uint8Array) | undefined;

@@ -14,6 +14,8 @@ export interface Sender {
   send(bytes: number): number;
   /** Whether it would send now. */
   readonly ready: boolean;
+  /** Sending threw: it is not asked again. Never throws. */
+  failed(error: unknown): void;
 }
 
 /** Turns in a slice from which on it served a crowd; fewer readers are never made to wait. */
@@ -40,7 +42,7 @@ export class Flush {
   #restUntil = 0;
   #cancelTimer: (() => void) | undefined;
 
-  /** `before` runs at the start of each slice. */
+  /** `before` runs at the start of each slice, and never throws. */
   constructor(clock: Clock, defer: (fn: () => void) => void, sliceMs: number, quantum: number, before: () => void) {
     this.#clock = clock;
     this.#defer = defer;
@@ -127,8 +129,13 @@ export class Flush {
     const { sender } = turn;
     if (!this.#waiting.has(sender)) return;
     turn.deficit += this.#quantum;
-    if (turn.deficit > 0) turn.deficit -= sender.send(turn.deficit);
-    if (sender.ready) this.#turns.push(turn);
-    else this.#waiting.delete(sender);
+    try {
+      if (turn.deficit > 0) turn.deficit -= sender.send(turn.deficit);
+      if (sender.ready) this.#turns.push(turn);
+      else this.#waiting.delete(sender);
+    } catch (error) {
+      this.#waiting.delete(sender);
+      sender.failed(error);
+    }
   }
 }

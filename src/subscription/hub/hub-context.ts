@@ -4,6 +4,7 @@ import type { Logger } from '../../call/logger.js';
 import type { Awaitable } from '../topic-store.js';
 import type { Commits } from './commits.js';
 import type { TopicDeclaration } from './declaration.js';
+import type { Faults } from './faults.js';
 import type { Flush } from './flush.js';
 import type { HubLimits } from './limits.js';
 import type { HubSession } from './session.js';
@@ -29,6 +30,7 @@ export interface HubContext {
   readonly serverId: string;
   readonly flush: Flush;
   readonly commits: Commits;
+  readonly faults: Faults;
   readonly authorize: Authorize;
   /** Whether snapshots wait, and publications of clients are refused. */
   readonly snapshotsPaused: boolean;

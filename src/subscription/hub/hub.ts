@@ -11,6 +11,7 @@ import type { Append, Appended, Awaitable, Durability, TopicStores } from '../to
 import { checkAppendable } from './appendable.js';
 import { Commits } from './commits.js';
 import type { TopicDeclaration } from './declaration.js';
+import { type Fault, Faults } from './faults.js';
 import { Flush } from './flush.js';
 import type { Authorize, HubContext } from './hub-context.js';
 import { type HubLimits, hubLimits } from './limits.js';
@@ -29,6 +30,8 @@ export interface HubInit {
   readonly defer?: (fn: () => void) => void;
   /** How much too much the machine has to do; by default measured by how late timers fire. */
   readonly pressure?: () => PressureLevel;
+  /** Is told of each error that nobody expected, beside the log. */
+  readonly onFault?: (fault: Fault) => void;
   /** Random by default. */
   readonly serverId?: string;
 }
@@ -55,6 +58,7 @@ export class Hub implements HubContext {
   readonly authorize: Authorize;
   readonly flush: Flush;
   readonly commits = new Commits();
+  readonly faults: Faults;
   readonly #stores: TopicStores;
   readonly #declared = new Map<string, TopicDeclaration>();
   readonly #topics = new Map<string, Topic>();
@@ -79,6 +83,7 @@ export class Hub implements HubContext {
     this.authorize = init.authorize ?? onlyTheServerPublishes;
     this.#stores = init.stores;
     this.#pressure = init.pressure;
+    this.faults = new Faults(this.logger, init.onFault);
     const { sliceMs, frameBytes } = this.limits;
     this.flush = new Flush(this.clock, init.defer ?? setImmediate, sliceMs, frameBytes, () => this.#wakeReaders());
   }
@@ -138,10 +143,13 @@ export class Hub implements HubContext {
     return topic;
   }
 
-  /** Publishes a group, all or none; answers when readers may see it. Throws or rejects with an RpcError. */
-  publish(name: string, group: readonly Append[]): Awaitable<readonly Appended[]> {
+  /**
+   * Publishes a group, all or none; answers when readers may see it. `read`: the values were decoded, and the keys are theirs.
+   * Throws or rejects with an RpcError.
+   */
+  publish(name: string, group: readonly Append[], values?: 'read'): Awaitable<readonly Appended[]> {
     const topic = this.topic(name);
-    checkAppendable(topic.declaration, group, this.limits);
+    checkAppendable(topic.declaration, group, this.limits, values === 'read');
     return topic.append(group);
   }
 
@@ -188,11 +196,10 @@ export class Hub implements HubContext {
         resolve();
       };
     });
-    for (const session of this.#sessions) session.goAway(reason, windowMs);
+    for (const session of [...this.#sessions]) session.goAway(reason, windowMs);
     await gone;
     for (const session of [...this.#sessions]) {
-      session.connection.close(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
-      session.closed();
+      session.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
     }
   }
 
@@ -206,8 +213,11 @@ export class Hub implements HubContext {
   }
 
   #wakeReaders(): void {
-    for (const topic of this.#grown) topic.wakeReaders();
+    const grown = [...this.#grown];
     this.#grown.clear();
+    for (const topic of grown) {
+      this.faults.guard(topic.name, 'the readers of a topic were not woken', () => topic.wakeReaders());
+    }
   }
 
   #tick(due: number): void {
@@ -216,7 +226,9 @@ export class Hub implements HubContext {
     this.#gauge.fired(now - due, now);
     this.#relieve(this.#pressureNow());
     for (const session of [...this.#sessions]) session.tick(now);
-    for (const topic of this.#topics.values()) this.#keep(topic, now);
+    for (const topic of [...this.#topics.values()]) {
+      this.faults.guard(topic.name, 'a topic was not trimmed', () => this.#keep(topic, now));
+    }
   }
 
   #pressureNow(): PressureLevel {
@@ -238,9 +250,7 @@ export class Hub implements HubContext {
     if (topic.opening !== undefined) return;
     const trimmed = topic.store.trim();
     if (trimmed instanceof Promise) {
-      trimmed.catch((error: unknown) =>
-        this.logger.error({ err: error, topic: topic.name }, 'a topic was not trimmed'),
-      );
+      trimmed.catch((error: unknown) => this.faults.report(error, topic.name, 'a topic was not trimmed'));
     }
     if (topic.readers > 0 || topic.head > 0) this.#idle.delete(topic);
     else if (now - (this.#idle.get(topic) ?? now) < idleMs) this.#idle.set(topic, this.#idle.get(topic) ?? now);

@@ -14,6 +14,10 @@ export interface Outlet {
   effective(subscription: Subscription): Effective;
   /** The subscription is over; answers with the frame that says so. */
   ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array;
+  /** As `ended`, when the store could not answer. */
+  storeFailed(subscription: Subscription, error: unknown): Uint8Array;
+  /** Something threw that should not have: the subscription ends, and nothing else. Never throws. */
+  subscriptionFailed(subscription: Subscription, error: unknown): void;
   /** The connection must end. */
   disconnect(code: string, message: string): void;
 }

@@ -7,7 +7,6 @@ import type { Append, Appended, Awaitable, Expectation } from '../topic-store.js
 import { refusalOf } from './answers.js';
 import { checkAppendable } from './appendable.js';
 import type { HubSession } from './session.js';
-import type { Topic } from './topic.js';
 import { item } from './wire.js';
 
 /** Takes the publication at `at`, with those after it that are of its group; answers how many these are. */
@@ -35,7 +34,7 @@ function publish(session: HubSession, group: readonly Publish[]): void {
   };
   const failed = (error: unknown): void => {
     const { code, message, retryable } = refusalOf(error);
-    if (code === 'INTERNAL') hub.logger.error({ err: error, topic: group[0]?.topic }, 'a publication failed');
+    if (code === 'INTERNAL') hub.faults.report(error, group[0]?.topic ?? '', 'a publication failed');
     const why = { code, message, retryable, retryAfterMs: retryable ? 1000 : 0, sub: 0 };
     for (const { request } of group) {
       session.say(item({ $case: 'published', value: { request, position: undefined, duplicate: false, error: why } }));
@@ -78,22 +77,15 @@ function append(session: HubSession, group: readonly Publish[]): Awaitable<reado
   });
   const go = (): Awaitable<readonly Appended[]> => {
     const topic = hub.topic(name);
-    const appends = group.map((one) => appendOf(one, topic, principal));
+    const appends = group.map((one) => appendOf(one, principal));
     checkAppendable(topic.declaration, appends, hub.limits);
     return topic.append(appends);
   };
   return allowed instanceof Promise ? allowed.then(go) : go();
 }
 
-function appendOf(publish: Publish, topic: Topic, principal: string): Append {
+function appendOf(publish: Publish, principal: string): Append {
   const { key, value, tombstone, ttlMs, producerId, producerSeq, expect } = publish;
-  if (!tombstone && topic.declaration.keyOf !== undefined) {
-    const own = keyOfValue(topic.declaration.keyOf, value, topic.name);
-    if (own !== key) {
-      const message = `the key is ${JSON.stringify(key)}, and the value says ${JSON.stringify(own)}`;
-      throw new RpcError('INVALID_ARGUMENT', message, { reason: 'KEY_MISMATCH' });
-    }
-  }
   return {
     key,
     value: tombstone ? undefined : Buffer.from(value), // not a view that keeps the whole frame
@@ -102,17 +94,6 @@ function appendOf(publish: Publish, topic: Topic, principal: string): Append {
     producer: producerId === '' ? undefined : { id: JSON.stringify([principal, producerId]), seq: producerSeq },
     expect: expect === undefined ? undefined : expectationOf(expect),
   };
-}
-
-function keyOfValue(keyOf: (value: Uint8Array) => string, value: Uint8Array, topic: string): string {
-  try {
-    return keyOf(value);
-  } catch (cause) {
-    throw new RpcError('INVALID_ARGUMENT', `what is published is no update of ${topic}`, {
-      reason: 'VALUE_MALFORMED',
-      cause,
-    });
-  }
 }
 
 function expectationOf(expect: NonNullable<Publish['expect']>): Expectation {

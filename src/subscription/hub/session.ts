@@ -10,12 +10,13 @@ import {
   type Hello,
   Throttle_Cause,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { positionToWire } from '../position.js';
 import { amend, commit, raise, unsubscribe } from './amend-requests.js';
-import { unsubscribed } from './answers.js';
+import { refusalOf, unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
+import { brokenConnection } from './faults.js';
 import type { Sender } from './flush.js';
 import { greet } from './greeting.js';
 import type { HubContext } from './hub-context.js';
@@ -24,6 +25,7 @@ import { publishAll } from './publish-requests.js';
 import { subscribe } from './subscribe-requests.js';
 import type { Subscription } from './subscription.js';
 import { effectiveOf } from './terms.js';
+import type { Topic } from './topic.js';
 import { item } from './wire.js';
 
 export class HubSession implements Session, Sender, Outlet {
@@ -55,7 +57,7 @@ export class HubSession implements Session, Sender, Outlet {
     this.#frameBytes = hub.limits.frameBytes;
     this.#heartbeat = hub.limits.heartbeatMs;
     this.#lastSent = hub.clock.now();
-    connection.onDrain(() => this.#drained());
+    connection.onDrain(() => this.#guarded(() => this.#drained()));
   }
 
   get isClosed(): boolean {
@@ -84,9 +86,15 @@ export class HubSession implements Session, Sender, Outlet {
     }
     for (let at = 0; at < items.length && !this.#ending && !this.#closed; at++) {
       const one = items[at]?.item;
-      if (one?.$case === 'publish' && this.#greeted) {
-        at += publishAll(this, items, at) - 1;
-      } else if (one !== undefined) this.#handle(one); // an item of a newer client is passed over
+      if (one === undefined) continue; // of a newer client
+      try {
+        if (one.$case === 'publish' && this.#greeted) at += publishAll(this, items, at) - 1;
+        else this.#handle(one);
+      } catch (error) {
+        const sub = 'sub' in one.value ? this.subscriptions.get(one.value.sub) : undefined;
+        if (sub === undefined) this.failed(error);
+        else this.subscriptionFailed(sub, error);
+      }
     }
   }
 
@@ -157,9 +165,9 @@ export class HubSession implements Session, Sender, Outlet {
     if (this.#closed) return;
     this.#control.push(frame);
     this.#controlBytes += frame.byteLength;
-    if (this.#controlBytes > this.hub.limits.maxWaitingBytes && !this.connection.writable) {
+    if (this.#controlBytes > this.hub.limits.maxWaitingBytes && !this.#writable) {
       const message = `${this.#controlBytes} bytes of answers wait for a client that does not read them`;
-      this.#abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+      this.abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
       return;
     }
     this.hub.flush.add(this);
@@ -187,17 +195,17 @@ export class HubSession implements Session, Sender, Outlet {
     if (subscription.queued || this.#closed) return;
     subscription.queued = true;
     this.#queue.push(subscription);
-    if (this.connection.writable) this.hub.flush.add(this);
+    if (this.#writable) this.hub.flush.add(this);
     else this.#blockedSince ??= this.hub.clock.now();
   }
 
   get ready(): boolean {
-    return !this.#closed && this.connection.writable && (this.#control.length > 0 || this.#queue.length > 0);
+    return !this.#closed && this.#writable && (this.#control.length > 0 || this.#queue.length > 0);
   }
 
   send(bytes: number): number {
     if (this.#closed) return 0;
-    if (!this.connection.writable) {
+    if (!this.#writable) {
       this.#blockedSince ??= this.hub.clock.now();
       return 0;
     }
@@ -206,7 +214,7 @@ export class HubSession implements Session, Sender, Outlet {
     this.#control = [];
     this.#controlBytes = 0;
     size = this.#ending ? size : this.#collect(frames, size, Math.min(bytes, this.#frameBytes));
-    if (frames.length > 0) this.#write(frames);
+    if (frames.length > 0 && !this.#closed) this.#write(frames);
     if (this.#ending && !this.#closed) {
       this.connection.close();
       this.closed();
@@ -221,7 +229,7 @@ export class HubSession implements Session, Sender, Outlet {
     while (this.#queue.length > 0 && size < room && turns-- > 0) {
       const subscription = this.#queue.shift() as Subscription;
       subscription.queued = false;
-      const frame = subscription.pull(room - size);
+      const frame = this.#pull(subscription, room - size);
       if (frame !== undefined) {
         frames.push(frame);
         size += frame.byteLength;
@@ -234,6 +242,14 @@ export class HubSession implements Session, Sender, Outlet {
       if (frame === undefined) break;
     }
     return size;
+  }
+
+  #pull(subscription: Subscription, room: number): Uint8Array | undefined {
+    try {
+      return subscription.pull(room);
+    } catch (error) {
+      return this.#endedByFault(subscription, error);
+    }
   }
 
   #write(frames: readonly Uint8Array[]): void {
@@ -250,21 +266,67 @@ export class HubSession implements Session, Sender, Outlet {
     if (this.#control.length > 0 || this.#queue.length > 0 || this.#ending) this.hub.flush.add(this);
   }
 
-  #abort(reason: RpcError): void {
-    this.connection.close(reason);
+  /** Ends the connection at once, whatever waits. Never throws. */
+  abort(reason: RpcError): void {
+    this.hub.faults.guard('', 'a connection could not be closed', () => this.connection.close(reason));
     this.closed();
+  }
+
+  // -------------------------------------------------------------------------------------- where something threw
+
+  get #writable(): boolean {
+    try {
+      return this.connection.writable;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  #guarded(fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** The connection as a whole is of no use any more. */
+  failed(error: unknown): void {
+    if (this.#closed) return;
+    this.hub.faults.report(error, '', 'a connection of subscribers failed');
+    this.abort(brokenConnection(error));
+  }
+
+  subscriptionFailed(subscription: Subscription, error: unknown): void {
+    this.#guarded(() => this.say(this.#endedByFault(subscription, error)));
+  }
+
+  #endedByFault(subscription: Subscription, error: unknown): Uint8Array {
+    this.hub.faults.report(error, subscription.topic.name, 'a subscription failed');
+    const { code, message, retryable } = refusalOf(error);
+    return this.ended(subscription, code, message, retryable);
+  }
+
+  storeFailed(subscription: Subscription, error: unknown): Uint8Array {
+    if (isRpcError(error)) return this.#endedByFault(subscription, error);
+    this.hub.faults.report(error, subscription.topic.name, 'the store of a topic could not be read');
+    return this.ended(subscription, 'STORE_FAILED', 'the store of the topic could not be read', true);
   }
 
   // -------------------------------------------------------------------------------------- from the hub
 
   /** Once a second or so: signs of life, and the end of a connection that takes nothing. */
   tick(now: number): void {
-    if (this.#closed) return;
-    if (!this.connection.writable) {
+    if (!this.#closed) this.#guarded(() => this.#look(now));
+  }
+
+  #look(now: number): void {
+    if (!this.#writable) {
       this.#blockedSince ??= now;
       if (now - this.#blockedSince >= this.hub.limits.stallMs) {
         const message = `the client took nothing for ${this.hub.limits.stallMs} ms`;
-        this.#abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+        this.abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
       }
       return;
     }
@@ -274,14 +336,22 @@ export class HubSession implements Session, Sender, Outlet {
 
   #beat(): void {
     const frames: Uint8Array[] = [];
-    for (const subscription of this.subscriptions.values()) {
-      const frame = subscription.progress();
+    for (const subscription of [...this.subscriptions.values()]) {
+      const frame = this.#progress(subscription);
       if (frame !== undefined) frames.push(frame);
     }
     if (frames.length === 0) frames.push(item({ $case: 'pong', value: { nonce: 0 } }));
     this.#write([...this.#control, ...frames]);
     this.#control = [];
     this.#controlBytes = 0;
+  }
+
+  #progress(subscription: Subscription): Uint8Array | undefined {
+    try {
+      return subscription.progress();
+    } catch (error) {
+      return this.#endedByFault(subscription, error);
+    }
   }
 
   /** The server wants the client to go elsewhere, or to come back later. */
@@ -328,11 +398,21 @@ export class HubSession implements Session, Sender, Outlet {
   }
 
   ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array {
-    const { id, ref, position } = subscription;
+    const { id, ref } = subscription;
+    const place = placeOf(subscription);
     subscription.end();
     this.subscriptions.delete(id);
     this.refs.delete(ref);
-    return unsubscribed(id, code, message, retryable, position && positionToWire(position));
+    return unsubscribed(id, code, message, retryable, place);
+  }
+}
+
+/** Undefined where the store cannot even say which log it is. */
+function placeOf(subscription: Subscription): ReturnType<typeof positionToWire> | undefined {
+  try {
+    return subscription.position && positionToWire(subscription.position);
+  } catch {
+    return undefined;
   }
 }
 

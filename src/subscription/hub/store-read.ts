@@ -55,13 +55,12 @@ export class StoreRead {
       this.#ready = step;
       this.#outlet.enqueue(this.#subscription);
     };
-    value.then(
-      (answer) => keep(() => fn(answer)),
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        keep(() => this.#outlet.ended(this.#subscription, 'STORE_FAILED', message, true));
-      },
-    );
+    value
+      .then(
+        (answer) => keep(() => fn(answer)),
+        (error: unknown) => keep(() => this.#outlet.storeFailed(this.#subscription, error)),
+      )
+      .catch((error: unknown) => this.#outlet.subscriptionFailed(this.#subscription, error));
     return undefined;
   }
 }

@@ -27,7 +27,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
   }
   const refuse = (error: unknown): void => {
     const { code, message, retryable } = refusalOf(error);
-    if (code === 'INTERNAL') hub.logger.error({ err: error, topic: request.topic }, 'a subscription failed to begin');
+    if (code === 'INTERNAL') hub.faults.report(error, request.topic, 'a subscription failed to begin');
     session.say(unsubscribed(sub, code, message, retryable, undefined, retryable ? 1000 : 0));
   };
   if (subscriptions.size + starting.size >= hub.limits.maxSubscriptions) {
@@ -48,7 +48,13 @@ export function subscribe(session: HubSession, request: Subscribe): void {
       const done = (seq: number): void => {
         if (starting.get(sub) !== token || session.isClosed) return; // given up meanwhile
         starting.delete(sub);
-        started(session, request, topic, terms, keys, seq);
+        try {
+          started(session, request, topic, terms, keys, seq);
+        } catch (error) {
+          const begun = subscriptions.get(sub);
+          if (begun === undefined) refuse(error);
+          else session.subscriptionFailed(begun, error);
+        }
       };
       const find = (): Awaitable<void> => {
         const before = request.start?.kind === Start_Kind.FROM_TIME ? topic.store.before(request.start.time) : 0;

@@ -163,6 +163,11 @@ export class Subscription implements Reader {
     this.#outlet.enqueue(this);
   }
 
+  /** For its topic: waking it threw. */
+  failed(error: unknown): void {
+    this.#outlet.subscriptionFailed(this, error);
+  }
+
   /** The connection could not be written to while this waited. */
   press(): void {
     this.#pressed = true;

@@ -2,6 +2,7 @@
  * One topic at work: its store, who reads it, and what several readers share. Readers that stand at one position get the
  * same bytes, encoded once; readers that are behind at one position share the list of what changed.
  */
+import { RpcError } from '../../call/rpc-error.js';
 import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
 import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
@@ -16,6 +17,8 @@ export interface Reader {
   wake(from: number): void;
   /** The log is another one than was read, by whose generations it went before. */
   rewound(before: Generations): void;
+  /** Waking it threw. Never throws. */
+  failed(error: unknown): void;
 }
 
 /** A batch as it goes to everyone who stands at `from`. */
@@ -32,6 +35,8 @@ export interface SharedBatch {
 const keptBatches = 16;
 const keptChanges = 64;
 const batchUpdates = 4096;
+/** Bytes of values that are looked at to find out which readers an update concerns; with more all are woken. */
+const concernedBytes = 1 << 20;
 
 export class Topic {
   readonly name: string;
@@ -134,8 +139,13 @@ export class Topic {
     if (this.#head <= from) return;
     this.seen = this.#head;
     const concerned = this.#byKey.size === 0 ? undefined : this.#concerned(from);
-    for (const reader of this.#everyone) {
-      if (reader.keys === undefined || concerned === undefined || concerned.has(reader)) reader.wake(from);
+    for (const reader of [...this.#everyone]) {
+      if (reader.keys !== undefined && concerned?.has(reader) === false) continue;
+      try {
+        reader.wake(from);
+      } catch (error) {
+        reader.failed(error);
+      }
     }
   }
 
@@ -163,7 +173,7 @@ export class Topic {
       const { merge } = this.declaration;
       changes =
         merged && merge !== undefined
-          ? mergedSince(this.store, from, this.#head, merge)
+          ? mergedSince(this.store, from, this.#head, (values) => this.#merge(merge, values))
           : latestSince(this.store, from, this.#head);
       known.set(from, changes);
     }
@@ -192,7 +202,25 @@ export class Topic {
     this.#changesHead = -1;
     this.#latest.clear();
     this.#merged.clear();
-    for (const reader of this.#everyone) reader.rewound(before);
+    for (const reader of [...this.#everyone]) {
+      try {
+        reader.rewound(before);
+      } catch (error) {
+        reader.failed(error);
+      }
+    }
+  }
+
+  /** Throws an RpcError: the same values are no better the next time, so a subscription that meets it is over. */
+  #merge(merge: (values: readonly Uint8Array[]) => Uint8Array, values: readonly Uint8Array[]): Uint8Array {
+    try {
+      return merge(values);
+    } catch (cause) {
+      throw new RpcError('DATA_LOSS', `${values.length} updates of ${this.name} could not be merged into one`, {
+        reason: 'MERGE_FAILED',
+        cause,
+      });
+    }
   }
 
   #makeBatch(from: number, ref: number): Awaitable<SharedBatch | undefined> {
@@ -218,12 +246,17 @@ export class Topic {
 
   /** Who wants a key that was updated after `from`; undefined when that is too much to find out. */
   #concerned(from: number): ReadonlySet<Reader> | undefined {
-    const page = this.store.read(from, { count: batchUpdates, bytes: Number.POSITIVE_INFINITY });
-    if (page === undefined || page instanceof Promise || page.more) return undefined;
-    const concerned = new Set<Reader>();
-    for (const { key } of page.updates) {
-      for (const reader of this.#byKey.get(key) ?? []) concerned.add(reader);
+    try {
+      const page = this.store.read(from, { count: batchUpdates, bytes: concernedBytes });
+      if (page instanceof Promise) page.catch(() => {});
+      if (page === undefined || page instanceof Promise || page.more) return undefined;
+      const concerned = new Set<Reader>();
+      for (const { key } of page.updates) {
+        for (const reader of this.#byKey.get(key) ?? []) concerned.add(reader);
+      }
+      return concerned;
+    } catch {
+      return undefined; // each reader asks the store again for itself, and is told
     }
-    return concerned;
   }
 }

@@ -241,7 +241,10 @@ export class Subscriber {
 
   unsubscribed({ code, message, retryable, retryAfterMs }: Unsubscribed): State {
     this.#detach('there');
-    if (!retryable && code !== '') return this.fail(ended(this.#spec.topic, code, message));
+    // A server that fails at the same place again and again is not asked for ever.
+    if (code === 'INTERNAL') this.#breaks.add();
+    const forGood = !retryable || (code === 'INTERNAL' && this.#breaks.tooOften);
+    if (forGood && code !== '') return this.fail(ended(this.#spec.topic, code, message));
     this.#news.tell('broken', { problem: `the server ended the subscription for now: ${code} ${message}`.trimEnd() });
     this.#breaks.retryLater(retryAfterMs);
     return 'Broken';

@@ -129,7 +129,7 @@ it('a plain call for a log that is longer than an answer may be is refused rathe
   const method = Prices.methods.sales as unknown as MethodType;
   hub.declare(declarationOf(method, undefined));
   const call = { method, request: {}, peer: { address: 'test' }, principal: '', onFinish() {}, onAbort() {} };
-  const answer = () => plainSnapshot(hub, call as unknown as Call, undefined);
+  const answer = () => plainSnapshot(hub, call as unknown as Call, method, undefined);
   for (let price = 1; price <= 4; price++) {
     hub.publish(method.path.slice(1), [
       { key: '', value: method.response.encode({ fish: 'cod', price }, 'proto'), ttl: 0 },

@@ -26,6 +26,7 @@ function flushing(cost: number) {
     for (let i = 0; i < senders; i++) {
       flush.add({
         ready: false,
+        failed: () => {},
         send: () => {
           sent += 1;
           unwritten += cost;

@@ -153,7 +153,7 @@ async function run(
         break;
       case 'group': {
         const texts = Array.from(
-          { length: one.count },
+          { length: Math.min(one.count, kept) },
           (_, i) => `${keys[(one.key + i) % keys.length]}=g${fold.states.length}`,
         );
         for (const text of texts) fold.add(text);

@@ -1,0 +1,57 @@
+/**
+ * Errors that nobody expected, thrown while the hub serves its subscribers: by a store, a merge, a codec, a connection. Each is
+ * logged and counted here, and ends the one subscription or connection that met it; it never leaves the turn that serves others.
+ */
+import type { Logger } from '../../call/logger.js';
+import { RpcError } from '../../call/rpc-error.js';
+
+export interface Fault {
+  /** Empty where it is not about one topic. */
+  readonly topic: string;
+  readonly error: unknown;
+}
+
+export class Faults {
+  readonly #logger: Logger;
+  readonly #told: ((fault: Fault) => void) | undefined;
+  #count = 0;
+
+  constructor(logger: Logger, told: ((fault: Fault) => void) | undefined) {
+    this.#logger = logger;
+    this.#told = told;
+  }
+
+  /** Since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Never throws, whatever the logger and the listener do. */
+  report(error: unknown, topic: string, what: string): void {
+    this.#count += 1;
+    attempt(() => this.#logger.error({ err: error, ...(topic === '' ? {} : { topic }) }, what));
+    attempt(() => this.#told?.({ topic, error }));
+  }
+
+  /** Runs `fn`; what it throws is reported. */
+  guard(topic: string, what: string, fn: () => void): void {
+    try {
+      fn();
+    } catch (error) {
+      this.report(error, topic, what);
+    }
+  }
+}
+
+/** For a connection that ends by a fault: its cause is for the log alone. */
+export function brokenConnection(cause: unknown): RpcError {
+  return new RpcError('INTERNAL', 'the server failed on this connection; connect again', { reason: 'INTERNAL', cause });
+}
+
+function attempt(fn: () => void): void {
+  try {
+    fn();
+  } catch {
+    // There is nobody left to tell.
+  }
+}
