@@ -18,6 +18,7 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
     const iterator = open(source);
     let stopped = false;
     const stop = (): void => {
+      if (stopped) return;
       stopped = true;
       tellReturned(iterator);
     };
@@ -47,7 +48,7 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
       },
       (error: unknown) => {
         removeListener();
-        if (!stopped) stop();
+        stop();
         reject(error);
       },
     );
@@ -60,12 +61,18 @@ function pumpPushed<T>(
   write: (item: T) => Promise<void> | undefined,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const removeListener = call.onAbort((reason) => {
+    let stopped = false;
+    const stop = (): void => {
+      if (stopped) return;
+      stopped = true;
       tellReturned(source);
+    };
+    const removeListener = call.onAbort((reason) => {
+      stop();
       reject(reason);
     });
     call.onFinish(() => {
-      tellReturned(source);
+      stop();
       resolve();
     });
     source[pushes](write).finally(removeListener).then(resolve, reject);
