@@ -148,7 +148,7 @@ class Stream implements StreamCall<unknown>, CallInfo {
   #opening: Promise<AsyncIterator<unknown>> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #iterated = false;
-  /** The reader wants no more: neither messages nor the error that says so. */
+  /** Nothing more comes: the reader wants no more, or has been told what the call failed with. */
   #stopped = false;
 
   constructor(call: Call, response: Promise<unknown>) {
@@ -166,13 +166,16 @@ class Stream implements StreamCall<unknown>, CallInfo {
     if (this.#stopped) return { done: true, value: undefined };
     try {
       const iterator = this.#iterator ?? (await this.#opening);
-      if (iterator === undefined || this.#call.finished) return await this.#afterEnd(iterator);
+      if (iterator === undefined) return { done: true, value: undefined };
+      // Also of a call that is over: what came before its end was not read yet, nor the error that ended it.
       const result = await iterator.next();
       if (result.done === true) this.#call.finish();
       return result;
     } catch (error) {
       this.#call.finish();
       this.#opening = undefined;
+      if (this.#stopped) return { done: true, value: undefined };
+      this.#stopped = true;
       markDownstream(error);
       throw error;
     }
@@ -214,12 +217,6 @@ class Stream implements StreamCall<unknown>, CallInfo {
 
   get fellBack(): CallInfo['fellBack'] {
     return this.#call.fellBack;
-  }
-
-  /** What is left once the call has ended: the error that ended it, once, then nothing. */
-  #afterEnd(iterator: AsyncIterator<unknown> | undefined): Promise<IteratorResult<unknown>> {
-    const aborted = this.#call.aborted !== undefined;
-    return aborted || iterator === undefined ? Promise.resolve({ done: true, value: undefined }) : iterator.next();
   }
 }
 
