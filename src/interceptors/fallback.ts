@@ -150,7 +150,10 @@ function taker(
   answersOf: (method: MethodType, stale: StaleOptions) => StaleAnswers,
 ): Take {
   if (typeof fallback === 'function') {
-    return async (_call, request, error) => ({ kind: 'function', response: await fallback(request as never, error) });
+    return async (call, request, error) => ({
+      kind: 'function',
+      response: await unlessAborted(call, async () => fallback(request as never, error)),
+    });
   }
   if ('stale' in fallback) {
     const answers = answersOf(method, fallback.stale);
@@ -162,6 +165,14 @@ function taker(
     };
   }
   return () => ({ kind: 'value', response: fallback.value });
+}
+
+/** The function is the user's: it may think longer than the call may last. */
+function unlessAborted(call: Call, think: () => Promise<unknown>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const remove = call.onAbort(reject);
+    think().then(resolve, reject).finally(remove);
+  });
 }
 
 /** Whether every attempt was refused, and none ran. */

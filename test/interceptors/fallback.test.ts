@@ -53,6 +53,16 @@ describe('a call that every server refuses', () => {
     await expect(clock.runUntil(client.say({ text: 'cod' }))).resolves.toEqual(note('no cod'));
   });
 
+  it('waits for the function no longer than the call may last', async () => {
+    const server = await shop({ fallback: { say: () => new Promise(() => {}) } });
+    const { client, clock } = server;
+    server.full = true;
+    const error = rejection(client.say({ text: 'x' }, { timeout: '2s' }));
+    await clock.advance(2_000);
+    expect(await Promise.race([error, 'still waiting'])).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(clock.timers).toBe(0);
+  });
+
   it('fails with what the function throws', async () => {
     const server = await shop({
       fallback: {
