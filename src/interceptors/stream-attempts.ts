@@ -5,8 +5,9 @@
  * Rule: gRFC A6, "When Retries are Valid".
  */
 import { answerFrom } from '../call/answer-steps.js';
-import type { Source } from '../call/pump.js';
-import { isRpcError, type RpcError } from '../call/rpc-error.js';
+import type { Call } from '../call/call.js';
+import { type Source, tellReturned } from '../call/pump.js';
+import { isRpcError, RpcError } from '../call/rpc-error.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
 import { CallAttempts, leastRemaining } from './call-attempts.js';
@@ -50,7 +51,7 @@ export class StreamAttempts extends CallAttempts {
     call.onResponseHeaders(() => this.#commit(attempt));
     const { attemptTimeout, method } = this.plan;
     if (attemptTimeout !== undefined) {
-      attempt.arm(() => call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
+      attempt.arm(() => this.#timedOut(attempt, attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
     }
     answerFrom(this.next, call).then(
       (value) => this.#responded(attempt, value),
@@ -58,22 +59,33 @@ export class StreamAttempts extends CallAttempts {
     );
   }
 
+  /** A transport that settles on abort fails the attempt now; of others nothing is awaited. */
+  #timedOut(attempt: Attempt, error: RpcError): void {
+    attempt.call.abort(error);
+    if (!this.plan.prompt) this.#failed(attempt, error);
+  }
+
+  /** Whether an outcome of this attempt can still be the call's. */
+  #counts(attempt: Attempt): boolean {
+    return !this.done && this.#current === attempt && (this.#committed || !attempt.ended);
+  }
+
   #responded(attempt: Attempt, response: unknown): void {
     if (!streamsResponse(this.plan.method.kind)) {
+      if (!this.#counts(attempt)) return;
       this.#commit(attempt);
-      if (this.done) return;
       this.done = true;
       attempt.call.finish();
       this.resolve(response);
       return;
     }
     const iterator = (response as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    if (this.#committed) {
-      this.#hand(iterator);
+    if (!this.#counts(attempt)) {
+      tellReturned(iterator);
       return;
     }
-    if (this.done) {
-      void iterator.return?.();
+    if (this.#committed) {
+      this.#hand(attempt, new Resumed(undefined, iterator));
       return;
     }
     // One message ahead, so that a stream which fails before it said anything can be begun again unseen.
@@ -82,7 +94,7 @@ export class StreamAttempts extends CallAttempts {
     const hand = (): void => {
       if (handed) return;
       handed = true;
-      this.#hand(new Resumed(first, iterator));
+      this.#hand(attempt, new Resumed(first, iterator));
     };
     attempt.call.onResponseHeaders(hand);
     first.then(
@@ -96,15 +108,16 @@ export class StreamAttempts extends CallAttempts {
     );
   }
 
-  #hand(stream: AsyncIterator<unknown> & Partial<AsyncIterable<unknown>>): void {
-    if (this.done) return;
+  #hand(attempt: Attempt, stream: Resumed): void {
+    if (!this.#counts(attempt)) return;
     this.done = true;
-    this.resolve(Symbol.asyncIterator in stream ? stream : new Resumed(undefined, stream));
+    this.resolve(this.plan.prompt ? stream : new UntilAborted(this.outer, stream));
+    this.#endWith(attempt);
   }
 
   /** The server has answered: this attempt is the call now. */
   #commit(attempt: Attempt): void {
-    if (this.#committed || this.#current !== attempt || attempt.ended) return;
+    if (this.#committed || !this.#counts(attempt)) return;
     this.#committed = true;
     const { call } = attempt;
     attempt.disarm();
@@ -114,18 +127,26 @@ export class StreamAttempts extends CallAttempts {
     this.plan.budget.earn();
     call.onFinish(() => {
       call.lease?.release(false);
-      // The transport knows first that a stream has ended; then the call's timers can go.
-      if (call.aborted === undefined && streamsResponse(this.plan.method.kind)) this.outer.finish();
+      this.#endWith(attempt);
     });
   }
 
+  /**
+   * The transport knows first that a stream has ended; then the call's timers can go. An attempt may be over before its
+   * stream was handed on, and even before it was committed to; the call goes on until its caller has the stream.
+   */
+  #endWith({ call }: Attempt): void {
+    if (this.done && call.finished && call.aborted === undefined && streamsResponse(this.plan.method.kind)) {
+      this.outer.finish();
+    }
+  }
+
   #failed(attempt: Attempt, error: unknown): void {
-    if (this.#committed || this.done) {
-      if (this.#current === attempt && !this.done) {
-        this.done = true;
-        attempt.call.finish();
-        this.reject(error);
-      }
+    if (!this.#counts(attempt)) return;
+    if (this.#committed) {
+      this.done = true;
+      attempt.call.finish();
+      this.reject(error);
       return;
     }
     attempt.end(error);
@@ -186,10 +207,38 @@ export class StreamAttempts extends CallAttempts {
 
   /** The call as a whole has ended. */
   #over(): void {
+    const pending = !this.done;
     this.done = true;
     this.dropRetry();
     this.#current?.call.finish();
     this.#replay?.close();
+    if (pending) this.reject(new RpcError('CANCELLED', `the call of ${this.plan.method.path} ended unanswered`));
+  }
+}
+
+/** A stream that something of the user's may hold up: its reader hears of an abort all the same. */
+class UntilAborted implements AsyncIterableIterator<unknown> {
+  readonly #call: Call;
+  readonly #stream: Resumed;
+
+  constructor(call: Call, stream: Resumed) {
+    this.#call = call;
+    this.#stream = stream;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return new Promise((resolve, reject) => {
+      const remove = this.#call.onAbort(reject);
+      this.#stream.next().then(resolve, reject).finally(remove);
+    });
+  }
+
+  return(): Promise<IteratorResult<unknown>> {
+    return this.#stream.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }
 

@@ -53,7 +53,7 @@ export class UnaryAttempts extends CallAttempts {
     if (attemptTimeout !== undefined) {
       // Where the call's deadline comes first, it ends the call; an attempt timer would only race it.
       if (attempt.call.deadline === this.outer.deadline) return;
-      attempt.arm(() => attempt.call.abort(attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
+      attempt.arm(() => this.#timedOut(attempt, attemptTimedOut(method.path, attemptTimeout)), attemptTimeout);
       return;
     }
     const left = maxAttempts - this.outer.attempts;
@@ -63,7 +63,14 @@ export class UnaryAttempts extends CallAttempts {
     attempt.arm(() => this.#overdue(attempt), remaining / (left + 1));
   }
 
+  /** A transport that settles on abort fails the attempt now; of others nothing is awaited. */
+  #timedOut(attempt: Attempt, error: RpcError): void {
+    attempt.call.abort(error);
+    if (!this.plan.prompt) this.#failed(attempt, error);
+  }
+
   #answered(attempt: Attempt, value: unknown): void {
+    if (attempt.ended) return;
     this.#remove(attempt);
     if (this.done) {
       attempt.end(undefined);
@@ -79,6 +86,7 @@ export class UnaryAttempts extends CallAttempts {
   }
 
   #failed(attempt: Attempt, error: unknown): void {
+    if (attempt.ended) return;
     this.#remove(attempt);
     attempt.end(error);
     if (this.done) return;
