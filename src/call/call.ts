@@ -20,7 +20,7 @@ import type { Disposition } from './rpc-error.js';
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Time for the whole call: ms, or `"200ms"`. Overrides what the IDL says. */
+  /** Time for the whole call: ms, or `"200ms"`. Overrides what the IDL says; `Infinity`: no bound. */
   readonly timeout?: number | string;
   readonly signal?: AbortSignal;
   readonly headers?: HeadersInit;

@@ -138,6 +138,8 @@ type AnyCall = CallInfo & PromiseLike<unknown> & AsyncIterable<unknown>;
 
 async function invoke(service: ServiceType, method: MethodType, options: Options): Promise<void> {
   const json = options.request;
+  // Said of this call, it bounds a stream, too.
+  const { timeout } = options.client;
   const client = createClient(service, options.address, options.client);
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort(new Error('interrupted'));
@@ -148,7 +150,7 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
       : method.request.fromJSON(json);
     const call = (client.$call as unknown as Record<string, (request: unknown, options: object) => AnyCall>)[
       method.localName
-    ]?.(request, { signal: interrupt.signal });
+    ]?.(request, { signal: interrupt.signal, ...(timeout === undefined ? {} : { timeout }) });
     if (call === undefined) return;
     if (options.verbose) void tell(call);
     if (streamsResponse(method.kind)) for await (const response of call) print(method, response);

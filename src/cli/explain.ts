@@ -206,6 +206,17 @@ function others(method: Governed): [string, string, string][] {
 }
 
 function consequences(method: Governed): string[] {
+  const { timeout } = method.service.policy;
+  const unbounded = streams(method) && timeout !== undefined && method.policy.timeout === undefined;
+  return [
+    ...(unbounded
+      ? [`The service's timeout of ${time(timeout)} is for its unary methods; a stream has its own or none.`]
+      : []),
+    ...attempts(method),
+  ];
+}
+
+function attempts(method: Governed): string[] {
   const held = effectivePolicy(method);
   const { value: idempotency } = held.idempotency;
   if (held.maxAttempts.value < 2) return ['Every call is one attempt.'];

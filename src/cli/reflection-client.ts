@@ -10,6 +10,9 @@ import type { ClientOptions } from '../client/create-client.js';
 import { createClient } from '../client/create-client.js';
 import type { StreamCall } from '../client/types.js';
 
+/** For a whole conversation, where the caller says nothing. */
+const usualTimeout = '30s';
+
 type Question = NonNullable<ServerReflectionRequest['messageRequest']>;
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
 
@@ -78,7 +81,9 @@ async function converse<T>(
 ): Promise<T> {
   const client = createClient(service, address, options);
   const questions = new Inbox<ServerReflectionRequest>();
-  const answers: StreamCall<ServerReflectionResponse> = client.serverReflectionInfo(questions);
+  const answers: StreamCall<ServerReflectionResponse> = client.serverReflectionInfo(questions, {
+    timeout: options.timeout ?? usualTimeout,
+  });
   try {
     return await talk(async (question) => {
       questions.push({ host: '', messageRequest: question });

@@ -10,8 +10,15 @@ import { type Bound, invokeStream } from './invoke.js';
 import type { StreamCall } from './types.js';
 
 const { connect } = Subscriptions.methods;
-/** The method that is called, its answers read faster than the generated code can. */
-export const connectMethod: MethodType = { ...connect, response: { ...connect.response, decode: readServerFrame } };
+/**
+ * The method that is called, its answers read faster than the generated code can. Its name is none that a service's method
+ * can have: what the client's options say of a method `connect` is not said of this one.
+ */
+export const connectMethod: MethodType = {
+  ...connect,
+  localName: '$connect',
+  response: { ...connect.response, decode: readServerFrame },
+};
 
 /** Opens the call of `connectMethod`. It belongs to nobody's call, though a handler may have subscribed: others share it. */
 export function openCallWire(bound: Bound, end: WireEnd): Wire {

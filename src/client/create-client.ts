@@ -68,7 +68,7 @@ import type { Client } from './types.js';
 export type { ClientAddress, Resolver, Target } from './targets.js';
 
 export interface ClientOptions {
-  /** Deadline of a call that is given none, ms or `"2s"`. Goes before what the IDL says. */
+  /** Deadline of a unary call that is given none, ms or `"2s"`. Goes before what the IDL says. Streams have none. */
   readonly timeout?: number | string;
   /** Bound of one attempt, ms or `"200ms"`. Without one an attempt may last as long as the call. */
   readonly attemptTimeout?: number | string;

@@ -4,7 +4,7 @@
  * what holds for the method; the caller knows the place in the file of the option that is named.
  */
 import { isCode } from '../contract/code.js';
-import type { MethodKind } from '../contract/method.js';
+import { type MethodKind, streamsRequest, streamsResponse } from '../contract/method.js';
 import { criticalities, type Policy } from '../contract/policy.js';
 import { mostAttempts, repeatable } from '../interceptors/effective-policy.js';
 import { neverRepeated, onlyDeclared } from '../interceptors/retry-rules.js';
@@ -132,8 +132,10 @@ function checkTimes(policy: Policy, { service, kind }: PolicyContext, error: Rep
       error(option, `${option} is ${value} ms; it must be more than 0. Leave it out for no bound of its own.`);
     }
   }
-  const timeout = policy.timeout ?? service.timeout;
-  const max = policy.maxTimeout ?? service.maxTimeout;
+  // What a service says of these is not said of its streams.
+  const streams = kind !== undefined && (streamsRequest(kind) || streamsResponse(kind));
+  const timeout = policy.timeout ?? (streams ? undefined : service.timeout);
+  const max = policy.maxTimeout ?? (streams ? undefined : service.maxTimeout);
   const attempt = policy.attemptTimeout ?? service.attemptTimeout;
   // A pair that the service wrote in one place is reported there, once.
   const own = (a: number | undefined, b: number | undefined): boolean => a !== undefined || b !== undefined;

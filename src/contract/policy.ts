@@ -55,7 +55,7 @@ export interface TopicPolicy {
 }
 
 export interface Policy {
-  /** Default deadline, ms. */
+  /** Default deadline, ms; of a service: of its unary methods. */
   readonly timeout?: number;
   /** The longest deadline that the server grants a unary call, ms. */
   readonly maxTimeout?: number;

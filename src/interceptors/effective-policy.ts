@@ -32,7 +32,7 @@ export interface HedgeOptions {
 
 /** What code may say of one method. */
 export interface MethodOptions {
-  /** Deadline of a call that is given none: ms or `"2s"`. */
+  /** Deadline of a call that is given none: ms or `"2s"`. Of a stream only where it is said of its method. */
   readonly timeout?: Duration;
   /** Bound of one attempt. */
   readonly attemptTimeout?: Duration;
@@ -56,7 +56,7 @@ export interface Held<T> {
 
 /** Durations in ms. */
 export interface EffectivePolicy {
-  /** Infinity for a stream of which nobody says otherwise. */
+  /** Infinity for a stream whose own method does not say otherwise. */
   readonly timeout: Held<number>;
   readonly attemptTimeout: Held<number | undefined>;
   readonly idempotency: Held<Idempotency>;
@@ -101,7 +101,8 @@ interface PlainPolicy {
  */
 export function effectivePolicy(method: Governed, options: PolicyOptions = {}): EffectivePolicy {
   const streams = streamsRequest(method.kind) || streamsResponse(method.kind);
-  const own = options.methods?.[method.localName];
+  const methods = options.methods ?? {};
+  const own = Object.hasOwn(methods, method.localName) ? methods[method.localName] : undefined;
   const layers: Layer[] = [
     ['client option of the method', own && plain(own, `methods.${method.localName}.`)],
     ['client option', plain(options, '')],
@@ -110,6 +111,8 @@ export function effectivePolicy(method: Governed, options: PolicyOptions = {}): 
   ];
   const held = <K extends keyof PlainPolicy, D>(key: K, fallback: D): Held<Exclude<PlainPolicy[K], undefined> | D> => {
     for (const [source, layer] of layers) {
+      // Said for all methods, a timeout means those that are answered once: a stream ends when it has to.
+      if (key === 'timeout' && streams && (source === 'client option' || source === 'service')) continue;
       const value = layer?.[key];
       if (value !== undefined) return { value: value as Exclude<PlainPolicy[K], undefined>, source };
     }

@@ -60,6 +60,31 @@ describe('hawser explain', () => {
     expect(stdout).toContain('one that may have run is not, because the method is NONE.');
   });
 
+  it('says that a service’s timeout bounds no stream of it', async () => {
+    const proto = join(folder, 'proto');
+    mkdirSync(proto, { recursive: true });
+    writeFileSync(
+      join(proto, 'feed.proto'),
+      `syntax = "proto3";
+package shop.v1;
+import "hawser/policy/v1/policy.proto";
+service Feed {
+  option (hawser.policy.v1.service) = { timeout: "2s" };
+  rpc Follow(Item) returns (stream Item);
+  rpc Short(Item) returns (stream Item) { option (hawser.policy.v1.method) = { timeout: "5s" }; }
+}
+message Item {}
+`,
+    );
+    const { stdout, stderr } = await hawser('explain', 'shop.v1.Feed', '--proto', proto);
+    expect(stderr).toBe('');
+    const [follow = '', short = ''] = stdout.split('shop.v1.Feed/Short');
+    expect(table(follow)).toMatchObject({ timeout: 'none (default)' });
+    expect(follow).toContain("The service's timeout of 2 s is for its unary methods; a stream has its own or none.");
+    expect(table(short)).toMatchObject({ timeout: '5 s (method)' });
+    expect(short).not.toContain('is for its unary methods');
+  });
+
   it('explains every method of a service, from .proto too', async () => {
     const { stdout } = await hawser('explain', 'market.v1.TradeHistory', '--proto', 'proto');
     expect(stdout.match(/^market\.v1\.TradeHistory\/\w+ \(unary\)$/gm)).toHaveLength(2);

@@ -144,7 +144,7 @@ export interface ServicePolicy {
   version?:
     | string
     | undefined;
-  /** Default deadline of a unary call. */
+  /** Default deadline of its unary methods. Streams have none but their own. */
   timeout?:
     | string
     | undefined;
@@ -165,7 +165,7 @@ export interface ServicePolicy {
 
 /** What one method says; it wins over its service. */
 export interface MethodPolicy {
-  /** Default deadline of a unary call. */
+  /** Default deadline of a call; of a stream too. */
   timeout?:
     | string
     | undefined;
