@@ -246,7 +246,7 @@ service Subscriptions {
 
   /**
    * What came since the last poll, in order: as soon as there is something, and an empty list after `wait_ms`. With at most
-   * `max` updates and entries of snapshots, but for one atomic group, which is never cut. While nobody polls, the server
+   * `max` updates and entries of snapshots, and 10,000 whatever it says, but for one atomic group, which is never cut. While nobody polls, the server
    * conflates or waits. An answer that is lost is not repeated: the next batch shows it. One poll at a time: another one ends
    * the one before.
    */

@@ -12,6 +12,7 @@ import { isRpcError } from '../call/rpc-error.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 import { limitsOf } from '../subscription/hub/limits.js';
+import { maxOf, refusal, waitOf } from './poll-numbers.js';
 import { PollSession } from './poll-session.js';
 
 export interface PollLimits {
@@ -65,6 +66,7 @@ export class PollService {
       session.subscribe(request);
     } catch (error) {
       session.end();
+      if (error instanceof idl.SubscriptionError) throw error;
       throw refusal('INVALID_REQUEST', isRpcError(error) || error instanceof Error ? error.message : String(error));
     }
     return { session: id, idleMs, maxWaitMs };
@@ -72,13 +74,14 @@ export class PollService {
 
   async poll(id: string, max: number, waitMs: number, call: Call): Promise<Event[]> {
     const session = this.#find(id, call);
-    if (max < 1) throw refusal('INVALID_MAX', `max is ${max}; it is how many updates are wanted, 1 or more`);
+    const wanted = maxOf(max);
+    const patience = waitOf(waitMs);
     const { maxWaitMs } = this.#limits;
     const left = call.deadline === undefined ? maxWaitMs : call.deadline.remaining() - answerMs;
-    const wait = Math.max(0, Math.min(waitMs, maxWaitMs, left));
+    const wait = Math.max(0, Math.min(patience, maxWaitMs, left));
     // An answer that nobody takes is one that was lost: the next batch shows it.
     call.onAbort(() => session.hush());
-    return session.poll(max, wait);
+    return session.poll(wanted, wait);
   }
 
   async commit(id: string, position: Position | undefined, call: Call): Promise<void> {
@@ -101,8 +104,4 @@ export class PollService {
     }
     throw refusal('NO_SUCH_SESSION', 'the session is over, or of another server; open again with RESUME', 1);
   }
-}
-
-function refusal(code: string, message: string, retryAfterMs = 0): idl.SubscriptionError {
-  return new idl.SubscriptionError({ code, message, retryable: retryAfterMs > 0, retryAfterMs });
 }

@@ -16,6 +16,7 @@ import type { Connection, Session } from '../subscription/connection.js';
 import { version } from '../subscription/hub/greeting.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 import { eventOf } from './poll-events.js';
+import { countOf, epochBytesOf, wholeNumber } from './poll-numbers.js';
 
 export interface PollSessionInit {
   readonly peer: string;
@@ -59,15 +60,15 @@ export class PollSession implements Connection {
     this.#idle();
   }
 
-  /** Throws for what is no frame: a number out of range. */
+  /** Throws a SubscriptionError for a number out of range. */
   subscribe({ topic, keys = [], start, accept = [], mode, durableName }: idl.OpenRequest): void {
     const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
     const from = start && {
       kind: start.kind as number as Start_Kind,
       epoch: start.epoch,
-      seq: Number(start.seq),
-      time: Number(start.time),
-      count: start.count,
+      seq: wholeNumber(start.seq, 'seq', 'INVALID_REQUEST'),
+      time: wholeNumber(start.time, 'time', 'INVALID_REQUEST'),
+      count: countOf(start.count, 'count', 'INVALID_REQUEST'),
       generation: start.generation,
     };
     const subscribe = {
@@ -105,8 +106,14 @@ export class PollSession implements Connection {
     });
   }
 
+  /** Throws a SubscriptionError for a number out of range. */
   commit({ epoch, seq, generation }: idl.Position): void {
-    this.#say({ $case: 'commit', value: { sub, position: { epoch, seq: Number(seq), generation } } });
+    const position = {
+      epoch: epochBytesOf(epoch, 'INVALID_POSITION'),
+      seq: wholeNumber(seq, 'seq', 'INVALID_POSITION'),
+      generation,
+    };
+    this.#say({ $case: 'commit', value: { sub, position } });
   }
 
   /** Answers the poll that waits, with what there is. */

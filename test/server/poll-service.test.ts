@@ -3,6 +3,7 @@ import * as idl from '../../gen/hawser.js';
 import { Quotes } from '../../gen/market.js';
 import { createClient } from '../../src/client/create-client.js';
 import { createServer } from '../../src/server/create-server.js';
+import { countOf, maxOf, mostUpdates, waitOf, wholeNumber } from '../../src/server/poll-numbers.js';
 
 const topic = 'market.v1.Quotes/Prices';
 
@@ -122,6 +123,74 @@ describe('subscriptions by long poll', () => {
     await polled;
     void server.close({ grace: 2000 });
     expect((await waiting).at(-1)).toMatchObject({ $case: 'goAway', value: { reason: 'SHUTDOWN' } });
+  });
+
+  describe('refuses numbers that mean nothing, by name, never as a fault of the server:', () => {
+    const huge = 2n ** 63n - 1n;
+    it.each<[string, () => Partial<idl.Start>]>([
+      ['RESUME below 0', () => ({ kind: idl.StartKind.Resume, seq: -1n })],
+      ['RESUME beyond 2^53', () => ({ kind: idl.StartKind.Resume, seq: 2n ** 53n })],
+      ['FROM_SEQ at the least', () => ({ kind: idl.StartKind.FromSeq, seq: -huge - 1n })],
+      ['FROM_SEQ at the most', () => ({ kind: idl.StartKind.FromSeq, seq: huge })],
+      ['FROM_TIME before the epoch', () => ({ kind: idl.StartKind.FromTime, time: -5n })],
+      ['FROM_TIME beyond 2^53', () => ({ kind: idl.StartKind.FromTime, time: huge })],
+      ['LAST_N below 0', () => ({ kind: idl.StartKind.LastN, count: -1 })],
+      ['LAST_N at the least', () => ({ kind: idl.StartKind.LastN, count: -(2 ** 31) })],
+      ['a number of another start', () => ({ kind: idl.StartKind.Head, count: -1 })],
+    ])('a start with %s', async (_, from) => {
+      const error = await polls.open({ request: asked(from()) }).catch((caught: unknown) => caught);
+      expect(error).toEqual(refusedWith('INVALID_REQUEST'));
+      expect((error as idl.SubscriptionError).message).toMatch(
+        /^(seq|time|count) is -?\d+; it is a whole number from 0/,
+      );
+    });
+
+    it('a commit', async () => {
+      await publish('cod', 5);
+      const { session } = await polls.open({ request: asked() });
+      const epoch = Buffer.alloc(16);
+      for (const seq of [-1n, -huge - 1n, 2n ** 53n, huge]) {
+        await expect(polls.commit({ session, position: { epoch, seq } })).rejects.toEqual(
+          refusedWith('INVALID_POSITION'),
+        );
+      }
+      for (const bytes of [1, 15, 17, 1000]) {
+        const position = { epoch: Buffer.alloc(bytes), seq: 1n };
+        await expect(polls.commit({ session, position })).rejects.toEqual(refusedWith('INVALID_POSITION'));
+      }
+      await polls.commit({ session, position: { epoch, seq: 2n ** 53n - 1n } });
+      // The session is none the worse.
+      expect((await until(session, 'snapshotEnd')).length).toBeGreaterThan(0);
+    });
+
+    it('a poll', async () => {
+      const { session } = await polls.open({ request: asked({ kind: idl.StartKind.Head }) });
+      for (const max of [0, -1, -(2 ** 31)]) {
+        await expect(polls.poll({ session, max, waitMs: 0 })).rejects.toEqual(refusedWith('INVALID_MAX'));
+      }
+      for (const waitMs of [-1, -(2 ** 31)]) {
+        await expect(polls.poll({ session, max: 1, waitMs })).rejects.toEqual(refusedWith('INVALID_WAIT'));
+      }
+      await publish('cod', 5);
+      const most = 2 ** 31 - 1;
+      const events = await polls.poll({ session, max: most, waitMs: most });
+      expect(events.length).toBeGreaterThan(0);
+    });
+
+    it('also where no wire has checked them', () => {
+      for (const max of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, 0])
+        expect(() => maxOf(max)).toThrow(`max is ${max}`);
+      for (const wait of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+        expect(() => waitOf(wait)).toThrow(`wait_ms is ${wait}`);
+      }
+      expect(() => countOf(Number.NaN, 'count', 'INVALID_REQUEST')).toThrow('count is NaN');
+      expect(() => wholeNumber(1.5 as never, 'seq', 'INVALID_REQUEST')).toThrow('seq is 1.5');
+    });
+  });
+
+  it('never holds more than one answer, however much a poll asks for', () => {
+    expect(maxOf(2 ** 31 - 1)).toBe(mostUpdates);
+    expect(maxOf(7)).toBe(7);
   });
 
   it.each([

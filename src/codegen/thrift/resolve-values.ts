@@ -35,7 +35,7 @@ export class ValueResolver {
           const items = node.items.map((item) => this.resolve(item, known.element, what));
           return items.every(isDefined) ? { kind: 'list', items } : undefined;
         }
-        return this.container(node, known, what);
+        return this.container(node, known, checked, what);
       case 'map':
         if (node.kind === 'map') {
           const entries = node.entries.map(([key, value]): readonly [Value | undefined, Value | undefined] => [
@@ -44,7 +44,7 @@ export class ValueResolver {
           ]);
           return entries.every(isEntry) ? { kind: 'map', entries } : undefined;
         }
-        return this.container(node, known, what);
+        return this.container(node, known, checked, what);
       case 'struct':
         return this.struct(node, known.definition, checked, what);
       case 'enum':
@@ -54,13 +54,15 @@ export class ValueResolver {
     }
   }
 
-  /** Something else where a list, set or map should be: Apache reads nothing from it. */
-  private container(node: ValueNode, type: TrueType, what: string): Value | undefined {
+  /** Something else where a list, set or map should be. Through a typedef Apache reads nothing from it. */
+  private container(node: ValueNode, type: TrueType, checked: boolean, what: string): Value | undefined {
     if (node.kind === 'identifier') return this.reference(node, type, what);
-    this.source.warning(
-      node,
-      `${what} is declared as a ${type.kind}, but this is ${describe(node)}; it counts as empty`,
-    );
+    const message = `${what} is declared as a ${type.kind}, but this is ${describe(node)}`;
+    if (checked) {
+      this.source.error(node, `${message}; write ${type.kind === 'map' ? '{key: value}' : '[value]'}`);
+      return undefined;
+    }
+    this.source.warning(node, `${message}; it counts as empty`);
     return type.kind === 'map' ? { kind: 'map', entries: [] } : { kind: 'list', items: [] };
   }
 

@@ -25,6 +25,7 @@ const refused = (name: string, idl: string, since?: string): Snippet => ({
 
 const keywordNames = 'keywords as field names came with 0.20';
 const uuids = 'uuid came with 0.18';
+const lenient = 'it takes another value for an empty container';
 
 export const battery: readonly Snippet[] = [
   // Lexer
@@ -196,8 +197,21 @@ export const battery: readonly Snippet[] = [
   accepted('any integer as bool', 'const bool A = 5'),
   accepted('an i8 that does not fit', 'const i8 A = 500'),
   refused('a string in a list of i32', 'const list<i32> A = ["x"]'),
-  accepted('a number as a list, which counts as empty', 'const list<i32> A = 5'),
-  accepted('a list as a map, which counts as empty', 'const map<i32, i32> A = [1]'),
+  ...['list<i32>', 'set<i32>', 'map<i32, i32>'].flatMap((type) =>
+    [
+      '5',
+      '1.5',
+      '"x"',
+      'true',
+      type.startsWith('map') ? '[]' : '{}',
+      type.startsWith('map') ? '[1]' : '{1: 1}',
+    ].flatMap((value) => [
+      refused(`${value} as a ${type}`, `const ${type} A = ${value}`, lenient),
+      refused(`${value} as the default of a ${type}`, `struct A { 1: optional ${type} a = ${value} }`, lenient),
+      refused(`${value} inside a list of ${type}`, `const list<${type}> A = [${value}]`, lenient),
+      accepted(`${value} as a ${type} that a typedef hides`, `typedef ${type} T const T A = ${value}`),
+    ]),
+  ),
   refused('a number as a struct', 'struct S {} const S A = 5'),
   accepted('a struct', 'struct S { 1: i32 a } const S A = {"a": 1}'),
   refused('a struct with an unknown field', 'struct S { 1: i32 a } const S A = {"b": 1}'),
