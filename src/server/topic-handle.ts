@@ -15,14 +15,21 @@ export interface ServerTopic<Update> {
   readonly head: Position;
   /**
    * Publishes an update; resolves to its position when readers may see it, at the durability that the IDL declares. A
-   * publication that the log has already (see `producer`) resolves to where that is; seq 0 when it is too long ago.
+   * publication that the log has already (see `producer`) resolves to where that is.
    *
-   * Rejects with the codec's TypeError for what is no update; with an RpcError ABORTED (`EXPECTATION_FAILED`),
+   * Rejects with the codec's TypeError for what is no update; with an RpcError ABORTED (`EXPECTATION_FAILED`,
+   * `PRODUCER_SEQ_PASSED`),
    * RESOURCE_EXHAUSTED (`TOPIC_FULL`) or INVALID_ARGUMENT (too large).
    */
   publish(update: Update, options?: PublishOptions): Promise<Position>;
-  /** Publishes several together: all or none, and no subscriber sees a state with only some. At most 1,000. */
-  publishAll(updates: readonly Update[], options?: Pick<PublishOptions, 'ttl'>): Promise<readonly Position[]>;
+  /**
+   * Publishes several together: all or none, and no subscriber sees a state with only some. At most 1,000. The first has
+   * the number `producer.seq`, and each other the next.
+   */
+  publishAll(
+    updates: readonly Update[],
+    options?: Pick<PublishOptions, 'ttl' | 'producer'>,
+  ): Promise<readonly Position[]>;
   /** Deletes a key: subscribers are told, and a snapshot has it no more. */
   delete(key: string | number | bigint | boolean, options?: Omit<PublishOptions, 'ttl'>): Promise<Position>;
   /**
@@ -61,10 +68,18 @@ export class TopicHandle<Update> implements ServerTopic<Update> {
 
   async publishAll(
     updates: readonly Update[],
-    options: Pick<PublishOptions, 'ttl'> = {},
+    options: Pick<PublishOptions, 'ttl' | 'producer'> = {},
   ): Promise<readonly Position[]> {
     if (updates.length === 0) return [];
-    const appended = await this.#append(updates.map((update) => this.#update(update, options)));
+    const { producer } = options;
+    const appended = await this.#append(
+      updates.map((update, index) =>
+        this.#update(
+          update,
+          producer === undefined ? options : { ...options, producer: { ...producer, seq: producer.seq + index } },
+        ),
+      ),
+    );
     return appended.map(({ position }) => position);
   }
 

@@ -1,5 +1,5 @@
 /** Which group of updates may be appended: the same rules for every store, which tells what it knows. */
-import { RpcError } from '../call/rpc-error.js';
+import { type Disposition, RpcError } from '../call/rpc-error.js';
 import type { Generation } from './generation.js';
 import type { Epoch } from './position.js';
 import type { Append, Appended, TopicSpec } from './topic-store.js';
@@ -11,10 +11,29 @@ export interface LogView {
   readonly head: number;
   /** The seq of the key's newest update; 0 when there is none, or it is a tombstone. */
   keySeq(key: string): number;
-  /** Where a publication went that the log has; undefined when it is new. */
+  /** Of the publications of a producer that are remembered, the lowest number and the highest; undefined when none is. */
+  numbers(producerId: string): ProducerNumbers | undefined;
+  /** Where a publication went that is remembered. */
   published(producerId: string, producerSeq: number): number | undefined;
   /** Which generation owns the update; undefined where that is not known. */
   generationOf(seq: number): Generation | undefined;
+}
+
+export interface ProducerNumbers {
+  readonly oldest: number;
+  readonly last: number;
+}
+
+/** Numbers of a producer that are remembered with their place at least, counted back from its last. */
+export const remembered = 256;
+
+/** Up to which number each producer of `group`, which was just appended, is forgotten: a group that is sent again is known whole. */
+export function forgettable(group: readonly Append[]): ReadonlyMap<string, number> {
+  const upTo = new Map<string, number>();
+  for (const { producer } of group) {
+    if (producer !== undefined) upTo.set(producer.id, producer.seq - Math.max(remembered, group.length));
+  }
+  return upTo;
 }
 
 /** The answers for a group that the log has already; undefined for one to append. Throws an RpcError ABORTED. */
@@ -52,9 +71,11 @@ function full(message: string): RpcError {
 
 function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended[] | undefined {
   const found: Appended[] = [];
+  const before = new Map<string, number>();
   for (const { producer } of group) {
     if (producer === undefined) continue;
-    const seq = log.published(producer.id, producer.seq);
+    checkOrder(producer, before, log);
+    const seq = placeOf(producer, log);
     if (seq === undefined) continue;
     found.push({ position: { epoch: log.epoch, seq, generation: log.generationOf(seq) }, duplicate: true });
   }
@@ -64,6 +85,38 @@ function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended
     'PRODUCER_SEQ_REUSED',
     `${found.length} of the ${group.length} updates of a group are in ${log.topic} already; a group is published again as it was`,
     log,
+  );
+}
+
+type Producer = NonNullable<Append['producer']>;
+
+/** The numbers of one producer rise within a group. */
+function checkOrder({ id, seq }: Producer, before: Map<string, number>, log: LogView): void {
+  const last = before.get(id);
+  before.set(id, seq);
+  if (last === undefined || seq > last) return;
+  throw aborted(
+    'PRODUCER_SEQ_PASSED',
+    `within a group for ${log.topic} the number ${seq} of a producer follows its number ${last}; number the updates of a group upwards`,
+    log,
+  );
+}
+
+/** Where the publication is; undefined for a new one. A number is used up by what was appended, never by what was refused. */
+function placeOf({ id, seq }: Producer, log: LogView): number | undefined {
+  const numbers = log.numbers(id);
+  if (numbers === undefined || seq > numbers.last) return undefined;
+  const place = log.published(id, seq);
+  if (place !== undefined) return place;
+  const { oldest, last } = numbers;
+  const missing = seq > oldest || seq > last - remembered;
+  throw aborted(
+    'PRODUCER_SEQ_PASSED',
+    `the producer has published number ${last} in ${log.topic}, and its number ${seq} ${
+      missing ? 'is not in the log' : 'is too old to say whether the log has it'
+    }; publish it under a number above ${last}${missing ? '' : ' if it is not there'}`,
+    log,
+    missing ? 'not-executed' : 'unknown',
   );
 }
 
@@ -103,12 +156,12 @@ function checkGeneration(seq: number | undefined, expected: Generation | undefin
   );
 }
 
-function aborted(reason: string, message: string, log: LogView): RpcError {
+function aborted(reason: string, message: string, log: LogView, disposition: Disposition = 'not-executed'): RpcError {
   const { epoch, head } = log;
   const generation = log.generationOf(head);
   return new RpcError('ABORTED', message, {
     reason,
     metadata: { epoch, head: String(head), ...(generation === undefined ? {} : { generation }) },
-    disposition: 'not-executed',
+    disposition,
   });
 }

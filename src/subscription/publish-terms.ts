@@ -7,8 +7,9 @@ export interface PublishOptions {
   /** ms, or `"30s"`, until the key expires unless it is updated: it is deleted then. Never by default. */
   readonly ttl?: number | string;
   /**
-   * Who publishes, and his number for this update: one that the log has is not appended again. Numbers grow, and need not
-   * follow one upon the other.
+   * The publisher, and its number for this update: one that the log has is not appended again. Numbers grow, and need not
+   * follow one upon the other. A publication that was refused has not used up its number, but one that is below the
+   * producer's last and not in the log is ABORTED (`PRODUCER_SEQ_PASSED`).
    */
   readonly producer?: { readonly id: string; readonly seq: number };
   /** What must hold for the update to be published; ABORTED (`EXPECTATION_FAILED`) if it does not. */

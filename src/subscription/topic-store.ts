@@ -104,7 +104,8 @@ export interface TopicStore {
    * Appends a group of updates, all or none, and answers when readers may see them: at the store's durability. Of a
    * group that was published before, every update is a duplicate.
    *
-   * Rejects with an RpcError: ABORTED (`EXPECTATION_FAILED`; `PRODUCER_FENCED` for a producer_seq that is not the next),
+   * Rejects with an RpcError: ABORTED (`EXPECTATION_FAILED`; `PRODUCER_SEQ_PASSED` for a producer_seq below the producer's last that
+   * the log does not have),
    * RESOURCE_EXHAUSTED (`TOPIC_FULL`).
    */
   append(group: readonly Append[]): Awaitable<readonly Appended[]>;

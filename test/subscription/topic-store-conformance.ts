@@ -39,6 +39,14 @@ export function topicStoreConformance(make: MakeStore): void {
     await expect(attempt).rejects.toSatisfy((error) => isRpcError(error) && error.reason === reason);
   }
 
+  async function failure(what: () => unknown): Promise<unknown> {
+    try {
+      return await what();
+    } catch (error) {
+      return error;
+    }
+  }
+
   test('a new log is empty, and has an epoch', async () => {
     const { store } = await open();
     expect(store.state()).toMatchObject({ first: 1, head: 0, tombstoneHorizon: 0 });
@@ -186,9 +194,42 @@ export function topicStoreConformance(make: MakeStore): void {
     await store.append([one]);
     await store.append([put('b=2', { producer: { id: 'q', seq: 5 } })]);
     expect(await store.append([one])).toMatchObject([{ position: { seq: 1 }, duplicate: true }]);
-    expect(await store.append([put('c=3', { producer: { id: 'p', seq: 4 } })])).toMatchObject([{ duplicate: true }]);
+    await refused(() => store.append([put('c=3', { producer: { id: 'p', seq: 4 } })]), 'PRODUCER_SEQ_PASSED');
     expect(await store.append([put('c=3', { producer: { id: 'p', seq: 9 } })])).toMatchObject([{ duplicate: false }]);
     expect(store.state().head).toBe(3);
+  });
+
+  test('a refused publication has not used up its number, and one that was passed is told', async () => {
+    const { store } = await open();
+    const five = put('a=5', { producer: { id: 'p', seq: 5 }, expect: { seq: 9 } });
+    await refused(() => store.append([five]), 'EXPECTATION_FAILED');
+    await store.append([put('a=5', { producer: { id: 'p', seq: 5 } })]);
+    await refused(
+      () => store.append([put('a=6', { producer: { id: 'p', seq: 6 }, expect: { seq: 9 } })]),
+      'EXPECTATION_FAILED',
+    );
+    await store.append([put('a=7', { producer: { id: 'p', seq: 7 } })]);
+    const six = await failure(() => store.append([put('a=6', { producer: { id: 'p', seq: 6 } })]));
+    expect(six).toMatchObject({ code: 'ABORTED', reason: 'PRODUCER_SEQ_PASSED', disposition: 'not-executed' });
+    await store.append([put('a=8', { producer: { id: 'p', seq: 2_000 } })]);
+    const old = await failure(() => store.append([put('a=5', { producer: { id: 'p', seq: 5 } })]));
+    expect(old).toMatchObject({ code: 'ABORTED', reason: 'PRODUCER_SEQ_PASSED', disposition: 'unknown' });
+    expect(store.state().head).toBe(3);
+  });
+
+  test('a group that is sent again is known whole, whatever its size', async () => {
+    const { store } = await open();
+    const group = Array.from({ length: 600 }, (_, at) => put(`k${at}=1`, { producer: { id: 'p', seq: at + 1 } }));
+    const first = await store.append(group);
+    const again = await store.append(group);
+    expect(again).toEqual(first.map((one) => ({ ...one, duplicate: true })));
+    expect(store.state().head).toBe(600);
+    const backwards = [602, 601].map((seq) => put('a=1', { producer: { id: 'p', seq } }));
+    await refused(() => store.append(backwards), 'PRODUCER_SEQ_PASSED');
+    const twice = [602, 602].map((seq) => put('a=1', { producer: { id: 'p', seq } }));
+    await refused(() => store.append(twice), 'PRODUCER_SEQ_PASSED');
+    await store.append([put('a=2', { producer: { id: 'p', seq: 601 } })]);
+    expect(store.state().head).toBe(601);
   });
 
   test('a group of which only a part was published is refused', async () => {

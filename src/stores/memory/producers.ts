@@ -3,26 +3,27 @@
  * those of its latest publications are kept with the place that they went to. Producers that are silent longest are
  * forgotten first.
  */
+import type { ProducerNumbers } from '../../subscription/append-rules.js';
+
 const maxProducers = 10_000;
-const remembered = 256;
 
 interface Producer {
   last: number;
-  /** The log's seq by the producer's. */
+  /** The log's seq by the producer's, in the order of these. */
   readonly places: Map<number, number>;
 }
 
 export class Producers {
   readonly #producers = new Map<string, Producer>();
 
-  /**
-   * The seq that the log gave a publication that it has; 0 when that is too long ago to say; undefined when the
-   * publication is new.
-   */
-  find(id: string, seq: number): number | undefined {
+  numbers(id: string): ProducerNumbers | undefined {
     const producer = this.#producers.get(id);
-    if (producer === undefined || seq > producer.last) return undefined;
-    return producer.places.get(seq) ?? 0;
+    return producer && { oldest: first(producer.places), last: producer.last };
+  }
+
+  /** The seq that the log gave a publication that is remembered. */
+  find(id: string, seq: number): number | undefined {
+    return this.#producers.get(id)?.places.get(seq);
   }
 
   record(id: string, seq: number, place: number): void {
@@ -31,8 +32,17 @@ export class Producers {
     this.#producers.set(id, producer);
     producer.last = seq;
     producer.places.set(seq, place);
-    if (producer.places.size > remembered) producer.places.delete(first(producer.places));
     if (this.#producers.size > maxProducers) this.#producers.delete(first(this.#producers));
+  }
+
+  /** Numbers of this producer up to `seq` are remembered no more. */
+  forget(id: string, seq: number): void {
+    const places = this.#producers.get(id)?.places;
+    if (places === undefined) return;
+    for (const number of places.keys()) {
+      if (number > seq) return;
+      places.delete(number);
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * never seen again under the same name. Every answer comes at once. A store that is opened again goes on in a new generation.
  */
 import { type Clock, systemClock } from '../../call/clock.js';
-import { checkAppend, checkRoom, type LogView } from '../../subscription/append-rules.js';
+import { checkAppend, checkRoom, forgettable, type LogView } from '../../subscription/append-rules.js';
 import { type Generation, Generations, newGeneration } from '../../subscription/generation.js';
 import { type Epoch, newEpoch } from '../../subscription/position.js';
 import type {
@@ -65,6 +65,7 @@ export class MemoryTopicStore implements TopicStore {
         const newest = this.#keys.newest(key);
         return newest?.value === undefined ? 0 : newest.seq;
       },
+      numbers: (id) => this.#producers.numbers(id),
       published: (id, seq) => this.#producers.find(id, seq),
       generationOf: (seq) => this.#generations.ownerOf(seq),
     };
@@ -99,6 +100,7 @@ export class MemoryTopicStore implements TopicStore {
       if (append.producer !== undefined) this.#producers.record(append.producer.id, append.producer.seq, seq);
       return { position: { epoch: this.#epoch, seq, generation: this.#generation }, duplicate: false };
     });
+    for (const [id, upTo] of forgettable(group)) this.#producers.forget(id, upTo);
     this.#log.trim(time);
     this.#visible();
     return appended;

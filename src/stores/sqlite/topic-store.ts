@@ -7,7 +7,7 @@
  * newest generation is the one that is known, or this store's own, and its head has not fallen.
  */
 import { RpcError } from '../../call/rpc-error.js';
-import { checkAppend, checkRoom } from '../../subscription/append-rules.js';
+import { checkAppend, checkRoom, forgettable } from '../../subscription/append-rules.js';
 import { Generations } from '../../subscription/generation.js';
 import { newEpoch } from '../../subscription/position.js';
 import type {
@@ -242,6 +242,7 @@ export class SqliteTopicStore implements TopicStore {
     const last = group.length - 1;
     this.#opening.enter(table, this.#state.head);
     const written = group.map((append, index) => table.put(append, time, index < last));
+    for (const [id, upTo] of forgettable(group)) table.forgetNumbers(id, upTo);
     if (!table.drop(time)) this.#due = 0;
     this.#wrote(table, written);
     const { epoch, generation } = row;

@@ -3,7 +3,7 @@
  * savepoint that is rolled back takes all of it along. The value of an update is stored once: an update that the log has
  * dropped stays while it is the newest of its key.
  */
-import type { LogView } from '../../subscription/append-rules.js';
+import type { LogView, ProducerNumbers } from '../../subscription/append-rules.js';
 import { droppable, type Generation, type GenerationRow } from '../../subscription/generation.js';
 import type { Epoch } from '../../subscription/position.js';
 import type { Append, LogUpdate, TopicSpec } from '../../subscription/topic-store.js';
@@ -36,8 +36,6 @@ export const flag = { more: 1, deleted: 2 } as const;
 
 /** What one transaction drops at most; the rest goes with the next. */
 const mostDropped = 1_000;
-/** Numbers of a producer that are remembered with their place, counted back from the latest. */
-const remembered = 256;
 const mostProducers = 10_000;
 
 export class TopicTable implements LogView {
@@ -72,16 +70,29 @@ export class TopicTable implements LogView {
     return this.#key(keyBytes(key)) !== undefined;
   }
 
+  numbers(producer: string): ProducerNumbers | undefined {
+    // Each found in the index by itself; both in one aggregate would read all of them.
+    const { oldest, last } = this.#tx
+      .prepare(
+        `SELECT (SELECT min(number) FROM hawser_publications WHERE topic = ?1 AND producer = ?2) AS oldest,
+                (SELECT max(number) FROM hawser_publications WHERE topic = ?1 AND producer = ?2) AS last`,
+      )
+      .get(this.row.id, keyBytes(producer)) as { oldest: number | null; last: number | null };
+    return oldest === null || last === null ? undefined : { oldest, last };
+  }
+
   published(producer: string, number: number): number | undefined {
-    const id = keyBytes(producer);
-    const { last } = this.#tx
-      .prepare('SELECT max(number) AS last FROM hawser_publications WHERE topic = ? AND producer = ?')
-      .get(this.row.id, id) as { last: number | null };
-    if (last === null || number > last) return undefined;
     const found = this.#tx
       .prepare('SELECT seq FROM hawser_publications WHERE topic = ? AND producer = ? AND number = ?')
-      .get(this.row.id, id, number) as { seq: number } | undefined;
-    return found?.seq ?? 0;
+      .get(this.row.id, keyBytes(producer), number) as { seq: number } | undefined;
+    return found?.seq;
+  }
+
+  /** Numbers of this producer up to `number` are remembered no more. */
+  forgetNumbers(producer: string, number: number): void {
+    this.#tx
+      .prepare('DELETE FROM hawser_publications WHERE topic = ? AND producer = ? AND number <= ?')
+      .run(this.row.id, keyBytes(producer), number);
   }
 
   generationOf(seq: number): Generation | undefined {
@@ -223,9 +234,6 @@ export class TopicTable implements LogView {
     this.#tx
       .prepare('INSERT OR REPLACE INTO hawser_publications (topic, producer, number, seq) VALUES (?, ?, ?, ?)')
       .run(topic, producer, number, seq);
-    this.#tx
-      .prepare('DELETE FROM hawser_publications WHERE topic = ? AND producer = ? AND number <= ?')
-      .run(topic, producer, number - remembered);
   }
 
   #key(key: Uint8Array): { readonly seq: number; readonly deleted: number } | undefined {
