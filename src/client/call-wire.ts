@@ -30,20 +30,30 @@ class CallWire implements Wire {
   readonly #stream: StreamCall<unknown>;
   #waiting: ((result: IteratorResult<ClientFrame>) => void) | undefined;
   #closed = false;
+  /** What is still to be said is said, and nothing else is wanted. */
+  #leaving = false;
+  readonly #over: Promise<void>;
 
   constructor(bound: Bound, end: WireEnd) {
     this.#end = end;
     this.#stream = invokeStream(bound, { [Symbol.asyncIterator]: () => ({ next: () => this.#next() }) }, undefined);
-    void this.#read();
+    this.#over = this.#read();
   }
 
   wake(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     const frame = this.#end.take();
-    if (frame === undefined) return;
+    if (frame === undefined && !this.#leaving) return;
     this.#waiting = undefined;
-    waiting({ done: false, value: frame });
+    waiting(frame === undefined ? { done: true, value: undefined } : { done: false, value: frame });
+  }
+
+  /** The server ends the stream when it has read to the end of this side of it. */
+  leave(): Promise<void> {
+    this.#leaving = true;
+    this.wake();
+    return this.#over;
   }
 
   close(): void {
@@ -59,6 +69,7 @@ class CallWire implements Wire {
     if (this.#closed) return Promise.resolve({ done: true, value: undefined });
     const frame = this.#end.take();
     if (frame !== undefined) return Promise.resolve({ done: false, value: frame });
+    if (this.#leaving) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve) => {
       this.#waiting = resolve;
     });

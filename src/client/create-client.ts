@@ -267,8 +267,9 @@ export function createClient<S extends ServiceType>(
   });
   const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> => {
     const graceMs = milliseconds(grace, 'grace');
-    subscriptions.close();
-    return transport.close(graceMs).finally(() => metrics.close());
+    const parting = subscriptions.close();
+    const end = (): Promise<void> => transport.close(graceMs).finally(() => metrics.close());
+    return parting === undefined ? end() : parting.then(end);
   };
   const subscribe =
     (method: MethodType) =>

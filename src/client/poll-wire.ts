@@ -42,6 +42,8 @@ interface Polled {
   readonly given: { updates: number; bytes: number };
   paused: boolean;
   over: boolean;
+  /** Of the last commit. */
+  committing: Promise<void> | undefined;
   /** Of one that waits until it may be sent more. */
   onRoom: (() => void) | undefined;
 }
@@ -52,6 +54,7 @@ class PollWire implements Wire {
   readonly #polled = new Map<number, Polled>();
   #heartbeat = 0;
   #refs = 0;
+  readonly #leaving = new Set<Promise<void>>();
   #woken = false;
   #closed = false;
 
@@ -66,17 +69,30 @@ class PollWire implements Wire {
     this.#woken = true;
     queueMicrotask(() => {
       this.#woken = false;
-      for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
-        for (const { item } of frame.items) if (item !== undefined && !this.#closed) this.#handle(item);
-      }
+      this.#sayAll();
     });
+  }
+
+  /** Nothing is told of it any more, so what there is to say need not wait. */
+  leave(): Promise<void> {
+    this.#sayAll();
+    const closing = [...this.#leaving];
+    this.close();
+    return Promise.all([...closing, ...this.#leaving]).then(() => {});
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     for (const polled of this.#polled.values()) this.#leave(polled);
-    void this.#polls.$close({ grace: partingMs });
+    // Sessions are closed after their commits, and the client after both.
+    void Promise.all(this.#leaving).then(() => this.#polls.$close({ grace: partingMs }));
+  }
+
+  #sayAll(): void {
+    for (let frame = this.#take(); frame !== undefined; frame = this.#take()) {
+      for (const { item } of frame.items) if (item !== undefined && !this.#closed) this.#handle(item);
+    }
   }
 
   #take(): ClientFrame | undefined {
@@ -129,7 +145,7 @@ class PollWire implements Wire {
         break;
       }
       case 'commit':
-        void this.#commit(item.value.sub, item.value.position);
+        this.#commitNow(item.value.sub, item.value.position);
         break;
       case 'bye':
         this.close();
@@ -153,6 +169,7 @@ class PollWire implements Wire {
       given: { updates: 0, bytes: 0 },
       paused: false,
       over: false,
+      committing: undefined,
       onRoom: undefined,
     };
     this.#polled.set(sub, polled);
@@ -212,12 +229,17 @@ class PollWire implements Wire {
     this.#end.received({ items });
   }
 
+  #commitNow(sub: number, position: WirePosition | undefined): void {
+    const polled = this.#polled.get(sub);
+    if (polled !== undefined) polled.committing = this.#commit(sub, position);
+  }
+
   async #commit(sub: number, position: WirePosition | undefined) {
     const session = this.#polled.get(sub)?.session;
     if (session === undefined || position === undefined) return;
     try {
       const { epoch, seq, generation } = position;
-      await this.#polls.commit({ session, position: { epoch, seq: BigInt(seq), generation } });
+      await this.#polls.commit({ session, position: { epoch, seq: BigInt(seq), generation } }, { timeout: slackMs });
     } catch (error) {
       // Of a session that is gone the next poll says so; what is processed is told again to the next one.
       if (!(error instanceof SubscriptionError)) this.#lost(error);
@@ -244,7 +266,17 @@ class PollWire implements Wire {
     polled.over = true;
     polled.onRoom?.();
     const { session } = polled;
-    if (session !== undefined) this.#polls.close({ session }).then(undefined, () => {}); // it ends by itself, too
+    if (session === undefined) return;
+    const { committing = Promise.resolve() } = polled;
+    // A session that is closed takes no commit.
+    const leaving = committing
+      .then(() => this.#polls.close({ session }, { timeout: partingMs }))
+      .then(
+        () => {},
+        () => {}, // it ends by itself, too
+      );
+    this.#leaving.add(leaving);
+    void leaving.then(() => this.#leaving.delete(leaving));
   }
 
   #refuse(sub: number, code: string, message: string, retryable: boolean, retryAfterMs: number): void {

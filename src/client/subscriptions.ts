@@ -122,8 +122,9 @@ export class ClientSubscriptions {
     this.#imported.add(cursors);
   }
 
-  close(): void {
-    this.#session.close();
+  /** Resolves once the server has what was committed, or had its time for it; undefined where there is nothing to wait for. */
+  close(): Promise<void> | undefined {
+    return this.#session.close();
   }
 }
 

@@ -37,6 +37,9 @@ const stable = 5000;
 /** A server that does not say how often it speaks is given this long, ms. */
 const longestSilence = 60_000;
 
+/** ms that a server has to take the commits of subscriptions that have ended. */
+const partingMs = 1000;
+
 /** Errors that another try does not mend. */
 const final: ReadonlySet<Code> = new Set<Code>([
   'UNIMPLEMENTED',
@@ -67,6 +70,10 @@ export class Session implements Host {
   #floor = 0;
   #complaint: RpcError | undefined;
   #connections = 0;
+  /** Commits that this connection was given and the server has not confirmed. */
+  #unconfirmed = 0;
+  /** The last connection takes its last commits to the server. */
+  #parting: Promise<void> | undefined;
 
   constructor(init: SessionInit) {
     this.#init = init;
@@ -100,19 +107,20 @@ export class Session implements Host {
   add(subscriber: Subscriber): void {
     if (this.#state === 'closed') throw closed();
     this.#subscribers.add(subscriber);
-    if (this.#state === 'idle') this.#connect();
+    if (this.#state === 'idle') this.#begin();
     else if (this.ready) {
       subscriber.dispatch('up', undefined);
       this.#wire?.wake();
     }
   }
 
-  /** Ends all subscriptions and the connection. */
-  close(): void {
-    if (this.#state === 'closed') return;
+  /** Ends all subscriptions and the connection; resolves once the server has what was committed, or had its time for it. */
+  close(): Promise<void> | undefined {
+    if (this.#state === 'closed') return this.#parting;
     for (const subscriber of [...this.#subscribers]) subscriber.dispatch('end', undefined);
     this.#hangUp();
     this.#state = 'closed';
+    return this.#parting;
   }
 
   // ---------------------------------------------------------------- Host
@@ -131,6 +139,7 @@ export class Session implements Host {
   }
 
   send(item: Sent): void {
+    if (item.$case === 'commit') this.#unconfirmed += 1;
     this.#outbox.add(item);
     this.#wire?.wake();
   }
@@ -147,8 +156,22 @@ export class Session implements Host {
 
   // ---------------------------------------------------------------- the connection
 
+  /** Not before what was committed has reached the server: whoever subscribes may ask for it. */
+  #begin(): void {
+    if (this.#parting === undefined) {
+      this.#connect();
+      return;
+    }
+    this.#state = 'waiting';
+    const generation = this.#generation;
+    void this.#parting.then(() => {
+      if (this.#state === 'waiting' && generation === this.#generation) this.#connect();
+    });
+  }
+
   #connect(): void {
     this.#cancelTimer = undefined;
+    this.#unconfirmed = 0;
     this.#state = 'connecting';
     this.#connections += 1;
     this.#generation += 1;
@@ -212,6 +235,7 @@ export class Session implements Host {
         return undefined;
       default:
         if (this.#state !== 'ready') return `${item.$case} came before Welcome`;
+        if (item.$case === 'commitOk') this.#unconfirmed -= 1;
     }
     return this.#routes.deliver(item);
   }
@@ -282,9 +306,31 @@ export class Session implements Host {
   }
 
   #idle(): void {
-    if (this.#wire !== undefined) this.send({ $case: 'bye', value: { reason: '' } });
+    const wire = this.#wire;
+    if (wire !== undefined) {
+      this.send({ $case: 'bye', value: { reason: '' } });
+      if (this.ready && this.#unconfirmed > 0 && wire.leave !== undefined) {
+        this.#wire = undefined;
+        this.#part(wire, wire.leave());
+      }
+    }
     this.#hangUp();
     this.#state = 'idle';
+  }
+
+  #part(wire: Wire, left: Promise<void>): void {
+    const over = new Promise<void>((resolve) => {
+      const cancel = this.clock.setTimer(resolve, partingMs);
+      void left.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+    const parting = over.then(() => {
+      wire.close();
+      if (this.#parting === parting) this.#parting = undefined;
+    });
+    this.#parting = parting;
   }
 
   #hangUp(): void {

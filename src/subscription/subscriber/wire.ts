@@ -11,6 +11,11 @@ export interface Wire {
   wake(): void;
   /** Ends it; nothing is told of it afterwards. */
   close(): void;
+  /**
+   * Sends what there is to say, then ends it; resolves when the server has taken it. Nothing is told of it meanwhile, and `close`
+   * cuts it short. A wire without it cannot do so, and is closed.
+   */
+  leave?(): Promise<void>;
 }
 
 /** The session's end of a wire. */
