@@ -69,7 +69,7 @@ export function typeErrorsIn(folder: string, paths: readonly string[]): string[]
     paths.map((path) => join(folder, path)),
     {
       target: ts.ScriptTarget.ES2023,
-      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+      lib: ['lib.es2023.d.ts'],
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
       strict: true,
@@ -80,11 +80,7 @@ export function typeErrorsIn(folder: string, paths: readonly string[]): string[]
       skipLibCheck: true,
       noEmit: true,
       customConditions: ['hawser-source'],
-      paths: {
-        hawser: [join(repository, 'src/index.ts')],
-        'hawser/proto': [join(repository, 'src/proto.ts')],
-        'hawser/thrift': [join(repository, 'src/thrift.ts')],
-      },
+      paths: { 'hawser/proto': [join(repository, 'src/proto.ts')] },
       typeRoots: [join(repository, 'node_modules/@types')],
       types: ['node'],
     },
