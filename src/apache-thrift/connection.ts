@@ -8,6 +8,8 @@ import type { Handler } from '../call/interceptor.js';
 import { RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
+import { clock, oneOf } from '../contract/option-kinds.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import { writeMessage } from '../contract/thrift/message.js';
 import { TMessageType } from '../contract/thrift/protocol.js';
 import { decodeError } from '../transports/thrift/application-errors.js';
@@ -21,6 +23,15 @@ export interface ConnectionOptions {
   readonly multiplexed?: boolean | string;
   readonly clock?: Clock;
 }
+
+const checkNames = knownOptions<ConnectionOptions>({
+  protocol: oneOf('binary', 'compact'),
+  multiplexed: (value, name) => {
+    if (typeof value === 'boolean' || (typeof value === 'string' && value !== '')) return;
+    throw new TypeError(`${name} is ${shown(value)}; it is true, false or the name of the service at the server`);
+  },
+  clock,
+});
 
 interface Pending {
   readonly method: MethodType;
@@ -40,6 +51,7 @@ const lastSeqid = 0x7fff_ffff;
  * Closing the client leaves the connection to its owner. Throws a TypeError for a protocol that is neither binary nor compact.
  */
 export function fromApacheConnection(connection: ApacheConnection, options: ConnectionOptions = {}): ClientTransport {
+  checkNames(options, 'fromApacheConnection', '');
   return new ApacheConnectionTransport(connection, options);
 }
 

@@ -9,7 +9,9 @@ import { type Clock, systemClock } from '../call/clock.js';
 import type { Interceptor, Placement, ServerStage } from '../call/interceptor.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
-import type { ServiceType } from '../contract/service.js';
+import { clock as clockKind, interceptorList, logger as loggerKind } from '../contract/option-kinds.js';
+import { knownOptions } from '../contract/option-names.js';
+import { checkService, type ServiceType } from '../contract/service.js';
 import { ApplicationFault } from '../contract/thrift/application-exception.js';
 import { maxNameBytes } from '../contract/thrift/limits.js';
 import { TMessageType } from '../contract/thrift/protocol.js';
@@ -39,6 +41,12 @@ export interface ProcessorOptions {
   readonly clock?: Clock;
 }
 
+const checkNames = knownOptions<ProcessorOptions>({
+  interceptors: interceptorList,
+  logger: loggerKind,
+  clock: clockKind,
+});
+
 /**
  * @example
  * const processor = toApacheProcessor(TradeHistory, { getLastSale: async ({ fish }) => sales.get(fish) });
@@ -51,6 +59,8 @@ export function toApacheProcessor<S extends ServiceType>(
   handlers: Handlers<S>,
   options: ProcessorOptions = {},
 ): ApacheProcessor {
+  checkService(service, 'toApacheProcessor');
+  checkNames(options, 'toApacheProcessor', '');
   if (service.idl !== 'thrift') {
     throw new TypeError(`${service.name} comes from a .proto file; only a Thrift service can be served over Thrift`);
   }

@@ -3,6 +3,8 @@
  * cannot carry the other does not take either. Names are lower case; a name that ends in
  * `-bin` has bytes, any other printable ASCII (gRPC over HTTP/2, "Custom-Metadata").
  */
+import { shown } from '../contract/option-names.js';
+
 export type HeaderValue = string | Uint8Array;
 
 /** `{ 'x-tenant': 'a', 'x-trace-bin': bytes, 'x-many': ['a', 'b'] }` */
@@ -32,10 +34,13 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
     }
     this.#entries = [];
     if (init === undefined) return;
+    if (typeof init !== 'object' || init === null || Symbol.iterator in init) {
+      throw new TypeError(`headers is ${shown(init)}; it is an object such as { 'x-tenant': 'a' }, or a HeaderMap`);
+    }
     for (const [name, value] of Object.entries(init)) {
       if (value === undefined) continue;
-      if (typeof value === 'string' || value instanceof Uint8Array) this.append(name, value);
-      else for (const one of value) this.append(name, one);
+      if (Array.isArray(value)) for (const one of value) this.append(name, one);
+      else this.append(name, value as HeaderValue);
     }
   }
 
@@ -229,13 +234,25 @@ function checked(name: string, value: HeaderValue): string {
   }
   const { key, binary } = found;
   if (binary) {
-    if (!(value instanceof Uint8Array)) throw new TypeError(`header ${key} ends in "-bin", so its value must be bytes`);
-  } else if (typeof value !== 'string' || !isLegalText(value)) {
+    if (!(value instanceof Uint8Array)) {
+      throw new TypeError(
+        `header ${key} ends in "-bin", so its value must be bytes, a Uint8Array, not ${shown(value)}`,
+      );
+    }
+  } else if (typeof value !== 'string') {
+    const name = value instanceof Uint8Array ? 'bytes, which go under a name that ends in "-bin"' : shown(value);
+    throw new TypeError(`the value of header ${key} is ${name}; it must be text: write ${key}: ${example(value)}`);
+  } else if (!isLegalText(value)) {
     throw new TypeError(
       `the value of header ${key} must be printable ASCII text; send other bytes under a name that ends in "-bin"`,
     );
   }
   return key;
+}
+
+/** What was probably meant. */
+function example(value: unknown): string {
+  return typeof value === 'object' || typeof value === 'function' ? '"text"' : JSON.stringify(String(value));
 }
 
 function learned(name: string): Name | undefined {

@@ -21,7 +21,8 @@ import type { ClientTransport } from '../call/transport.js';
 import { isCalledByLanguage } from '../contract/called-by-language.js';
 import { milliseconds } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
-import { knownOptions, shown } from '../contract/option-names.js';
+import { clock, func, group, interceptorList, logger, orFalse, random } from '../contract/option-kinds.js';
+import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import type { ClientShared } from '../interceptors/attempt-plan.js';
 import { type BreakerOptions, breakerTerms } from '../interceptors/breaker.js';
@@ -52,16 +53,16 @@ import type { SubscribeOptions } from '../subscription/subscriber/options.js';
 import { ClientMetrics } from '../telemetry/client-metrics.js';
 import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
 import { correlated } from '../telemetry/log-fields.js';
-import { longStream, type TelemetryOptions } from '../telemetry/options.js';
+import { checkTelemetryOptions, longStream, type TelemetryOptions } from '../telemetry/options.js';
 import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/grpc/client.js';
 import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
-import type { ClientTls } from '../transports/tls.js';
+import { type ClientTls, checkClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
 import { connectMethod } from './call-wire.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
 import { type Polls, pollConnections } from './poll-wire.js';
 import type { DnsLookup } from './resolver.js';
-import { ClientSubscriptions, type SubscriptionOptions } from './subscriptions.js';
+import { ClientSubscriptions, checkSubscriptionOptions, type SubscriptionOptions } from './subscriptions.js';
 import { type ClientAddress, pollTransports, transportOf } from './targets.js';
 import type { Client } from './types.js';
 
@@ -115,7 +116,8 @@ const checkNames = knownOptions<ClientOptions>({
   attemptTimeout: true,
   retry: true,
   hedge: true,
-  budget: true,
+  // Says itself what stands in the place of null.
+  budget: () => {},
   breaker: true,
   throttle: true,
   fallback: true,
@@ -123,27 +125,28 @@ const checkNames = knownOptions<ClientOptions>({
   versions: true,
   features: true,
   headers: true,
-  tls: true,
-  interceptors: true,
-  subscriptions: true,
-  grpc: true,
-  thrift: true,
-  telemetry: true,
-  logger: true,
-  clock: true,
-  random: true,
-  lookup: true,
+  tls: (tls) => checkClientTls(tls as ClientTls),
+  interceptors: interceptorList,
+  subscriptions: group(checkSubscriptionOptions),
+  grpc: (options) => checkGrpcClientOptions(options as GrpcClientOptions),
+  thrift: (options) => checkThriftClientOptions(options as ThriftClientOptions),
+  telemetry: orFalse(group(checkTelemetryOptions)),
+  logger,
+  clock,
+  random,
+  lookup: func,
 });
+
+interface CloseOptions {
+  readonly grace?: number | string;
+}
+
+const checkCloseNames = knownOptions<CloseOptions>({ grace: true });
 
 /** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
 function checkOptions(service: ServiceType, options: ClientOptions): void {
   checkService(service, 'createClient');
-  checkNames(options, 'createClient');
-  if (options.grpc !== undefined) checkGrpcClientOptions(options.grpc);
-  if (options.thrift !== undefined) checkThriftClientOptions(options.thrift);
-  if (options.interceptors !== undefined && !Array.isArray(options.interceptors)) {
-    throw new TypeError(`interceptors is ${shown(options.interceptors)}; it is a list of interceptors`);
-  }
+  checkNames(options, 'createClient', '');
   if (options.versions !== undefined) checkVersionOptions(options.versions, [service]);
   if (options.features !== undefined) {
     checkFeatureOptions(options.features, 'features');
@@ -265,7 +268,9 @@ export function createClient<S extends ServiceType>(
     logger,
     options: options.subscriptions ?? {},
   });
-  const close = ({ grace = 0 }: { readonly grace?: number | string } = {}): Promise<void> => {
+  const close = (how: CloseOptions = {}): Promise<void> => {
+    checkCloseNames(how, '$close');
+    const { grace = 0 } = how;
     const graceMs = milliseconds(grace, 'grace');
     const parting = subscriptions.close();
     const end = (): Promise<void> => transport.close(graceMs).finally(() => metrics.close());

@@ -6,7 +6,6 @@
  */
 import type { Call } from '../call/call.js';
 import { RpcError } from '../call/rpc-error.js';
-import { shown } from '../contract/option-names.js';
 
 interface Followers {
   readonly calls: Set<Call>;
@@ -15,11 +14,7 @@ interface Followers {
 
 const bySignal = new WeakMap<AbortSignal, Followers>();
 
-/** Throws a TypeError for what is no AbortSignal. */
 export function followSignal(call: Call, signal: AbortSignal): void {
-  if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
-    throw new TypeError(`signal is ${shown(signal)}; it is an AbortSignal, such as that of an AbortController`);
-  }
   if (signal.aborted) {
     call.abort(cancelled(signal));
     return;

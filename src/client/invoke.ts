@@ -12,6 +12,7 @@ import { RpcError } from '../call/rpc-error.js';
 import { markDownstream } from '../call/status.js';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
+import { abortSignal } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import { followSignal } from './follow-signal.js';
 import type { CallInfo, StreamCall, UnaryCall } from './types.js';
@@ -39,14 +40,14 @@ export function invokeStream(bound: Bound, request: unknown, options: CallOption
 
 const checkCallOptions = knownOptions<CallOptions>({
   timeout: true,
-  signal: true,
+  signal: abortSignal,
   headers: true,
   idempotencyKey: true,
 });
 
 function begin(bound: Bound, request: unknown, options: CallOptions | undefined): Call {
   const { method, encoding, headers } = bound;
-  if (options !== undefined) checkCallOptions(options, method.path);
+  if (options !== undefined) checkCallOptions(options, method.path, '');
   const given = options?.headers;
   const parent = currentCall();
   const call = new Call({

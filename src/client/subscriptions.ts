@@ -6,6 +6,8 @@ import type { Logger } from '../call/logger.js';
 import type { Random } from '../call/random.js';
 import { type Duration, duration } from '../contract/duration.js';
 import type { MethodType } from '../contract/method.js';
+import { group, text } from '../contract/option-kinds.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import { type Cursors, exportCursors, heldBy, ImportedCursors } from '../subscription/subscriber/cursors.js';
 import { type SubscriptionEvents, subscriptionEventNames } from '../subscription/subscriber/events.js';
 import { undecodable } from '../subscription/subscriber/failures.js';
@@ -29,6 +31,15 @@ export interface SubscriptionOptions {
   /** The window that the wait before a new connection is drawn from: first, and at most. 100 ms and 20 s by default. */
   readonly backoff?: { readonly initial?: Duration; readonly max?: Duration };
 }
+
+type Backoff = NonNullable<SubscriptionOptions['backoff']>;
+
+export const checkSubscriptionOptions = knownOptions<SubscriptionOptions>({
+  clientId: text,
+  heartbeat: true,
+  answerTimeout: true,
+  backoff: group(knownOptions<Backoff>({ initial: true, max: true })),
+});
 
 export interface SubscriptionsInit {
   readonly connect: () => Bound;
@@ -75,13 +86,21 @@ export class ClientSubscriptions {
 
   /** Throws a TypeError or RangeError for a request or an option that cannot be meant, an RpcError where none can be had. */
   subscribe(method: MethodType, request: object, options: SubscribeOptions): Subscription<unknown> {
+    if (typeof request !== 'object' || request === null) {
+      throw new TypeError(
+        `the request of ${method.path} is ${shown(request)}; it is an object of its parameters and keys`,
+      );
+    }
     const { keys = [], ...parameters } = request as { readonly keys?: Iterable<string> };
+    if (typeof keys !== 'object' || keys === null || !(Symbol.iterator in keys)) {
+      throw new TypeError(`keys is ${shown(keys)}; it is a list of the keys of ${method.path} that are wanted`);
+    }
     const topic = topicName(method, parameters);
     const policy = method.policy.topic ?? {};
     this.#polls ??= { open: this.#init.polls() };
     const polled = this.#polls.open !== undefined;
-    if (polled) checkPolled(topic, options);
     const given = specOf(topic, policy, [...keys], options);
+    if (polled) checkPolled(topic, options);
     // What a poll answers does not say how updates come, so it is asked for as it is declared.
     const spec = polled ? { ...given, mode: given.mode ?? policy.mode } : given;
     const cursor = options.from === undefined ? this.#imported.take(topic, spec.keys, spec.durableName) : undefined;

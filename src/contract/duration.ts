@@ -43,5 +43,7 @@ export function duration(value: Duration | undefined, name: string, mostDays = 3
 
 /** The same of one that ends in `setTimeout`, in grpc-js or here, which takes 2^31 ms and more for none. */
 export function timerDuration(value: Duration, name: string): number {
+  if (value === undefined)
+    throw new TypeError(`${name} is missing; write a number of milliseconds or a string such as "20s"`);
   return duration(value, name, 24) as number;
 }

@@ -1,20 +1,38 @@
 /**
- * Options by their names. TypeScript finds a misspelt one, JavaScript ignores it, and a timeout that nobody reads is
- * worse than none: so each object of options is held to the names of its interface, where it is taken.
+ * Options by their names and kinds. TypeScript finds a misspelt or mistyped one, JavaScript ignores it, and a timeout that nobody
+ * reads is worse than none: so each object of options is held to a table of its interface, where it is taken.
  */
 
-/** Throws a TypeError when `given` is no object of options, or has one that there is not; `where` is what a user calls it. */
-export type OptionCheck = (given: unknown, where: string) => void;
+/** Throws a TypeError that names the option, shows the value and says what belongs there. `undefined` never comes here. */
+export type OptionKind = (value: unknown, name: string) => void;
 
-/** @example const checkRetryOptions = knownOptions<RetryOptions>({ maxAttempts: true, ... }); */
-export function knownOptions<T extends object>(names: Readonly<Record<keyof T, true>>): OptionCheck {
+/**
+ * Throws a TypeError when `given` is no object of options, or has one that there is not or that is of another kind; `where`
+ * is what a user calls it, `prefix` what stands before the names of its options.
+ */
+export type OptionCheck = (given: unknown, where: string, prefix?: string) => void;
+
+/**
+ * A name with `true` is checked where its value is read, with its limits.
+ *
+ * @example const checkTls = knownOptions<ServerTls>({ cert: pem, key: pem, ca: pem, requireClientCert: flag });
+ */
+export function knownOptions<T extends object>(kinds: Readonly<Record<keyof T, true | OptionKind>>): OptionCheck {
   // Without a prototype, so that `constructor` is no name.
-  const known: Readonly<Record<string, true>> = Object.assign(Object.create(null), names);
-  return (given, where) => {
+  const known: Readonly<Record<string, true | OptionKind | undefined>> = Object.assign(Object.create(null), kinds);
+  return (given, where, prefix) => {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
       throw new TypeError(`${where} is ${shown(given)}; it is an object of options: ${Object.keys(known).join(', ')}`);
     }
-    for (const name in given) if (known[name] !== true) refuse(name, where, Object.keys(known));
+    for (const name in given) {
+      const kind = known[name];
+      if (kind === undefined) refuse(name, where, Object.keys(known));
+      const value = (given as Readonly<Record<string, unknown>>)[name];
+      if (value === undefined || (kind === true && value !== null)) continue;
+      const full = `${prefix ?? `${where}.`}${name}`;
+      if (kind === true) throw new TypeError(`${full} is null; give it a value, or leave it out for what is usual`);
+      kind(value, full);
+    }
   };
 }
 
@@ -31,13 +49,14 @@ export function shown(value: unknown): string {
   return typeof value === 'function' ? 'a function' : String(value);
 }
 
-function nearest(name: string, known: readonly string[]): string {
+/** The one of `known` that is most like `name`, by letters. */
+export function nearest(name: string, known: readonly string[]): string {
   const distances = known.map((one) => distance(name.toLowerCase(), one.toLowerCase()));
   return known[distances.indexOf(Math.min(...distances))] ?? '';
 }
 
 /** Letters to insert, remove or change (Levenshtein). */
-function distance(a: string, b: string): number {
+export function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 0; i < Math.min(a.length, 100); i++) {
     const next = [i + 1];

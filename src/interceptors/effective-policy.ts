@@ -173,7 +173,7 @@ export function checkPolicyOptions(service: ServiceType, options: PolicyOptions)
     throw new TypeError(`methods is ${shown(methods)}; it is an object with options for each method, by its name`);
   }
   for (const [name, own] of Object.entries(methods)) {
-    const method = service.methods[name];
+    const method = Object.hasOwn(service.methods, name) ? service.methods[name] : undefined;
     if (method === undefined) {
       throw new TypeError(
         `methods.${name} is no method of ${service.name}; its methods are ${Object.keys(service.methods).join(', ')}`,

@@ -9,6 +9,8 @@ import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { RpcError, withoutStack } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
+import { func, having } from '../contract/option-kinds.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import { Gcra, type QuotaLimiter, type QuotaRate } from './admission/gcra.js';
 import { isHealth } from './admission/health.js';
 import { pushBack, rejected } from './admission/refusal.js';
@@ -78,31 +80,35 @@ function keyOf(call: Call, { by }: Quota): string | undefined {
   return key !== undefined && key.length > longestKey ? key.slice(0, longestKey) : key;
 }
 
+const checkNames = knownOptions<QuotaOptions>({
+  rate: true,
+  burst: true,
+  by: func,
+  limits: true,
+  maxKeys: true,
+  limiter: having('take'),
+});
+const checkRate = knownOptions<QuotaRate>({ rate: true, burst: true });
+
 function quotaOf(options: QuotaOptions, clock: Clock): Quota {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`quota is ${String(options)}; it is an object such as { rate: 100 } (calls a second)`);
-  }
+  checkNames(options, 'quota');
   const { by, limits = {}, maxKeys = 10_000, limiter } = options;
-  if (by !== undefined && typeof by !== 'function') throw new TypeError('quota.by is a function of the call');
-  if (limiter !== undefined && typeof limiter?.take !== 'function') {
-    throw new TypeError('quota.limiter is an object with a function take(key, cost, rate)');
-  }
   within(maxKeys, 'quota.maxKeys', 1, 10_000_000, 'a number of keys');
   const single = new Map<string, Required<QuotaRate> | false>();
   for (const [key, rate] of Object.entries(limits)) {
-    single.set(key, rate === false ? false : rateOf(rate, `quota.limits[${JSON.stringify(key)}]`));
+    const where = `quota.limits[${JSON.stringify(key)}]`;
+    if (rate !== false) checkRate(rate, where);
+    single.set(key, rate === false ? false : rateOf(rate, where));
   }
   return { usual: rateOf(options, 'quota'), limits: single, limiter: limiter ?? new Gcra(clock, maxKeys), by };
 }
 
 function rateOf(options: QuotaRate, name: string): Required<QuotaRate> {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${name} is ${String(options)}; it is an object such as { rate: 100 }, or false`);
-  }
   const { rate, burst = Math.max(1, rate) } = options;
   if (!(rate > 0 && rate <= 1e9))
-    throw new RangeError(`${name}.rate is ${rate}; it is units a second, above 0, at most 1e9`);
-  if (!(burst > 0 && burst <= 1e12)) throw new RangeError(`${name}.burst is ${burst}; it is a number of units above 0`);
+    throw new RangeError(`${name}.rate is ${shown(rate)}; it is units a second, above 0, at most 1e9`);
+  if (!(burst > 0 && burst <= 1e12))
+    throw new RangeError(`${name}.burst is ${shown(burst)}; it is a number of units above 0`);
   return { rate, burst };
 }
 

@@ -7,6 +7,7 @@ import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
 import type { TopicMethod } from '../contract/method.js';
+import { clock, flag, func, group, having, logger, orFalse, text } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
@@ -17,12 +18,13 @@ import type { IdempotencyStore } from '../interceptors/idempotency-store.js';
 import { ServerNegotiation } from '../interceptors/negotiation.js';
 import type { ServerEvents } from '../interceptors/server-events.js';
 import { correlated } from '../telemetry/log-fields.js';
+import { checkTelemetryOptions } from '../telemetry/options.js';
 import { type ServerTelemetry, serverTelemetry } from '../telemetry/server-tracing.js';
 import { mountGrpc } from '../transports/grpc/mount.js';
-import { checkGrpcServerOptions } from '../transports/grpc/server-options.js';
+import { checkGrpcServerOptions, type GrpcServerOptions } from '../transports/grpc/server-options.js';
 import type { MemoryNode } from '../transports/memory/network.js';
-import { checkThriftServerOptions, listenThrift } from '../transports/thrift/server.js';
-import type { ServerTls } from '../transports/tls.js';
+import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
+import { checkServerTls, type ServerTls } from '../transports/tls.js';
 import { type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { healthService } from './health.js';
@@ -30,7 +32,7 @@ import { KeyedCalls } from './keyed-calls.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
 import type { ServerTopic } from './topic-handle.js';
-import { ServerTopics, withoutStreams } from './topics.js';
+import { checkTopicOptions, ServerTopics, withoutStreams } from './topics.js';
 import type { CloseOptions, ListenAddress, Listening, ListenOptions, Server, ServerOptions } from './types.js';
 
 /**
@@ -44,30 +46,42 @@ export function createServer<Tx = unknown>(options: ServerOptions<Tx> = {}): Ser
 }
 
 const checkNames = knownOptions<ServerOptions>({
-  store: true,
-  topics: true,
+  // Keyed calls say which stores there are.
+  store: () => {},
+  topics: group(checkTopicOptions),
   maxTimeout: true,
-  authenticate: true,
-  authorize: true,
+  authenticate: func,
+  authorize: func,
   quota: true,
   admission: true,
   versions: true,
   features: true,
-  telemetry: true,
-  logger: true,
-  clock: true,
-  health: true,
-  reflection: true,
-  grpc: true,
-  thrift: true,
+  telemetry: orFalse(group(checkTelemetryOptions)),
+  logger,
+  clock,
+  health: flag,
+  reflection: flag,
+  grpc: (options) => checkGrpcServerOptions(options as GrpcServerOptions),
+  thrift: (options) => checkThriftServerOptions(options as ThriftServerOptions),
 });
-const checkListenNames = knownOptions<ListenOptions>({ grpc: true, thrift: true, memory: true });
+
+type Secured = Exclude<ListenAddress, string>;
+
+const checkSecured = knownOptions<Secured>({ address: text, tls: (tls) => checkServerTls(tls as ServerTls) });
+const place = (value: unknown, name: string): void => {
+  // Other text is refused where addresses are read.
+  if (typeof value === 'object' && value !== null) checkSecured(value, name);
+};
+const checkListenNames = knownOptions<ListenOptions>({
+  grpc: place,
+  thrift: place,
+  memory: having('listen', 'connect'),
+});
+const checkCloseNames = knownOptions<CloseOptions>({ grace: true, delay: true });
 
 /** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
 function checkOptions(options: ServerOptions): void {
-  checkNames(options, 'createServer');
-  if (options.grpc !== undefined) checkGrpcServerOptions(options.grpc);
-  if (options.thrift !== undefined) checkThriftServerOptions(options.thrift);
+  checkNames(options, 'createServer', '');
 }
 
 class HawserServer<Tx> implements Server<Tx> {
@@ -169,10 +183,11 @@ class HawserServer<Tx> implements Server<Tx> {
     if (this.#listening)
       throw new Error('cannot listen: the server listens already; name all addresses in one listen()');
     const { grpc, thrift, memory }: ListenOptions = options ?? {};
-    if (options !== undefined) checkListenNames(options, 'listen');
+    if (options !== undefined) checkListenNames(options, 'listen', '');
     if (grpc === undefined && thrift === undefined && memory === undefined) {
       throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
     }
+    this.#checkServed(options);
     this.#keyed.check(this.#services.keys());
     this.#keyed.start();
     this.#listening = true;
@@ -203,7 +218,9 @@ class HawserServer<Tx> implements Server<Tx> {
     return bound as Listening<O>;
   }
 
-  close({ grace = 10_000, delay = 0 }: CloseOptions = {}): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    checkCloseNames(options, 'close', '');
+    const { grace = 10_000, delay = 0 } = options;
     const ms = milliseconds(grace, 'grace');
     const wait = milliseconds(delay, 'delay');
     this.#health.shutdown();
@@ -265,6 +282,22 @@ class HawserServer<Tx> implements Server<Tx> {
     checkFeatureNames(this.#options.features?.active ?? 'all', this.#services.keys());
     for (const each of this.#topics.service(this.#services.keys())) this.#services.set(...each);
     this.#fixed = true;
+  }
+
+  /** Throws a TypeError for a listener that none of the services that were added could be called on. */
+  #checkServed({ grpc, thrift }: ListenOptions): void {
+    const services = [...this.#services.keys()];
+    const { health = true, reflection = true } = this.#options;
+    const wires = [
+      { wire: 'grpc', idl: 'proto', wanted: grpc !== undefined && !health && !reflection },
+      { wire: 'thrift', idl: 'thrift', wanted: thrift !== undefined },
+    ] as const;
+    for (const { wire, idl, wanted } of wires) {
+      if (!wanted || services.length === 0 || services.some((one) => one.idl === idl)) continue;
+      throw new TypeError(
+        `listen was given ${wire}, where services that come from .${idl} files are served, and ${services.map(({ name }) => name).join(', ')} come${services.length === 1 ? 's' : ''} from a .${idl === 'proto' ? 'thrift' : 'proto'} file; add a service of .${idl}, or leave ${wire} out`,
+      );
+    }
   }
 
   /** Health and reflection, on the wire that has them; a service of the user's own takes their place. */

@@ -2,6 +2,7 @@
 import type { Call } from '../call/call.js';
 import { alsoImmediate, type Handler } from '../call/interceptor.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
+import { distance, nearest, shown } from '../contract/option-names.js';
 import type { ServiceType } from '../contract/service.js';
 
 /** What a handler gets beside the request. */
@@ -62,10 +63,13 @@ type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 /** The handlers of a service by local name. Throws a TypeError that names every method without one. */
 export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Handlers<S, Tx>): Map<string, Handler> {
   if (typeof handlers !== 'object' || handlers === null) {
-    throw new TypeError(`the handlers of ${service.name} must be an object with a function for each method`);
+    throw new TypeError(
+      `the handlers of ${service.name} are ${shown(handlers)}; they must be an object with a function for each method`,
+    );
   }
   const bound = new Map<string, Handler>();
   const missing: string[] = [];
+  const own = Object.keys(service.methods);
   for (const [localName, method] of Object.entries(service.methods as Record<string, MethodType>)) {
     const handler: unknown = (handlers as Record<string, unknown>)[localName];
     if (method.policy.topic !== undefined) {
@@ -77,10 +81,36 @@ export function bindHandlers<S extends ServiceType, Tx>(service: S, handlers: Ha
     if (typeof handler === 'function') bound.set(localName, innermost(method, handler.bind(handlers) as AnyHandler));
     else missing.push(localName);
   }
+  const misspelt = functionsOf(handlers).filter((name) => !own.includes(name) && isNear(name, nearest(name, own)));
   if (missing.length > 0) {
-    throw new TypeError(`the handlers of ${service.name} lack ${missing.join(', ')}; add a function of that name`);
+    const instead = misspelt.length === 0 ? '' : ` (there is ${misspelt.join(', ')})`;
+    throw new TypeError(
+      `the handlers of ${service.name} lack ${missing.join(', ')}; add a function of that name${instead}`,
+    );
+  }
+  for (const name of misspelt) {
+    throw new TypeError(
+      `the handlers of ${service.name} have ${name}, which is none of its methods; did you mean ${nearest(name, own)}? What is no handler can be private: #${name}`,
+    );
   }
   return bound;
+}
+
+/** Names of functions, those that a class inherits included. */
+function functionsOf(handlers: object): string[] {
+  const names = new Set<string>();
+  for (let one: object | null = handlers; one !== null && one !== Object.prototype; one = Object.getPrototypeOf(one)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(one))) {
+      if (typeof value === 'function' && name !== 'constructor') names.add(name);
+    }
+  }
+  return [...names];
+}
+
+/** Whether one may be the other misspelt: the same but for case and underscores, or at most two letters of five and more. */
+function isNear(name: string, method: string): boolean {
+  const [a, b] = [name, method].map((one) => one.toLowerCase().replaceAll('_', '')) as [string, string];
+  return a === b || (Math.min(a.length, b.length) >= 5 && distance(a, b) <= 2);
 }
 
 function innermost(method: MethodType, handler: AnyHandler): Handler {

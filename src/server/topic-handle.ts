@@ -1,5 +1,6 @@
 /** What a server says to a topic of its own: publish, delete, and where its head is. */
 import type { MethodType } from '../contract/method.js';
+import { shown } from '../contract/option-names.js';
 import { malformed } from '../subscription/hub/appendable.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Position } from '../subscription/position.js';
@@ -70,6 +71,9 @@ export class TopicHandle<Update> implements ServerTopic<Update> {
     updates: readonly Update[],
     options: Pick<PublishOptions, 'ttl' | 'producer'> = {},
   ): Promise<readonly Position[]> {
+    if (!Array.isArray(updates)) {
+      throw new TypeError(`publishAll takes a list of updates of ${this.name}, not ${shown(updates)}`);
+    }
     if (updates.length === 0) return [];
     const { producer } = options;
     const appended = await this.#append(

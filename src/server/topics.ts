@@ -17,6 +17,8 @@ import type { Logger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
 import type { Codec } from '../contract/codec.js';
 import { bidi, type MethodType, type TopicMethod } from '../contract/method.js';
+import { flag, group, having } from '../contract/option-kinds.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import { defineService, type ServiceType } from '../contract/service.js';
 import { type Authorize as AuthorizeCall, permitted } from '../interceptors/authorize.js';
 import type { ServerEventHub } from '../interceptors/server-events.js';
@@ -43,6 +45,19 @@ export interface TopicOptions {
   readonly limits?: Partial<HubLimits>;
   /** Of those who follow by long poll over Thrift. */
   readonly polls?: Partial<PollLimits>;
+}
+
+/** Limits are checked by their names where they are read. */
+export const checkTopicOptions = knownOptions<TopicOptions>({
+  store: having('topic', 'close'),
+  clientsPublish: flag,
+  limits: group(limitsGiven),
+  polls: group(limitsGiven),
+});
+
+function limitsGiven(given: unknown, where: string): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new TypeError(`${where} is ${shown(given)}; it is an object of limits, by their names`);
 }
 
 export interface TopicsContext {

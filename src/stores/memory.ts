@@ -3,9 +3,12 @@
  * retry runs a second time. It says so when it is made. What is registered with `onCommit` happens when the record
  * is kept and not otherwise; what a handler writes elsewhere it cannot undo.
  */
+
 import { type Clock, systemClock } from '../call/clock.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { RpcError } from '../call/rpc-error.js';
+import { clock as clockKind, logger as loggerKind } from '../contract/option-kinds.js';
+import { knownOptions } from '../contract/option-names.js';
 import {
   type Execution,
   type IdempotencyStore,
@@ -41,6 +44,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   return new MemoryStore(options);
 }
 
+const checkNames = knownOptions<MemoryStoreOptions>({
+  retention: true,
+  maxRecords: true,
+  logger: loggerKind,
+  clock: clockKind,
+});
+
 export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
   readonly name = 'memory';
   readonly near = true;
@@ -53,7 +63,9 @@ export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
   readonly #ending = new Set<Promise<unknown>>();
   #closed = false;
 
-  constructor({ retention, maxRecords = 100_000, logger = stderrLogger, clock = systemClock }: MemoryStoreOptions) {
+  constructor(options: MemoryStoreOptions) {
+    checkNames(options, 'memoryStore', '');
+    const { retention, maxRecords = 100_000, logger = stderrLogger, clock = systemClock } = options;
     if (!(Number.isSafeInteger(maxRecords) && maxRecords > 0)) {
       throw new RangeError(`maxRecords is ${maxRecords}; it is a whole number above 0`);
     }

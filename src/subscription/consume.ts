@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../call/clock.js';
 import { outsideCalls } from '../call/current.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { abortSignal, clock, logger } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import type { OffsetStore } from './offset-store.js';
 import type { Position } from './position.js';
@@ -49,9 +50,9 @@ const checkNames = knownOptions<ConsumeOptions<unknown, unknown>>({
   request: true,
   from: true,
   gap: true,
-  signal: true,
-  logger: true,
-  clock: true,
+  signal: abortSignal,
+  logger,
+  clock,
 });
 
 /** ms between two tries when the database failed: first, and at most. */
@@ -87,7 +88,7 @@ export function consume<Request, T, Tx>(
     throw new TypeError(`the name of a consumer is ${JSON.stringify(name)}; it is 1 to 200 printable ASCII characters`);
   }
   if (typeof handler !== 'function') throw new TypeError(`consume calls a function, not ${typeof handler}`);
-  checkNames(options, 'consume');
+  checkNames(options, 'consume', '');
   if (typeof options.store?.offsets?.move !== 'function') {
     throw new TypeError(
       "the option store of consume is sqliteStore('ledger.db') or postgresStore(pool): effect and position commit together there",

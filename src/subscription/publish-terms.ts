@@ -1,5 +1,7 @@
 /** What someone who publishes may say beside the update. */
 import { milliseconds } from '../contract/duration.js';
+import { group } from '../contract/option-kinds.js';
+import { knownOptions } from '../contract/option-names.js';
 import type { Position } from './position.js';
 import type { Append, Expectation } from './topic-store.js';
 
@@ -23,8 +25,17 @@ export interface PublishExpectation {
   readonly keySeq?: number | Position;
 }
 
+type Producer = NonNullable<PublishOptions['producer']>;
+
+const checkNames = knownOptions<PublishOptions>({
+  ttl: true,
+  producer: group(knownOptions<Producer>({ id: true, seq: true })),
+  expect: group(knownOptions<PublishExpectation>({ head: true, keySeq: true })),
+});
+
 /** Throws a TypeError or RangeError that names the option. */
 export function appendOf(key: string, value: Uint8Array | undefined, options: PublishOptions): Append {
+  checkNames(options, 'publish', '');
   const { ttl, producer, expect } = options;
   if (producer !== undefined && (typeof producer.id !== 'string' || producer.id === '')) {
     throw new TypeError('producer.id must be a name of the producer, a string that is not empty');

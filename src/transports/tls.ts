@@ -1,4 +1,5 @@
 /** TLS as both wires take it. Certificates and keys are PEM. */
+import { flag, pem, text } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 
 export interface ServerTls {
@@ -20,8 +21,8 @@ export interface ClientTls {
   readonly serverName?: string;
 }
 
-const checkServerNames = knownOptions<ServerTls>({ cert: true, key: true, ca: true, requireClientCert: true });
-const checkClientNames = knownOptions<ClientTls>({ ca: true, cert: true, key: true, serverName: true });
+const checkServerNames = knownOptions<ServerTls>({ cert: pem, key: pem, ca: pem, requireClientCert: flag });
+const checkClientNames = knownOptions<ClientTls>({ ca: pem, cert: pem, key: pem, serverName: text });
 
 /** Throws a TypeError when a part is missing: Node would listen without it, and every handshake would fail. */
 export function checkServerTls(tls: Partial<ServerTls>): void {

@@ -9,6 +9,8 @@ import type { Interceptor } from '../../call/interceptor.js';
 import type { Route } from '../../call/transport.js';
 import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
+import { group, list, orFalse } from '../../contract/option-kinds.js';
+import { knownOptions } from '../../contract/option-names.js';
 import { within } from '../budget.js';
 import type { ServerEventHub } from '../server-events.js';
 import { isHealth } from './health.js';
@@ -40,11 +42,23 @@ export interface AdmissionOptions {
 
 const most = 1_000_000;
 
+type LimitOptions = Exclude<AdmissionOptions['limit'], number | undefined>;
+type QueueOptions = Exclude<AdmissionOptions['queue'], false | undefined>;
+
+const checkLimit = knownOptions<LimitOptions>({ initial: true, min: true, max: true });
+const checkNames = knownOptions<AdmissionOptions>({
+  limit: (value, name) => {
+    if (typeof value !== 'number') checkLimit(value, name);
+  },
+  queue: orFalse(group(knownOptions<QueueOptions>({ max: true, target: true, interval: true }))),
+  slice: true,
+  loopDelay: true,
+  trusted: list,
+});
+
 /** Throws a RangeError or TypeError that names the option for what cannot be meant. */
 export function limiterTerms(options: AdmissionOptions, clock: Clock): LimiterTerms {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`admission is ${String(options)}; it is an object such as { limit: 200 }, or false`);
-  }
+  checkNames(options, 'admission');
   const { limit = {}, queue = {}, loopDelay } = options;
   const sample = loopDelay ?? (clock === systemClock ? 50 : undefined);
   return {
@@ -112,7 +126,9 @@ export function admissionLimiter(
   clock: Clock,
   events: ServerEventHub,
 ): Limiter | undefined {
-  return options === false ? undefined : new Limiter(limiterTerms(options ?? {}, clock), clock, events);
+  return options === false
+    ? undefined
+    : new Limiter(limiterTerms(options === undefined ? {} : options, clock), clock, events);
 }
 
 /** Server, stage `limiter`. */

@@ -2,6 +2,8 @@
 import { type Clock, systemClock } from '../../call/clock.js';
 import { type Logger, stderrLogger } from '../../call/logger.js';
 import { type Duration, milliseconds } from '../../contract/duration.js';
+import { clock, func, logger, oneOf } from '../../contract/option-kinds.js';
+import { knownOptions } from '../../contract/option-names.js';
 import { retentionOf } from '../../interceptors/idempotency-store.js';
 import type { Synchronous } from './connection.js';
 import { type DatabaseSync, type SqliteDriver, sqliteDriver } from './driver.js';
@@ -46,15 +48,25 @@ export interface CheckedOptions extends WriterOptions {
   readonly driver: SqliteDriver;
 }
 
+const checkNames = knownOptions<SqliteStoreOptions>({
+  synchronous: oneOf('full', 'normal'),
+  retention: true,
+  groupLimit: true,
+  groupDelay: true,
+  busyTimeout: true,
+  warnAfter: true,
+  holdLimit: true,
+  queueLimit: true,
+  onOpen: func,
+  logger,
+  clock,
+  driver: true,
+});
+
 /** Throws a RangeError or TypeError that names the option and its limits. */
 export function check(options: SqliteStoreOptions): CheckedOptions {
+  checkNames(options, 'sqliteStore', '');
   const { synchronous = 'full', onOpen } = options;
-  if (synchronous !== 'full' && synchronous !== 'normal') {
-    throw new TypeError(`synchronous is ${JSON.stringify(synchronous)}; it is "full" or "normal"`);
-  }
-  if (onOpen !== undefined && typeof onOpen !== 'function') {
-    throw new TypeError(`onOpen is a function that takes the database, not ${typeof onOpen}`);
-  }
   return {
     synchronous,
     onOpen,

@@ -1,5 +1,7 @@
 /** What `subscribe()` may be told, and the check of it. */
 import { type Duration, milliseconds } from '../../contract/duration.js';
+import { abortSignal, flag, func, group, list, oneOf, text } from '../../contract/option-kinds.js';
+import { knownOptions, shown } from '../../contract/option-names.js';
 import type { TopicPolicy } from '../../contract/policy.js';
 import { epochBytes, type Position } from '../position.js';
 import { type Accepted, acceptedBy, type Recovery, type StartAt } from './recovery.js';
@@ -57,6 +59,27 @@ const defaults = { updates: 1024, bytes: 1 << 20, maxKeys: 1_000_000, maxBytes: 
 const names = ['REPLAY', 'CONFLATED', 'RESET', 'GAP'];
 const largest = 2 ** 31 - 1;
 
+type Credit = NonNullable<SubscribeOptions['credit']>;
+
+/** Throws a TypeError for an option that there is not, or is of another kind. */
+const checkSubscribeOptions = knownOptions<SubscribeOptions>({
+  from: true,
+  accept: list,
+  mode: oneOf('EVERY', 'LATEST', 'MERGE'),
+  conflate: oneOf('ON_PRESSURE', 'ALWAYS', 'NEVER'),
+  overflow: oneOf('GAP', 'UNSUBSCRIBE', 'DISCONNECT'),
+  minInterval: true,
+  maxBps: true,
+  credit: group(knownOptions<Credit>({ updates: true, bytes: true })),
+  name: text,
+  priority: true,
+  changes: flag,
+  maxKeys: true,
+  maxBytes: true,
+  signal: abortSignal,
+  trace: func,
+});
+
 /** Throws a TypeError or RangeError that names the option. */
 export function specOf(
   topic: string,
@@ -64,6 +87,7 @@ export function specOf(
   keys: readonly string[],
   options: SubscribeOptions,
 ): SubscriptionSpec {
+  checkSubscribeOptions(options, 'subscribe', '');
   const { credit = {}, accept, mode, conflate, overflow } = options;
   for (const key of keys) {
     if (typeof key !== 'string') throw new TypeError(`the keys of ${topic} are strings, not ${typeof key}`);
@@ -72,9 +96,6 @@ export function specOf(
   if (unknown !== undefined)
     throw new TypeError(`accept holds ${JSON.stringify(unknown)}; it is a list of ${names.join(', ')}`);
   if (accept?.length === 0) throw new TypeError(`accept is empty; name some of ${names.join(', ')}, or leave it out`);
-  oneOf('mode', mode, ['EVERY', 'LATEST', 'MERGE']);
-  oneOf('conflate', conflate, ['ON_PRESSURE', 'ALWAYS', 'NEVER']);
-  oneOf('overflow', overflow, ['GAP', 'UNSUBSCRIBE', 'DISCONNECT']);
   const name = options.name ?? '';
   if (options.from === 'committed' && name === '') {
     throw new TypeError(
@@ -110,9 +131,11 @@ function startOf(from: From | undefined): StartAt {
   if (from === 'snapshot' || from === 'head' || from === 'committed') return { kind: from };
   if (typeof from !== 'object' || from === null) {
     throw new TypeError(
-      `from is ${JSON.stringify(from)}; it is "snapshot", "head", "committed", or an object with seq, time, last or position`,
+      `from is ${shown(from)}; it is "snapshot", "head", "committed", or an object with seq, time, last or position`,
     );
   }
+  const given = ['seq', 'last', 'time', 'position'].filter((one) => one in from);
+  if (given.length > 1) throw new TypeError(`from has ${given.join(' and ')}; say one of them`);
   if ('seq' in from) return { kind: 'seq', seq: number('from.seq', from.seq, 1) };
   if ('last' in from) return { kind: 'last', count: whole('from.last', from.last, 0) };
   if ('time' in from) return { kind: 'time', time: number('from.time', Number(from.time), 0) };
@@ -133,19 +156,13 @@ export function checkPosition({ epoch, seq, generation }: Position): Position {
 
 function number(name: string, value: number, least: number): number {
   if (!Number.isSafeInteger(value) || value < least)
-    throw new RangeError(`${name} is ${value}; it is a whole number from ${least} to 2^53-1`);
+    throw new RangeError(`${name} is ${shown(value)}; it is a whole number from ${least} to 2^53-1`);
   return value;
 }
 
 function whole(name: string, value: number, least: number): number {
   if (!Number.isFinite(value) || value < least || value > largest) {
-    throw new RangeError(`${name} is ${value}; it is a number from ${least} to ${largest}`);
+    throw new RangeError(`${name} is ${shown(value)}; it is a number from ${least} to ${largest}`);
   }
   return value;
-}
-
-function oneOf(name: string, value: string | undefined, values: readonly string[]): void {
-  if (value !== undefined && !values.includes(value)) {
-    throw new TypeError(`${name} is ${JSON.stringify(value)}; it is one of ${values.join(', ')}`);
-  }
 }

@@ -1,5 +1,6 @@
 /** What a client of gRPC can be told, checked and with the defaults filled in. */
 import { type Duration, timerDuration } from '../../contract/duration.js';
+import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
 import { positive } from './limits.js';
 
@@ -27,7 +28,7 @@ type Part<T> = Exclude<NonNullable<T>, false>;
 const checkNames = knownOptions<GrpcClientOptions>({
   maxReceiveBytes: true,
   maxSendBytes: true,
-  gzip: true,
+  gzip: flag,
   keepalive: true,
   connectTimeout: true,
   reconnect: true,
@@ -35,7 +36,7 @@ const checkNames = knownOptions<GrpcClientOptions>({
 const checkKeepalive = knownOptions<Part<GrpcClientOptions['keepalive']>>({ time: true, timeout: true });
 const checkReconnect = knownOptions<Part<GrpcClientOptions['reconnect']>>({ initial: true, max: true });
 
-/** Throws a TypeError for an option that there is not. What the others say is checked where they are read. */
+/** Throws a TypeError for an option that there is not, or is of another kind. Limits are checked where they are read. */
 export function checkGrpcClientOptions(options: GrpcClientOptions): void {
   checkNames(options, 'grpc');
   const { keepalive, reconnect } = options;
@@ -62,7 +63,7 @@ export function grpcClientTerms(options: GrpcClientOptions): GrpcClientTerms {
   return {
     maxReceiveBytes: positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
     maxSendBytes: maxSendBytes === undefined ? Number.POSITIVE_INFINITY : positive(maxSendBytes, 'grpc.maxSendBytes'),
-    gzip: options.gzip === true,
+    gzip: options.gzip ?? false,
     connectTimeout: timerDuration(options.connectTimeout ?? '20s', 'grpc.connectTimeout'),
     reconnect: { initial, max: Math.max(initial, timerDuration(reconnect?.max ?? '10s', 'grpc.reconnect.max')) },
     keepalive:

@@ -1,6 +1,7 @@
 /** What a gRPC listener can be told, checked, and as grpc-js takes it. */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { type Duration, timerDuration } from '../../contract/duration.js';
+import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
 import { positive } from './limits.js';
 
@@ -28,7 +29,7 @@ const checkNames = knownOptions<GrpcServerOptions>({
   maxReceiveBytes: true,
   maxHeaderBytes: true,
   maxSendBytes: true,
-  gzip: true,
+  gzip: flag,
   keepalive: true,
   maxConcurrentStreams: true,
   maxConnectionAge: true,

@@ -8,6 +8,7 @@ import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
+import { flag } from '../../contract/option-kinds.js';
 import { knownOptions, shown } from '../../contract/option-names.js';
 import { parseEndpoint } from '../endpoint.js';
 import type { ClientTls } from '../tls.js';
@@ -60,16 +61,12 @@ const checkNames = knownOptions<ThriftClientOptions>({
   connectTimeout: true,
   maxConnections: true,
   maxWaiting: true,
-  introduce: true,
+  introduce: flag,
 });
 
-/** Throws a TypeError for an option that there is not. What the others say is checked where they are read. */
+/** Throws a TypeError for an option that there is not, or is of another kind. Limits are checked where they are read. */
 export function checkThriftClientOptions(options: ThriftClientOptions): void {
   checkNames(options, 'thrift');
-  const { introduce } = options;
-  if (introduce !== undefined && typeof introduce !== 'boolean') {
-    throw new TypeError(`thrift.introduce is ${shown(introduce)}; it is true or false`);
-  }
 }
 
 /** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Peer } from '../../call/peer.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher } from '../../call/transport.js';
+import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
@@ -20,7 +21,7 @@ export interface ConnectionsOptions {
   readonly zlib?: boolean;
 }
 
-const checkNames = knownOptions<ConnectionsOptions>({ limits: true, unframed: true, zlib: true });
+const checkNames = knownOptions<ConnectionsOptions>({ limits: true, unframed: flag, zlib: flag });
 
 /** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
 export function checkThriftServerOptions(options: ConnectionsOptions): void {

@@ -26,7 +26,7 @@ describe('sqliteStore', () => {
     [{ holdLimit: '2h' }, 'holdLimit is 7200000 ms'],
     [{ queueLimit: Number.NaN }, 'queueLimit is NaN'],
     [{ retention: '1s' }, 'retention is 1000 ms; records are kept for 1 minute to 30 days'],
-    [{ onOpen: 'x' }, 'onOpen is a function that takes the database, not string'],
+    [{ onOpen: 'x' }, 'onOpen is "x"; it is a function'],
   ])('refuses the options %j', (options, message) => {
     const { path } = scratchPath();
     expect(() => sqliteStore(path, options as SqliteStoreOptions)).toThrow(message);

@@ -521,6 +521,6 @@ import { createClient } from 'hawser';
     expect(make({ zlib: true })).toThrow(/zlib is a transform of THeader/);
     expect(make({ wire: 'header', framing: 'unframed' })).toThrow(/wire=header is a frame of its own/);
     expect(make({ maxConnections: 0 })).toThrow(/maxConnections is 0/);
-    expect(make({ tls: { ca: 'no pem', cert: 'x', key: 'y' } })).toThrow(/the tls option is not usable/);
+    expect(make({ tls: { ca: 'no pem', cert: 'x', key: 'y' } })).toThrow(/^tls\.ca is without a line "-----BEGIN/);
   });
 });
