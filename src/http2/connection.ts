@@ -379,6 +379,19 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     return true;
   }
 
+  get chunk(): Uint8Array {
+    // `reserve` has made it.
+    return this.#outbox.chunk as Uint8Array;
+  }
+
+  reserve(stream: Stream, bytes: number): number {
+    return this.#outbox.bytes > this.#limits.unsentBeforePause ? -1 : this.#sending.reserveData(stream, bytes);
+  }
+
+  commit(stream: Stream, at: number, length: number, end: boolean): void {
+    this.#sending.commitData(stream, at, length, end);
+  }
+
   finish(stream: Stream, trailers: Trailers | undefined): void {
     this.#sending.finish(stream, trailers);
   }

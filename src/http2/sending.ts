@@ -173,7 +173,7 @@ export class Sending {
   reserveData(stream: Stream, bytes: number): number {
     if (stream.queue.length > 0 || bytes > stream.sendWindow || bytes > this.#window || bytes > this.#maxFrameSize)
       return -1;
-    if (stream.localClosed || stream.finishing !== undefined) return -1;
+    if (stream.closed || stream.localClosed || stream.finishing !== undefined) return -1;
     return this.outbox.reserve(frameHeaderBytes + bytes) + frameHeaderBytes;
   }
 

@@ -33,6 +33,10 @@ export interface StreamReceiver {
 export interface StreamCarrier {
   sendHead(stream: Stream, maxBytes: number, write: WriteFields, end: boolean): void;
   send(stream: Stream, bytes: Uint8Array): boolean;
+  /** The memory that `reserve` points into. */
+  readonly chunk: Uint8Array;
+  reserve(stream: Stream, bytes: number): number;
+  commit(stream: Stream, at: number, length: number, end: boolean): void;
   finish(stream: Stream, trailers: Trailers | undefined): void;
   consume(stream: Stream, bytes: number): void;
   reset(stream: Stream, code: number): void;
@@ -96,6 +100,23 @@ export class Stream {
    */
   send(bytes: Uint8Array): boolean {
     return this.#carrier.send(this, bytes);
+  }
+
+  /**
+   * Where `bytes` of data may be written into `chunk` to leave at once; -1 where windows or what is queued are in the way. `commit`
+   * must follow before anything else is asked of the connection.
+   */
+  reserve(bytes: number): number {
+    return this.#carrier.reserve(this, bytes);
+  }
+
+  get chunk(): Uint8Array {
+    return this.#carrier.chunk;
+  }
+
+  /** Sends the `length` bytes that were written at `at`; with `end`, they are the last. */
+  commit(at: number, length: number, end: boolean): void {
+    this.#carrier.commit(this, at, length, end);
   }
 
   /** Ends our half when all that is queued has gone. */

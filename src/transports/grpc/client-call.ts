@@ -4,7 +4,6 @@ import type { Call } from '../../call/call.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { InFlight } from '../../call/in-flight.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { zipped } from './gzip.js';
 
 interface Cancellable {
   cancel(reason: RpcError): void;
@@ -55,10 +54,4 @@ export function framed(message: Uint8Array, flag = 0): Buffer {
   frame.writeUInt32BE(message.byteLength, 1);
   frame.set(message, 5);
   return frame;
-}
-
-/** As `framed`, compressed. */
-export function framedSmall(message: Uint8Array): Buffer | Promise<Buffer> {
-  const bytes = zipped(message);
-  return Buffer.isBuffer(bytes) ? framed(bytes, 1) : bytes.then((one) => framed(one, 1));
 }

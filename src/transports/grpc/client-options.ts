@@ -5,6 +5,8 @@ import { knownOptions } from '../../contract/option-names.js';
 import { positive } from './limits.js';
 
 export interface GrpcClientOptions {
+  /** The HTTP/2 below: Hawser's own, or Node's. */
+  readonly engine?: 'own' | 'node';
   /** Bytes of one response message, after decompression; 4 MiB by default. */
   readonly maxReceiveBytes?: number;
   /** Bytes of one request message; unlimited by default, as the server's own limit holds. */
@@ -26,6 +28,7 @@ export interface GrpcClientOptions {
 type Part<T> = Exclude<NonNullable<T>, false>;
 
 const checkNames = knownOptions<GrpcClientOptions>({
+  engine: true,
   maxReceiveBytes: true,
   maxSendBytes: true,
   gzip: flag,
@@ -46,6 +49,7 @@ export function checkGrpcClientOptions(options: GrpcClientOptions): void {
 
 /** The options as they are used: bytes and ms. */
 export interface GrpcClientTerms {
+  readonly engine: 'own' | 'node';
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
   readonly gzip: boolean;
@@ -54,6 +58,8 @@ export interface GrpcClientTerms {
   readonly reconnect: { readonly initial: number; readonly max: number };
 }
 
+/** For the tests, which all pass on either. */
+const defaultEngine = process.env.HAWSER_GRPC_ENGINE === 'own' ? 'own' : 'node';
 const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
 
 /** Throws a RangeError or TypeError that names the option. */
@@ -61,6 +67,7 @@ export function grpcClientTerms(options: GrpcClientOptions): GrpcClientTerms {
   const { keepalive = keepaliveDefault, reconnect, maxSendBytes } = options;
   const initial = timerDuration(reconnect?.initial ?? '200ms', 'grpc.reconnect.initial');
   return {
+    engine: engineOf(options.engine),
     maxReceiveBytes: positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
     maxSendBytes: maxSendBytes === undefined ? Number.POSITIVE_INFINITY : positive(maxSendBytes, 'grpc.maxSendBytes'),
     gzip: options.gzip ?? false,
@@ -74,4 +81,9 @@ export function grpcClientTerms(options: GrpcClientOptions): GrpcClientTerms {
             timeout: timerDuration(keepalive.timeout ?? keepaliveDefault.timeout, 'grpc.keepalive.timeout'),
           },
   };
+}
+
+function engineOf(engine: unknown = defaultEngine): 'own' | 'node' {
+  if (engine === 'own' || engine === 'node') return engine;
+  throw new TypeError(`grpc.engine is ${JSON.stringify(engine)}; it can be 'own' or 'node'`);
 }

@@ -8,13 +8,14 @@ import { pump, type Source } from '../../call/pump.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { clientError } from '../../call/status.js';
 import { streamsRequest } from '../../contract/method.js';
-import { type Attempts, framed, framedSmall, requestTooLarge } from './client-call.js';
+import { type Attempts, requestTooLarge } from './client-call.js';
 import { answered } from './client-unary.js';
-import { Exchange, type ExchangeTerms, type Receiver } from './exchange.js';
+import type { Exchange, OpenExchange, Receiver } from './exchange.js';
+import { zipped } from './gzip.js';
 
 export interface StreamAttemptInit {
   readonly call: Call;
-  readonly terms: ExchangeTerms;
+  readonly open: OpenExchange;
   readonly attempts: Attempts;
   readonly maxSendBytes: number;
   readonly gzip: boolean;
@@ -41,21 +42,21 @@ export class StreamAttempt implements Receiver {
 
   constructor(init: StreamAttemptInit) {
     this.#init = init;
-    this.#exchange = new Exchange(init.call, init.terms, this);
+    this.#exchange = init.open(init.call, this);
   }
 
   start(): void {
-    const { call, attempts } = this.#init;
+    const { call, attempts, gzip } = this.#init;
     this.#place = attempts.add(this);
     this.#stopListening = call.onAbort((reason) => this.cancel(reason));
-    if (streamsRequest(call.method.kind)) this.#exchange.start(undefined);
+    if (streamsRequest(call.method.kind)) this.#exchange.start(undefined, gzip);
     else {
-      const frame = this.#framed(call.request as Uint8Array);
-      if (Buffer.isBuffer(frame)) this.#exchange.start(frame);
+      const bytes = this.#sent(call.request as Uint8Array);
+      if (bytes instanceof Uint8Array) this.#exchange.start(bytes, gzip);
       else {
-        frame.then(
-          (bytes) => {
-            if (!this.#ended) this.#exchange.start(bytes);
+        bytes.then(
+          (one) => {
+            if (!this.#ended) this.#exchange.start(one, gzip);
           },
           (error: unknown) => this.cancel(sourceError(call, error)),
         );
@@ -109,14 +110,16 @@ export class StreamAttempt implements Receiver {
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#ended) return undefined;
-    const { call, maxSendBytes } = this.#init;
+    const { call, maxSendBytes, gzip } = this.#init;
     if (bytes.byteLength > maxSendBytes) throw requestTooLarge(call, bytes.byteLength, maxSendBytes);
-    const frame = this.#framed(bytes);
-    return Buffer.isBuffer(frame) ? this.#exchange.write(frame) : frame.then((one) => this.#exchange.write(one));
+    const sent = this.#sent(bytes);
+    return sent instanceof Uint8Array
+      ? this.#exchange.write(sent, gzip)
+      : sent.then((one) => this.#exchange.write(one, gzip));
   }
 
-  #framed(message: Uint8Array): Buffer | Promise<Buffer> {
-    return this.#init.gzip ? framedSmall(message) : framed(message);
+  #sent(message: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#init.gzip ? zipped(message) : message;
   }
 
   #end(): void {

@@ -3,7 +3,7 @@ import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { type Endpoint, parseEndpoint } from '../endpoint.js';
 import type { ClientTls } from '../tls.js';
-import type { ConnectionTarget } from './connection.js';
+import type { ConnectionTarget } from './client-socket.js';
 import { clientContext } from './secure.js';
 
 /**
@@ -16,6 +16,7 @@ export function connectionTarget(address: string, tls: ClientTls | undefined, ho
   const server = dns?.[1] ?? '';
   const serverName = tls?.serverName ?? hostName;
   return {
+    address,
     endpoint,
     authority: tls?.serverName ?? authorityOf(endpoint, hostName),
     lookup: server === '' ? undefined : lookupAt(server, address),

@@ -1,8 +1,9 @@
 /** One request, one response: the path that most calls take. */
 import type { Call } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
-import { type Attempts, framed, framedSmall } from './client-call.js';
-import { Exchange, type ExchangeTerms, type Receiver } from './exchange.js';
+import type { Attempts } from './client-call.js';
+import type { Exchange, OpenExchange, Receiver } from './exchange.js';
+import { zipped } from './gzip.js';
 
 const ignore = (): void => {};
 
@@ -20,14 +21,14 @@ export class UnaryAttempt implements Receiver {
 
   constructor(
     call: Call,
-    terms: ExchangeTerms,
+    open: OpenExchange,
     attempts: Attempts,
     resolve: (response: unknown) => void,
     reject: (error: RpcError) => void,
   ) {
     this.#call = call;
     this.#attempts = attempts;
-    this.#exchange = new Exchange(call, terms, this);
+    this.#exchange = open(call, this);
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -36,12 +37,12 @@ export class UnaryAttempt implements Receiver {
     this.#place = this.#attempts.add(this);
     this.#stopListening = this.#call.onAbort((reason) => this.cancel(reason));
     const request = this.#call.request as Uint8Array;
-    const frame = gzip ? framedSmall(request) : framed(request);
-    if (Buffer.isBuffer(frame)) this.#exchange.start(frame);
+    const bytes = gzip ? zipped(request) : request;
+    if (bytes instanceof Uint8Array) this.#exchange.start(bytes, gzip);
     else {
-      frame.then(
-        (bytes) => {
-          if (!this.#settled) this.#exchange.start(bytes);
+      bytes.then(
+        (one) => {
+          if (!this.#settled) this.#exchange.start(one, gzip);
         },
         (error: unknown) =>
           this.failed(new RpcError('INTERNAL', 'the request could not be compressed', { cause: error })),

@@ -1,9 +1,6 @@
 /** The client's side of gRPC: attempts of calls over HTTP/2, and what is done with them when the client closes. */
-import { type OutgoingHttpHeaders, sensitiveHeaders } from 'node:http2';
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
-import { correlationHeader } from '../../call/correlation-id.js';
-import { timeoutHeader } from '../../call/deadline.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
@@ -15,9 +12,9 @@ import { type GrpcClientOptions, type GrpcClientTerms, grpcClientTerms } from '.
 import { oneResponse, streamResponses } from './client-stream.js';
 import { connectionTarget } from './client-target.js';
 import { UnaryAttempt } from './client-unary.js';
-import type { ExchangeTerms } from './exchange.js';
+import { type ClientWire, clientWire } from './client-wires.js';
+import type { OpenExchange } from './exchange.js';
 import { ownUserAgent } from './failed-status.js';
-import { Link } from './link.js';
 
 export { checkGrpcClientOptions, type GrpcClientOptions } from './client-options.js';
 
@@ -47,8 +44,7 @@ class GrpcTransport implements ClientTransport {
   readonly #logger: Logger;
   readonly #attempts: Attempts;
   readonly #terms: GrpcClientTerms;
-  readonly #headers: OutgoingHttpHeaders;
-  readonly #link: Link;
+  readonly #wire: ClientWire;
   #closing: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions) {
@@ -59,8 +55,7 @@ class GrpcTransport implements ClientTransport {
     this.#attempts = new Attempts(address);
     this.#terms = grpcClientTerms(options);
     const target = connectionTarget(address, tls, hostName);
-    this.#link = new Link(address, target, this.#terms);
-    this.#headers = {
+    const headers = {
       ':method': 'POST',
       ':scheme': tls === undefined ? 'http' : 'https',
       ':authority': target.authority,
@@ -70,21 +65,18 @@ class GrpcTransport implements ClientTransport {
       'grpc-accept-encoding': 'identity,deflate,gzip',
       ...(this.#terms.gzip ? { 'grpc-encoding': 'gzip' } : {}),
     };
+    this.#wire = clientWire({ target, headers, terms: this.#terms, clock });
   }
 
   bind(method: MethodType): Handler {
-    const { maxSendBytes, maxReceiveBytes, gzip } = this.#terms;
-    const terms: ExchangeTerms = {
-      link: this.#link,
-      headers: requestHeaders(this.#headers, method.path),
-      maxReceiveBytes,
-    };
-    if (streamsRequest(method.kind) || streamsResponse(method.kind)) return (call) => this.#stream(call, terms);
+    const { maxSendBytes, gzip } = this.#terms;
+    const open = this.#wire.bind(method.path);
+    if (streamsRequest(method.kind) || streamsResponse(method.kind)) return (call) => this.#stream(call, open);
     return (call) => {
       const refused = this.#refusal(call) ?? tooLarge(call, maxSendBytes);
       if (refused !== undefined) return Promise.reject(refused);
       return new Promise((resolve, reject) => {
-        new UnaryAttempt(call, terms, this.#attempts, resolve, reject).start(gzip);
+        new UnaryAttempt(call, open, this.#attempts, resolve, reject).start(gzip);
       });
     };
   }
@@ -94,12 +86,12 @@ class GrpcTransport implements ClientTransport {
     return this.#closing;
   }
 
-  async #stream(call: Call, terms: ExchangeTerms): Promise<unknown> {
+  async #stream(call: Call, open: OpenExchange): Promise<unknown> {
     const { kind } = call.method;
     const { maxSendBytes, gzip } = this.#terms;
     const refused = this.#refusal(call) ?? (streamsRequest(kind) ? undefined : tooLarge(call, maxSendBytes));
     if (refused !== undefined) throw refused;
-    const init = { call, terms, attempts: this.#attempts, maxSendBytes, gzip };
+    const init = { call, open, attempts: this.#attempts, maxSendBytes, gzip };
     return streamsResponse(kind) ? streamResponses(init) : oneResponse(init);
   }
 
@@ -117,7 +109,7 @@ class GrpcTransport implements ClientTransport {
       this.#logger.debug({ address: this.address, calls: this.#attempts.size }, 'closing cancels calls in flight');
     }
     for (const attempt of this.#attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
-    this.#link.close();
+    this.#wire.close();
   }
 
   #drained(graceMs: number): Promise<void> {
@@ -129,14 +121,6 @@ class GrpcTransport implements ClientTransport {
       });
     });
   }
-}
-
-/** Other in every call: kept for the next ones they would only push out what all calls have (RFC 7541, section 4). */
-const ofOneCall = [timeoutHeader, correlationHeader];
-
-/** What all requests of a method have. Nothing in it is undefined: Node leaves such a header out, Bun refuses the request. */
-function requestHeaders(common: OutgoingHttpHeaders, path: string): OutgoingHttpHeaders {
-  return Object.assign({ ...common, ':path': path }, { [sensitiveHeaders]: ofOneCall });
 }
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {

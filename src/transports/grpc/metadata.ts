@@ -61,6 +61,15 @@ function sendable(value: HeaderValue): MetadataValue {
   return typeof value === 'string' ? value.trim() : asBuffer(value);
 }
 
+/** `headers` line by line as HTTP/2 has them, less what the transport owns. */
+export function forEachOutgoing(headers: HeaderMap, fn: (name: string, value: string) => void): void {
+  headers.forEach((name, value) => {
+    if (isPrivate(name)) return;
+    if (typeof value === 'string' || value instanceof Uint8Array) fn(name, outgoing(value));
+    else for (const one of value) fn(name, outgoing(one));
+  });
+}
+
 /** Adds `headers` to those of a request as node:http2 takes them, less what the transport owns. */
 export function addOutgoing(to: OutgoingHttpHeaders, headers: HeaderMap): void {
   headers.forEach((name, value) => {

@@ -5,6 +5,7 @@
  * Sources: gRPC over HTTP/2, "Errors"; "HTTP to gRPC Status Code Mapping".
  */
 import { constants } from 'node:http2';
+import type { Call } from '../../call/call.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, errorOfStatus } from '../../call/status.js';
 import type { Code } from '../../contract/code.js';
@@ -82,8 +83,24 @@ export function refusedStream(address: string): RpcError {
   );
 }
 
-/** The stream ended without a status. `rst`: the code of its RST_STREAM. */
-export function withoutStatus(address: string, rst: number): RpcError {
+/** The server broke HTTP/2, or sent more headers than are taken. `code`: what the stream was reset with. */
+export function streamFailed(address: string, code: number, what: string): RpcError {
+  return reset(
+    code === NGHTTP2_ENHANCE_YOUR_CALM ? 'RESOURCE_EXHAUSTED' : 'INTERNAL',
+    `the answer of ${address} is not acceptable: ${what}`,
+  );
+}
+
+/** ms that the clock of a server's deadline may be ahead of ours. */
+const deadlineSlack = 5;
+
+/** The stream ended without a status. `rst`: the code of its RST_STREAM. `call`: the one that a server may have cut at its deadline. */
+export function withoutStatus(address: string, rst: number, call?: Call): RpcError {
+  if (rst === NGHTTP2_CANCEL && call?.deadline !== undefined && call.deadline.remaining() <= deadlineSlack) {
+    return new RpcError('DEADLINE_EXCEEDED', `${address} broke ${call.method.path} off at its deadline`, {
+      disposition: 'unknown',
+    });
+  }
   switch (rst) {
     case 0:
       return new RpcError('UNKNOWN', `${address} ended the call without a gRPC status; is it a gRPC server?`, {

@@ -32,9 +32,9 @@ it('sends no header whose value is undefined, on calls of any kind: Bun refuses 
   onTestFinished(() => spy.mockRestore());
 
   for (const options of [
-    {},
-    { telemetry: false },
-    { retry: false, grpc: { gzip: true }, headers: { 'x-a': undefined } },
+    { grpc: { engine: 'node' } },
+    { telemetry: false, grpc: { engine: 'node' } },
+    { retry: false, grpc: { engine: 'node', gzip: true }, headers: { 'x-a': undefined } },
   ] as const) {
     const echo = createClient(Echo, grpc, { logger: silentLogger, ...options });
     const trades = createClient(TradeHistory, grpc, { logger: silentLogger, ...options });

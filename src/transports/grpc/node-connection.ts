@@ -10,41 +10,25 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../../call/peer.js';
-import { type Endpoint, formatHostPort } from '../endpoint.js';
+import { formatHostPort } from '../endpoint.js';
 import type { GrpcClientTerms } from './client-options.js';
+import { type ConnectionTarget, socketOf } from './client-socket.js';
+import type { ClientConnection, ConnectionWatcher } from './link.js';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
-
-export interface ConnectionTarget {
-  readonly endpoint: Endpoint;
-  /** `:authority` */
-  readonly authority: string;
-  /** For names that another DNS server than the system's knows. */
-  readonly lookup?: LookupFunction | undefined;
-  readonly tls?: { readonly context: SecureContext; readonly serverName: string | undefined } | undefined;
-}
-
-export interface ConnectionWatcher {
-  /** Calls can be made. */
-  ready(connection: Connection): void;
-  /** There will be no new calls on it; those that are open may go on. */
-  retired(connection: Connection): void;
-  /** It is over. `why` is set when it never stood. */
-  closed(connection: Connection, why: Error | undefined): void;
-}
 
 /** Bytes that may be under way to us on a connection beyond what its streams have been read. */
 const connectionWindow = 1024 * 1024;
 
 const noPeer: Peer = { address: '' };
 
-export class Connection {
+export class NodeConnection implements ClientConnection {
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
-  readonly #watcher: ConnectionWatcher;
+  readonly #watcher: ConnectionWatcher<NodeConnection>;
   readonly #keepalive: GrpcClientTerms['keepalive'];
   #connectTimer: NodeJS.Timeout | undefined;
   #keepaliveTimer: NodeJS.Timeout | undefined;
@@ -60,7 +44,7 @@ export class Connection {
   /** The server asked for fewer pings. */
   calmed = false;
 
-  constructor(target: ConnectionTarget, terms: GrpcClientTerms, watcher: ConnectionWatcher) {
+  constructor(target: ConnectionTarget, terms: GrpcClientTerms, watcher: ConnectionWatcher<NodeConnection>) {
     this.#watcher = watcher;
     this.#keepalive = terms.keepalive;
     const socket = socketOf(target);
@@ -106,6 +90,11 @@ export class Connection {
     return this.#open;
   }
 
+  /** node:http2 keeps what the server does not take yet. */
+  get room(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Throws what node:http2 does for headers that cannot be sent. */
   request(headers: OutgoingHttpHeaders): ClientHttp2Stream {
     const stream = this.#session.request(headers);
@@ -117,8 +106,8 @@ export class Connection {
   /** A stream of `request` is over. */
   release(): void {
     this.#open -= 1;
-    if (this.#open > 0) return;
-    this.#rest();
+    if (this.#open === 0) this.#rest();
+    this.#watcher.released(this);
   }
 
   /** Ends it when the calls that are under way are over. */
@@ -217,18 +206,4 @@ export class Connection {
       : (this.#error ?? new Error('it closed the connection before it spoke HTTP/2'));
     this.#watcher.closed(this, why);
   }
-}
-
-function socketOf({ endpoint, lookup, tls }: ConnectionTarget): Socket {
-  const where = 'path' in endpoint ? endpoint : { ...endpoint, ...(lookup === undefined ? {} : { lookup }) };
-  if (tls === undefined) return connectTcp(where);
-  const host = 'host' in endpoint ? endpoint.host : 'localhost';
-  const name = tls.serverName ?? host;
-  return connectTls({
-    ...where,
-    ALPNProtocols: ['h2'],
-    secureContext: tls.context,
-    // An address is no name: RFC 6066, 3.
-    ...(isIP(name) === 0 ? { servername: name } : {}),
-  });
 }

@@ -1,0 +1,178 @@
+/**
+ * One HTTP/2 connection to a gRPC server, on our own engine: opened, watched for a peer that has gone silent, and counted, so
+ * that a program whose calls are all over can end. It stands when the server has sent its SETTINGS; a peer that accepts
+ * connections and never speaks HTTP/2 fails at the connect timeout like one that does not answer.
+ */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { outsideCalls } from '../../../call/current.js';
+import type { Peer } from '../../../call/peer.js';
+import { Connection } from '../../../http2/connection.js';
+import { ErrorCode } from '../../../http2/error-code.js';
+import type { Indexing } from '../../../http2/hpack-encoder.js';
+import type { Stream, StreamReceiver } from '../../../http2/stream.js';
+import { formatHostPort } from '../../endpoint.js';
+import { nodeHost } from '../../pipes/node-host.js';
+import { SocketPipe } from '../../pipes/socket-pipe.js';
+import type { GrpcClientTerms } from '../client-options.js';
+import { type ConnectionTarget, socketOf } from '../client-socket.js';
+import type { ClientConnection, ConnectionWatcher } from '../link.js';
+
+/** Values that differ in every call stay out of the table, where they would push out what all calls have in common. */
+export const grpcIndexing: ReadonlyMap<string, Indexing> = new Map([
+  ['grpc-timeout', 'literal'],
+  ['grpc-message', 'literal'],
+  ['grpc-status-details-bin', 'literal'],
+  ['grpc-retry-pushback-ms', 'literal'],
+  ['x-correlation-id', 'literal'],
+  ['traceparent', 'literal'],
+  ['tracestate', 'literal'],
+  ['baggage', 'literal'],
+  ['idempotency-key', 'never'],
+  ['authorization', 'never'],
+  ['cookie', 'never'],
+  ['proxy-authorization', 'never'],
+]);
+
+const limits = { streamWindow: 262_144, connectionWindow: 1 << 24 };
+const noPeer: Peer = { address: '' };
+
+export class EngineConnection implements ClientConnection {
+  readonly #socket: Socket;
+  readonly #watcher: ConnectionWatcher<EngineConnection>;
+  #connectTimer: NodeJS.Timeout | undefined;
+  #connection: Connection | undefined;
+  #peer: Peer = noPeer;
+  #stands = false;
+  #retired = false;
+  #closed = false;
+  #held = true;
+  #error: Error | undefined;
+  calmed = false;
+
+  constructor(target: ConnectionTarget, terms: GrpcClientTerms, watcher: ConnectionWatcher<EngineConnection>) {
+    this.#watcher = watcher;
+    // What the socket begins must not run as part of the call that happens to be the first.
+    this.#socket = outsideCalls(() => this.#connect(target, terms));
+  }
+
+  get room(): number {
+    return this.#connection?.available ?? 0;
+  }
+
+  get open(): number {
+    return this.#connection?.size ?? 0;
+  }
+
+  get peer(): Peer {
+    return this.#peer;
+  }
+
+  /** Undefined where there is no room. */
+  begin(receiver: StreamReceiver): Stream | undefined {
+    const stream = this.#connection?.open(receiver);
+    if (stream !== undefined) this.#hold(true);
+    return stream;
+  }
+
+  hold(wanted: boolean): void {
+    this.#hold(wanted || this.open > 0);
+  }
+
+  close(): void {
+    if (this.#stands) {
+      this.#retire();
+      this.#connection?.drain();
+    } else this.#give(new Error('the client was closed'));
+  }
+
+  #connect(target: ConnectionTarget, terms: GrpcClientTerms): Socket {
+    const socket = socketOf(target);
+    this.#connectTimer = setTimeout(() => {
+      this.#give(new Error('it did not answer within the connect timeout'));
+    }, terms.connectTimeout);
+    socket.on('error', (error) => {
+      this.#error ??= error;
+      socket.destroy();
+    });
+    socket.once('close', () => this.#end());
+    socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => this.#speak(target, terms));
+    return socket;
+  }
+
+  #speak({ tls }: ConnectionTarget, { keepalive }: GrpcClientTerms): void {
+    const socket = this.#socket;
+    if (tls !== undefined && (socket as TLSSocket).alpnProtocol !== 'h2') {
+      this.#give(new Error('it speaks TLS, but not HTTP/2 (ALPN has no h2)'));
+      return;
+    }
+    this.#connection = new Connection({
+      role: 'client',
+      pipe: new SocketPipe(socket),
+      host: nodeHost,
+      limits,
+      indexing: grpcIndexing,
+      ...(keepalive === undefined ? {} : { keepalive }),
+      events: {
+        ready: () => this.#stand(),
+        room: () => this.#released(),
+        goneAway: (code, debug) => {
+          this.calmed = code === ErrorCode.ENHANCE_YOUR_CALM && debug === 'too_many_pings';
+          this.#retire();
+        },
+        closed: (error) => {
+          this.#error ??= error;
+          this.#retire();
+        },
+      },
+    });
+  }
+
+  #stand(): void {
+    if (this.#closed || this.#stands) return;
+    clearTimeout(this.#connectTimer);
+    const { remoteAddress, remotePort } = this.#socket;
+    this.#peer = { address: formatHostPort(remoteAddress, remotePort) };
+    this.#stands = true;
+    this.#hold(false);
+    this.#watcher.ready(this);
+  }
+
+  #released(): void {
+    if (this.open === 0) this.#hold(false);
+    if (!this.#retired) this.#watcher.released(this);
+  }
+
+  #hold(wanted: boolean): void {
+    if (this.#held === wanted) return;
+    this.#held = wanted;
+    if (wanted) {
+      this.#socket.ref();
+      this.#connectTimer?.ref();
+    } else {
+      this.#socket.unref();
+      this.#connectTimer?.unref();
+    }
+  }
+
+  #retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    if (this.#stands) this.#watcher.retired(this);
+  }
+
+  /** Gives up a connection that does not stand. */
+  #give(error: Error): void {
+    this.#error = error;
+    this.#socket.destroy();
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#connectTimer);
+    this.#retire();
+    const why = this.#error ?? new Error('it closed the connection before it spoke HTTP/2');
+    this.#watcher.closed(this, this.#stands ? undefined : why);
+  }
+}

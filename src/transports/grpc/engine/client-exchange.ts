@@ -1,0 +1,308 @@
+/**
+ * One stream of a connection of our engine, as one attempt of a call: headers and messages out, headers, messages and a status
+ * back.
+ *
+ * A stream that the server says it never looked at is tried once more, unseen, on whatever connection there is then: a
+ * connection that the server was just retiring is no failure of the call.
+ * Source: gRFC A6, "Transparent Retries".
+ */
+import type { Call } from '../../../call/call.js';
+import { formatTimeout, timeoutHeader } from '../../../call/deadline.js';
+import type { RpcError } from '../../../call/rpc-error.js';
+import { ErrorCode } from '../../../http2/error-code.js';
+import type { HeaderList } from '../../../http2/header-list.js';
+import type { HpackEncoder } from '../../../http2/hpack-encoder.js';
+import type { Stream, StreamFailure, StreamReceiver } from '../../../http2/stream.js';
+import type { Exchange, Receiver } from '../exchange.js';
+import type { Link, Waiting } from '../link.js';
+import { MessageReader } from '../message-reader.js';
+import { asBuffer, forEachOutgoing } from '../metadata.js';
+import {
+  connectionLost,
+  errorOf,
+  foreign,
+  notBegun,
+  refusedStream,
+  streamFailed,
+  withoutStatus,
+} from '../received-status.js';
+import type { EngineConnection } from './client-connection.js';
+import { ListedHeaders } from './listed-headers.js';
+
+/** What exchanges of one method have in common. */
+export interface EngineExchangeTerms {
+  readonly link: Link<EngineConnection>;
+  /** Of every request: name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly maxReceiveBytes: number;
+}
+
+const prefixBytes = 5;
+/** Messages up to this size are copied into the connection's outbox, where all that a turn sends leaves in one write. */
+const copiedBytes = 16_000;
+/** The fields of the head that is being written. One for all: a head is written in one go. */
+const fields: string[] = [];
+
+export class EngineExchange implements Exchange, Waiting<EngineConnection>, StreamReceiver {
+  readonly #call: Call;
+  readonly #terms: EngineExchangeTerms;
+  readonly #receiver: Receiver;
+  readonly #reader: MessageReader;
+  /** The only request; undefined where requests are written one by one. */
+  #request: Uint8Array | undefined;
+  #compressed = false;
+  #connection: EngineConnection | undefined;
+  #stream: Stream | undefined;
+  #answered = false;
+  #trailers: ListedHeaders | undefined;
+  /** The peer has said all that it will. */
+  #ended = false;
+  #paused = false;
+  /** Bytes that came while the receiver had no room. */
+  #unread = 0;
+  #wroteOn: (() => void) | undefined;
+  #repeated = false;
+  #over = false;
+
+  constructor(call: Call, terms: EngineExchangeTerms, receiver: Receiver) {
+    this.#call = call;
+    this.#terms = terms;
+    this.#receiver = receiver;
+    this.#reader = new MessageReader(this, terms.maxReceiveBytes);
+  }
+
+  start(request: Uint8Array | undefined, compressed: boolean): void {
+    this.#request = request;
+    this.#compressed = compressed;
+    this.#terms.link.take(this);
+  }
+
+  begin(connection: EngineConnection): void {
+    if (this.#over) return;
+    const stream = connection.begin(this);
+    if (stream === undefined) {
+      this.#fail(notBegun(this.#terms.link.address, new Error('its connection has no room')));
+      return;
+    }
+    this.#connection = connection;
+    this.#stream = stream;
+    this.#sendHead(stream);
+    const request = this.#request;
+    if (request === undefined) this.#receiver.begun?.();
+    else if (sendMessage(stream, request, this.#compressed, true) !== 'sent') stream.finish();
+  }
+
+  cannotBegin(error: RpcError): void {
+    this.#fail(error);
+  }
+
+  write(request: Uint8Array, compressed: boolean): Promise<void> | undefined {
+    const stream = this.#stream;
+    if (this.#over || stream === undefined || sendMessage(stream, request, compressed, false) !== 'full')
+      return undefined;
+    return new Promise((resolve) => {
+      this.#wroteOn = resolve;
+    });
+  }
+
+  endRequests(): void {
+    if (!this.#over) this.#stream?.finish();
+  }
+
+  readOn(): void {
+    this.#paused = false;
+    if (!this.#reader.busy) this.#takeUp();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#terms.link.forget(this);
+    this.#stream?.reset(ErrorCode.CANCEL);
+  }
+
+  // For the reader
+
+  message(bytes: Buffer): void {
+    if (!this.#over && !this.#receiver.message(bytes)) this.#paused = true;
+  }
+
+  broken(error: RpcError): void {
+    this.#stream?.reset(ErrorCode.CANCEL);
+    this.#fail(error);
+  }
+
+  inflating(busy: boolean): void {
+    if (busy || this.#over) return;
+    if (this.#ended) this.#conclude();
+    else if (!this.#paused) this.#takeUp();
+  }
+
+  // The stream
+
+  head(stream: Stream, list: HeaderList, end: boolean): void {
+    if (this.#over) return;
+    const headers = new ListedHeaders(list);
+    const { address } = this.#terms.link;
+    const error = foreign(headers, address);
+    if (error !== undefined) {
+      if (!end) stream.reset(ErrorCode.CANCEL);
+      this.#fail(error);
+    } else if (end) {
+      this.#trailers = headers;
+      this.#ended = true;
+      this.#conclude();
+    } else {
+      this.#answered = true;
+      this.#reader.encoding = headers.text('grpc-encoding');
+      this.#call.peer = (this.#connection as EngineConnection).peer;
+      this.#call.receiveHeaders(headers.map, headers);
+    }
+  }
+
+  data(stream: Stream, bytes: Uint8Array, from: number, to: number): void {
+    if (!this.#over) this.#reader.take(asBuffer(bytes).subarray(from, to));
+    if (this.#paused || this.#reader.busy) this.#unread += to - from;
+    else stream.consume(to - from);
+  }
+
+  end(_stream: Stream, trailers: HeaderList | undefined): void {
+    if (this.#over) return;
+    this.#ended = true;
+    if (trailers !== undefined) this.#trailers = new ListedHeaders(trailers);
+    if (!this.#reader.busy) this.#conclude();
+  }
+
+  failed(_stream: Stream, failure: StreamFailure): void {
+    if (this.#over || this.#ended) return;
+    const { address } = this.#terms.link;
+    if (failure.unprocessed && !this.#answered) this.#repeat(refusedStream(address));
+    else if (failure.by === 'connection') this.#fail(connectionLost(address));
+    else if (failure.by === 'us') this.#fail(streamFailed(address, failure.code, failure.message));
+    else this.#fail(withoutStatus(address, failure.code, this.#call));
+  }
+
+  writable(): void {
+    const go = this.#wroteOn;
+    this.#wroteOn = undefined;
+    go?.();
+  }
+
+  // Inside
+
+  #sendHead(stream: Stream): void {
+    const { headers } = this.#terms;
+    let bytes = 0;
+    for (let i = 0; i < headers.length; i++) {
+      const text = headers[i] as string;
+      fields.push(text);
+      bytes += text.length + 6;
+    }
+    const call = this.#call;
+    if (call.hasHeaders) {
+      forEachOutgoing(call.headers, (name, value) => {
+        fields.push(name, value);
+        bytes += name.length + value.length + 12;
+      });
+    }
+    if (call.deadline !== undefined) {
+      const timeout = formatTimeout(call.deadline.remaining());
+      fields.push(timeoutHeader, timeout);
+      bytes += timeout.length + 24;
+    }
+    stream.sendHead(bytes, writeFields, false);
+    fields.length = 0;
+  }
+
+  /** The receiver has room again. */
+  #takeUp(): void {
+    const unread = this.#unread;
+    this.#unread = 0;
+    if (unread > 0) this.#stream?.consume(unread);
+  }
+
+  /** All that came was handed on, or will be by what failed. */
+  #conclude(): void {
+    if (this.#over) return;
+    const trailers = this.#trailers;
+    const { address } = this.#terms.link;
+    if (trailers === undefined) {
+      this.#stream?.reset(ErrorCode.CANCEL);
+      this.#fail(withoutStatus(address, ErrorCode.NO_ERROR));
+      return;
+    }
+    if (!this.#answered) this.#call.peer = (this.#connection as EngineConnection).peer;
+    this.#end();
+    this.#call.receiveTrailers(trailers.map, trailers);
+    // The server is done, so what is left of the request is of no use.
+    if (this.#stream?.localClosed === false) this.#stream.reset(ErrorCode.CANCEL);
+    const error =
+      errorOf(trailers) ?? (this.#reader.empty ? undefined : withoutStatus(address, ErrorCode.INTERNAL_ERROR));
+    if (error === undefined) this.#receiver.ended();
+    else this.#receiver.failed(error);
+  }
+
+  #repeat(refused: RpcError): void {
+    if (this.#repeated || this.#request === undefined) {
+      this.#fail(refused);
+      return;
+    }
+    this.#repeated = true;
+    this.#terms.link.take(this);
+  }
+
+  #fail(error: RpcError): void {
+    if (this.#over) return;
+    this.#end();
+    this.#receiver.failed(error);
+  }
+
+  #end(): void {
+    this.#over = true;
+    // A sender that waits for room finds that nothing is wanted any more.
+    this.writable();
+  }
+}
+
+function writeFields(encoder: HpackEncoder, bytes: Uint8Array, start: number): number {
+  let at = start;
+  for (let i = 0; i < fields.length; i += 2)
+    at = encoder.field(bytes, at, fields[i] as string, fields[i + 1] as string);
+  return at;
+}
+
+/**
+ * A message with its prefix. `sent`: it and, with `last`, the end of the stream are on their way; `queued`: it waits, or the end
+ * is still to be said; `full`: as `queued`, and the sender should wait for `writable`.
+ * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
+ */
+export function sendMessage(
+  stream: Stream,
+  message: Uint8Array,
+  compressed: boolean,
+  last: boolean,
+): 'sent' | 'queued' | 'full' {
+  const { length } = message;
+  if (length <= copiedBytes) {
+    const at = stream.reserve(prefixBytes + length);
+    if (at >= 0) {
+      const { chunk } = stream;
+      putPrefix(chunk, at, length, compressed);
+      chunk.set(message, at + prefixBytes);
+      stream.commit(at, prefixBytes + length, last);
+      return 'sent';
+    }
+  }
+  const prefix = new Uint8Array(prefixBytes);
+  putPrefix(prefix, 0, length, compressed);
+  stream.send(prefix);
+  return stream.send(message) ? 'queued' : 'full';
+}
+
+function putPrefix(bytes: Uint8Array, at: number, length: number, compressed: boolean): void {
+  bytes[at] = compressed ? 1 : 0;
+  bytes[at + 1] = length >>> 24;
+  bytes[at + 2] = length >>> 16;
+  bytes[at + 3] = length >>> 8;
+  bytes[at + 4] = length;
+}
