@@ -15,7 +15,7 @@ export interface ConnectionLimits {
   readonly maxFrameSize: number;
   /** Bytes of a header list, decoded, with 32 for each field. */
   readonly maxHeaderListSize: number;
-  /** CONTINUATION frames of one header block. */
+  /** CONTINUATION frames of one header block, each of `maxFrameSize` at most. */
   readonly maxContinuations: number;
   /** Bytes in the outbox before a server reads no further requests. */
   readonly unsentBeforePause: number;

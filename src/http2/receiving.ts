@@ -232,8 +232,7 @@ export class Receiving implements FrameReceiver {
     const block = this.#block;
     if (block === undefined) throw protocolError('CONTINUATION without HEADERS');
     block.bytes += to - from;
-    const { maxContinuations, maxHeaderListSize } = this.#limits;
-    if (block.parts.length > maxContinuations || block.bytes > 2 * maxHeaderListSize) {
+    if (block.parts.length > this.#limits.maxContinuations) {
       throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a header block is too large');
     }
     block.parts.push(copyOf(bytes, from, to));

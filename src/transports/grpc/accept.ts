@@ -3,7 +3,7 @@
  * certificate) is read on first use.
  */
 import type { PeerCertificate as TlsCertificate } from 'node:tls';
-import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall, StatusObject } from '@grpc/grpc-js';
 import { Call } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
 import type { InFlight } from '../../call/in-flight.js';
@@ -11,6 +11,7 @@ import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
 import { readCertificate } from '../certificate.js';
+import { type CallStatus, trailersOf } from './failed-status.js';
 import { headersOf, metadataOf } from './metadata.js';
 import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf, type RequestNote } from './request-headers.js';
@@ -85,6 +86,29 @@ export function cancelled(call: Call): RpcError {
     : new RpcError('CANCELLED', 'the caller cancelled the call, or its connection was lost');
 }
 
+/** A status as grpc-js sends it. */
+export function statusObject({ code, message, trailers }: CallStatus): StatusObject {
+  return { code, details: message, metadata: trailers === undefined ? newMetadata() : metadataOf(trailers) };
+}
+
+const sharedObjects = new WeakMap<CallStatus, StatusObject>();
+
+/** As `statusObject`, for a status that many calls share. */
+export function sharedStatusObject(status: CallStatus): StatusObject {
+  let made = sharedObjects.get(status);
+  if (made === undefined) {
+    made = statusObject(status);
+    sharedObjects.set(status, made);
+  }
+  return made;
+}
+
+/** The trailers of a call that went well; undefined for none. */
+export function trailerMetadata(call: Call): Metadata | undefined {
+  const trailers = trailersOf(call);
+  return trailers === undefined ? undefined : metadataOf(trailers);
+}
+
 /** The response's headers as they go out. */
 export function responseHeaders(call: Call, gzip: boolean): Metadata {
   const metadata = call.hasResponseHeaders ? metadataOf(call.responseHeaders) : newMetadata();
@@ -102,7 +126,7 @@ export function tooLarge(call: Call, bytes: number, limit: number): RpcError {
 }
 
 export function peerOf(serving: Serving, rpc: ServerRpc): Peer {
-  const certificate = certificateOf(rpc);
+  const certificate = certificateOf(rpc.getAuthContext().sslPeerCertificate as TlsCertificate | undefined);
   const address = readable(rpc.getPeer()) ?? serving.address();
   return certificate === undefined ? { address } : { address, certificate };
 }
@@ -115,8 +139,7 @@ function readable(peer: string): string | undefined {
   return host.includes(':') ? `[${host}]${peer.slice(colon)}` : `${host}${peer.slice(colon)}`;
 }
 
-function certificateOf(rpc: ServerRpc): PeerCertificate | undefined {
-  const certificate = rpc.getAuthContext().sslPeerCertificate as TlsCertificate | undefined;
+function certificateOf(certificate: TlsCertificate | undefined): PeerCertificate | undefined {
   if (certificate === undefined) return undefined;
   return readCertificate(certificate.raw, certificate.fingerprint256);
 }

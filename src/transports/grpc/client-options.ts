@@ -2,11 +2,12 @@
 import { type Duration, timerDuration } from '../../contract/duration.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
+import { type Engine, engineOf } from './engine-option.js';
 import { positive } from './limits.js';
 
 export interface GrpcClientOptions {
   /** The HTTP/2 below: Hawser's own, or Node's. */
-  readonly engine?: 'own' | 'node';
+  readonly engine?: Engine;
   /** Bytes of one response message, after decompression; 4 MiB by default. */
   readonly maxReceiveBytes?: number;
   /** Bytes of one request message; unlimited by default, as the server's own limit holds. */
@@ -49,7 +50,7 @@ export function checkGrpcClientOptions(options: GrpcClientOptions): void {
 
 /** The options as they are used: bytes and ms. */
 export interface GrpcClientTerms {
-  readonly engine: 'own' | 'node';
+  readonly engine: Engine;
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
   readonly gzip: boolean;
@@ -58,8 +59,6 @@ export interface GrpcClientTerms {
   readonly reconnect: { readonly initial: number; readonly max: number };
 }
 
-/** For the tests, which all pass on either. */
-const defaultEngine = process.env.HAWSER_GRPC_ENGINE === 'own' ? 'own' : 'node';
 const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
 
 /** Throws a RangeError or TypeError that names the option. */
@@ -81,9 +80,4 @@ export function grpcClientTerms(options: GrpcClientOptions): GrpcClientTerms {
             timeout: timerDuration(keepalive.timeout ?? keepaliveDefault.timeout, 'grpc.keepalive.timeout'),
           },
   };
-}
-
-function engineOf(engine: unknown = defaultEngine): 'own' | 'node' {
-  if (engine === 'own' || engine === 'node') return engine;
-  throw new TypeError(`grpc.engine is ${JSON.stringify(engine)}; it can be 'own' or 'node'`);
 }

@@ -3,9 +3,8 @@
  * many clients refuse the whole call when those pass 8 KB (Java, C++ and Python by default), so a long text is cut
  * and details that do not fit are left out, the ErrorInfo last.
  */
-import type { Metadata, StatusObject } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
-import { rawText } from '../../call/headers.js';
+import { HeaderMap, rawText } from '../../call/headers.js';
 import type { Logger } from '../../call/logger.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import {
@@ -18,8 +17,6 @@ import {
 } from '../../call/status.js';
 import type { Refusal } from '../../call/transport.js';
 import { codeNumber, isCode } from '../../contract/code.js';
-import { asBuffer, metadataOf } from './metadata.js';
-import { newMetadata } from './new-metadata.js';
 
 /** Characters of `grpc-message`, percent-encoded. */
 const longestMessage = 2_000;
@@ -30,49 +27,65 @@ const ownDetails = 32_000;
 /** By this name a client says, in `user-agent`, that it is one of ours. */
 export const ownUserAgent = 'hawser';
 
+/** How a call ended, on either HTTP/2. */
+export interface CallStatus {
+  /** gRPC's number. */
+  readonly code: number;
+  readonly message: string;
+  readonly trailers: HeaderMap | undefined;
+}
+
 /** `reason` is what the handler rejected with, or why the call was aborted. Never throws: it is the last resort. */
-export function failedStatus(call: Call, reason: unknown, logger: Logger): StatusObject {
+export function failedStatus(call: Call, reason: unknown, logger: Logger): CallStatus {
   try {
     return statusOf(call, asRpcError(call, reason, logger));
   } catch (error) {
     // A declared error whose fields are of the wrong types, say.
     logger.error({ err: error, reason, method: call.method.path }, 'the error of a call cannot be sent');
-    return { code: codeNumber('INTERNAL'), details: 'the server failed', metadata: newMetadata() };
+    return { code: codeNumber('INTERNAL'), message: 'the server failed', trailers: undefined };
   }
 }
 
-function statusOf(call: Call, error: RpcError): StatusObject {
+function statusOf(call: Call, error: RpcError): CallStatus {
   const message = shortened(error.message);
-  const metadata = trailersOf(call) ?? newMetadata();
+  const trailers = new HeaderMap(trailersOf(call));
   const room = rawText(call.rawHeaders, 'user-agent')?.startsWith(ownUserAgent) ? ownDetails : foreignDetails;
   const details = detailsWithin(error, message, room);
-  if (details !== undefined) metadata.set(detailsHeader, details);
-  if (error.disposition !== 'unknown') metadata.set(dispositionHeader, error.disposition);
+  if (details !== undefined) trailers.put(detailsHeader, details);
+  if (error.disposition !== 'unknown') trailers.put(dispositionHeader, error.disposition);
   // A code that TypeScript did not check may be none, and OK is no code for a failure.
   const code = isCode(error.code) && error.code !== 'OK' ? error.code : 'UNKNOWN';
-  return { code: codeNumber(code), details: message, metadata };
+  return { code: codeNumber(code), message, trailers };
 }
 
-const refusals = new WeakMap<Refusal, StatusObject>();
+const refusals = new WeakMap<Refusal, CallStatus>();
 
 /** The status of a call that there was no room for; made once for all that are refused for the same. */
-export function refusedStatus(refusal: Refusal): StatusObject {
+export function refusedStatus(refusal: Refusal): CallStatus {
   let status = refusals.get(refusal);
   if (status === undefined) {
     const { error, pushback } = refusal;
-    const metadata = newMetadata();
-    metadata.set(pushbackHeader, pushback);
-    metadata.set(detailsHeader, asBuffer(encodeStatus(error)));
-    metadata.set(dispositionHeader, error.disposition);
-    status = { code: codeNumber(error.code), details: error.message, metadata };
+    const trailers = new HeaderMap();
+    trailers.put(pushbackHeader, pushback);
+    trailers.put(detailsHeader, encodeStatus(error));
+    trailers.put(dispositionHeader, error.disposition);
+    status = { code: codeNumber(error.code), message: error.message, trailers };
     refusals.set(refusal, status);
   }
   return status;
 }
 
+/** The status of a request that no call was made of. */
+export function statusOfError(error: RpcError): CallStatus {
+  const trailers = new HeaderMap();
+  trailers.put(detailsHeader, encodeStatus(error));
+  trailers.put(dispositionHeader, error.disposition);
+  return { code: codeNumber(error.code), message: shortened(error.message), trailers };
+}
+
 /** The handler's own trailers, if there are any. */
-export function trailersOf(call: Call): Metadata | undefined {
-  return call.hasResponseTrailers ? metadataOf(call.responseTrailers) : undefined;
+export function trailersOf(call: Call): HeaderMap | undefined {
+  return call.hasResponseTrailers ? call.responseTrailers : undefined;
 }
 
 function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {
@@ -86,12 +99,12 @@ function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {
   return new RpcError('INTERNAL', 'the server failed', { disposition: call.handlerStarted ? 'executed' : 'unknown' });
 }
 
-function detailsWithin(error: RpcError, message: string, room: number): Buffer | undefined {
+function detailsWithin(error: RpcError, message: string, room: number): Uint8Array | undefined {
   const all = encodeStatus(error);
-  if (all.byteLength <= room) return asBuffer(all);
+  if (all.byteLength <= room) return all;
   const info = error.details.filter((detail) => detail.type === 'google.rpc.ErrorInfo');
   const least = encodeStatus(new RpcError(error.code, message, { details: info }));
-  return least.byteLength <= room ? asBuffer(least) : undefined;
+  return least.byteLength <= room ? least : undefined;
 }
 
 /** `encodeURI` (grpc-js) throws for half a surrogate pair, in a place where that ends the process. */

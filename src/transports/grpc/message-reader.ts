@@ -1,5 +1,5 @@
 /**
- * Messages out of the bytes of a response: a flag, a length, the message. Bounded before anything is kept: a length above
+ * Messages out of the bytes of a stream: a flag, a length, the message. Bounded before anything is kept: a length above
  * the limit ends the stream, and so does a compressed message that unfolds to more. While one is being inflated, those
  * behind it wait; a turn of the event loop inflates so much and no more.
  * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
@@ -10,6 +10,13 @@ import { inflatedAtOnce, inflatedLater, isEncoding, isTooLarge, mostInflatedAtOn
 const prefix = 5;
 /** Bytes inflated out of one chunk after which the next message goes to the thread pool: 0.4 ms. */
 const mostInARow = 4 * mostInflatedAtOnce;
+
+/** Which side reads: what is wrong with a request is the caller's fault, and what is wrong with a response the server's. */
+export interface ReaderSide {
+  tooLarge(numbers: string): RpcError;
+  malformed(what: string): RpcError;
+  unknownEncoding(encoding: string | undefined): RpcError;
+}
 
 export interface MessageOwner {
   message(bytes: Buffer): void;
@@ -26,7 +33,8 @@ interface Framed {
 export class MessageReader {
   readonly #owner: MessageOwner;
   readonly #limit: number;
-  /** `grpc-encoding` of the response. */
+  readonly #side: ReaderSide;
+  /** `grpc-encoding` of what is read. */
   encoding: string | undefined;
   #chunks: Buffer[] = [];
   #size = 0;
@@ -36,8 +44,9 @@ export class MessageReader {
   #held: Framed[] = [];
   #broken = false;
 
-  constructor(owner: MessageOwner, limit: number) {
+  constructor(owner: MessageOwner, limit: number, side: ReaderSide) {
     this.#owner = owner;
+    this.#side = side;
     this.#limit = limit;
   }
 
@@ -86,7 +95,7 @@ export class MessageReader {
   }
 
   #allowed(length: number): boolean {
-    if (length > this.#limit) this.#fail(tooLarge(`${length} of at most ${this.#limit} bytes`));
+    if (length > this.#limit) this.#fail(this.#side.tooLarge(`${length} of at most ${this.#limit} bytes`));
     return !this.#broken;
   }
 
@@ -94,7 +103,7 @@ export class MessageReader {
     const flag = chunk[at] as number;
     const bytes = chunk.subarray(at + prefix, end);
     if (flag === 0 && !this.#inflating) this.#owner.message(bytes);
-    else if (flag > 1) this.#fail(malformed(`a message with the flag ${flag}`));
+    else if (flag > 1) this.#fail(this.#side.malformed(`a message with the flag ${flag}`));
     else {
       this.#held.push({ bytes, compressed: flag === 1 });
       if (!this.#inflating) this.#release();
@@ -109,7 +118,7 @@ export class MessageReader {
       }
       const { encoding } = this;
       if (!isEncoding(encoding)) {
-        this.#fail(malformed(`a message compressed with ${encoding ?? 'nothing that it named'}`));
+        this.#fail(this.#side.unknownEncoding(encoding));
         return;
       }
       try {
@@ -120,7 +129,7 @@ export class MessageReader {
           continue;
         }
       } catch (error) {
-        this.#fail(uninflatable(error, this.#limit));
+        this.#fail(this.#uninflatable(error));
         return;
       }
       this.#inflating = true;
@@ -135,12 +144,19 @@ export class MessageReader {
     this.#inARow = 0;
     if (this.#broken) return;
     if (error !== null) {
-      this.#fail(uninflatable(error, this.#limit));
+      this.#fail(this.#uninflatable(error));
       return;
     }
     this.#owner.message(bytes);
     this.#release();
     if (!this.#inflating) this.#owner.inflating(false);
+  }
+
+  #uninflatable(error: unknown): RpcError {
+    if (isTooLarge(error)) return this.#side.tooLarge(`limit ${this.#limit} bytes`);
+    return this.#side.malformed(
+      `a message that does not inflate: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 
   #fail(error: RpcError): void {
@@ -153,19 +169,16 @@ export class MessageReader {
   }
 }
 
-function tooLarge(numbers: string): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
-    `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`,
-    { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
-  );
-}
-
-function uninflatable(error: unknown, limit: number): RpcError {
-  if (isTooLarge(error)) return tooLarge(`limit ${limit} bytes`);
-  return malformed(`a message that does not inflate: ${error instanceof Error ? error.message : String(error)}`);
-}
-
-function malformed(what: string): RpcError {
-  return new RpcError('INTERNAL', `the server sent ${what}`, { reason: 'RESPONSE_MALFORMED', disposition: 'executed' });
-}
+/** A client reads responses. */
+export const responses: ReaderSide = {
+  tooLarge: (numbers) =>
+    new RpcError(
+      'RESOURCE_EXHAUSTED',
+      `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`,
+      { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
+    ),
+  malformed: (what) =>
+    new RpcError('INTERNAL', `the server sent ${what}`, { reason: 'RESPONSE_MALFORMED', disposition: 'executed' }),
+  unknownEncoding: (encoding) =>
+    responses.malformed(`a message compressed with ${encoding ?? 'nothing that it named'}`),
+};

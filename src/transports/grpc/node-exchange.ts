@@ -13,7 +13,7 @@ import type { RpcError } from '../../call/rpc-error.js';
 import { framed } from './client-call.js';
 import type { Exchange, Receiver } from './exchange.js';
 import type { Link, Waiting } from './link.js';
-import { MessageReader } from './message-reader.js';
+import { MessageReader, responses } from './message-reader.js';
 import { addOutgoing } from './metadata.js';
 import type { NodeConnection } from './node-connection.js';
 import { NodeHeaders, type ReceivedHeaders } from './received-headers.js';
@@ -53,7 +53,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     this.#call = call;
     this.#terms = terms;
     this.#receiver = receiver;
-    this.#reader = new MessageReader(this, terms.maxReceiveBytes);
+    this.#reader = new MessageReader(this, terms.maxReceiveBytes, responses);
   }
 
   start(request: Uint8Array | undefined, compressed: boolean): void {

@@ -1,6 +1,6 @@
 /** TLS options as node:tls takes them, checked here: what OpenSSL says of a bad certificate names no option. */
-import { createSecureContext, type SecureContext } from 'node:tls';
-import { type ClientTls, checkClientTls } from '../tls.js';
+import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls';
+import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
 
 /** Made once for all connections to an address. Throws a TypeError that names the option. */
 export function clientContext(tls: ClientTls): SecureContext {
@@ -13,6 +13,21 @@ export function clientContext(tls: ClientTls): SecureContext {
     ...(key === undefined ? {} : { key }),
     minVersion: 'TLSv1.2',
   });
+}
+
+/** Throws a TypeError that names the option. */
+export function tlsServerOptions(tls: ServerTls): TlsOptions {
+  checkServerTls(tls);
+  checkMaterial(tls);
+  const { cert, key, ca, requireClientCert = false } = tls;
+  return {
+    cert,
+    key,
+    ...(ca === undefined ? {} : { ca }),
+    requestCert: requireClientCert,
+    rejectUnauthorized: requireClientCert,
+    minVersion: 'TLSv1.2',
+  };
 }
 
 /** Throws a TypeError that names the option. */

@@ -12,10 +12,10 @@ import { pump, type Source } from '../../call/pump.js';
 import { isPushSource } from '../../call/push-source.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
-import { accept, cancelled, responseHeaders, type Serving, tooLarge } from './accept.js';
+import { accept, cancelled, responseHeaders, type Serving, statusObject, tooLarge, trailerMetadata } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
 import { DirectWriter } from './direct-writer.js';
-import { failedStatus, trailersOf } from './failed-status.js';
+import { failedStatus } from './failed-status.js';
 import { asBuffer } from './metadata.js';
 
 type Reader = ServerReadableStream<Buffer, Outgoing> | ServerDuplexStream<Buffer, Outgoing>;
@@ -77,10 +77,10 @@ class ServedStream {
         const response = await this.#handled();
         if (writer !== undefined) {
           await this.#respond(response as Source<unknown>, writer);
-          this.#succeed(() => writer.end(trailersOf(call)));
+          this.#succeed(() => writer.end(trailerMetadata(call)));
         } else {
           const message = await this.#outgoing(response as Uint8Array);
-          this.#succeed(() => callback?.(null, message, trailersOf(call)));
+          this.#succeed(() => callback?.(null, message, trailerMetadata(call)));
         }
       } catch (error) {
         fail(error);
@@ -156,7 +156,7 @@ class ServedStream {
     if (!this.#headersSent && headersComeFirst(this.#call)) this.#sendHeaders();
     this.#end();
     if (!this.#rpc.cancelled) {
-      const status = failedStatus(this.#call, reason, this.#serving.dispatcher.logger);
+      const status = statusObject(failedStatus(this.#call, reason, this.#serving.dispatcher.logger));
       if (callback !== undefined) callback(status);
       else this.#rpc.emit('error', status);
     }

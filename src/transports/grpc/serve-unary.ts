@@ -20,9 +20,20 @@ import { runInCall } from '../../call/current.js';
 import type { Peer } from '../../call/peer.js';
 import { dispositionHeader } from '../../call/status.js';
 import type { IncomingRequest, Route } from '../../call/transport.js';
-import { accept, cancelled, peerOf, responseHeaders, type ServerRpc, type Serving, tooLarge } from './accept.js';
+import {
+  accept,
+  cancelled,
+  peerOf,
+  responseHeaders,
+  type ServerRpc,
+  type Serving,
+  sharedStatusObject,
+  statusObject,
+  tooLarge,
+  trailerMetadata,
+} from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
-import { failedStatus, refusedStatus, trailersOf } from './failed-status.js';
+import { failedStatus, refusedStatus } from './failed-status.js';
 import { asBuffer } from './metadata.js';
 import { learnMetadata, newMetadata } from './new-metadata.js';
 import { noteOf } from './request-headers.js';
@@ -98,7 +109,7 @@ class UnaryExchange implements AnswerStep {
     if (call.finished) return;
     if (!this.#gone) {
       if (call.hasResponseHeaders || this.#gzip) this.#reply.sendMetadata(responseHeaders(call, this.#gzip));
-      this.#reply.succeed(message, trailersOf(call));
+      this.#reply.succeed(message, trailerMetadata(call));
     }
     this.#finish(call);
   }
@@ -107,7 +118,7 @@ class UnaryExchange implements AnswerStep {
     if (call.finished) return;
     if (!this.#gone) {
       if (headersComeFirst(call)) this.#reply.sendMetadata(responseHeaders(call, false));
-      this.#reply.fail(failedStatus(call, reason, this.#serving.dispatcher.logger));
+      this.#reply.fail(statusObject(failedStatus(call, reason, this.#serving.dispatcher.logger)));
     }
     this.#finish(call);
   }
@@ -167,7 +178,7 @@ class TakenOver implements Reply, IncomingRequest {
     const refusal = this.#route.refuse?.(this);
     if (refusal === undefined) this.#next.startRead();
     // The message is not even read; grpc-js throws away what comes of it.
-    else this.#next.sendStatus(refusedStatus(refusal));
+    else this.#next.sendStatus(sharedStatusObject(refusedStatus(refusal)));
   }
 
   getAll(name: string): MetadataValue[] {

@@ -3,9 +3,14 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import { type Duration, timerDuration } from '../../contract/duration.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
+import type { KeepaliveTerms } from '../../http2/keepalive.js';
+import type { ConnectionLimits } from '../../http2/limits.js';
+import { type Engine, engineOf } from './engine-option.js';
 import { positive } from './limits.js';
 
 export interface GrpcServerOptions {
+  /** The HTTP/2 below: Hawser's own, or that of grpc-js and Node. */
+  readonly engine?: Engine;
   /** Bytes of one request message, after decompression; 4 MiB by default. */
   readonly maxReceiveBytes?: number;
   /**
@@ -26,6 +31,7 @@ export interface GrpcServerOptions {
 }
 
 const checkNames = knownOptions<GrpcServerOptions>({
+  engine: true,
   maxReceiveBytes: true,
   maxHeaderBytes: true,
   maxSendBytes: true,
@@ -46,7 +52,51 @@ export function checkGrpcServerOptions(options: GrpcServerOptions): void {
   if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
   channelOptions(options);
   headerBytes(options);
+  engineOf(options.engine);
 }
+
+/** The options as our own engine takes them. */
+export function engineTerms(options: GrpcServerOptions): {
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly gzip: boolean;
+  readonly limits: Partial<ConnectionLimits>;
+  readonly keepalive: KeepaliveTerms | undefined;
+  readonly maxConnectionAge: { readonly time: number; readonly grace: number } | undefined;
+} {
+  const { keepalive, maxConnectionAge } = options;
+  const maxHeaderBytes = headerBytes(options);
+  return {
+    maxReceiveBytes: positive(options.maxReceiveBytes ?? defaultReceiveBytes, 'grpc.maxReceiveBytes'),
+    maxSendBytes: options.maxSendBytes ?? Number.POSITIVE_INFINITY,
+    maxHeaderBytes,
+    gzip: options.gzip ?? false,
+    limits: {
+      maxConcurrentStreams: positive(options.maxConcurrentStreams ?? defaultStreams, 'grpc.maxConcurrentStreams'),
+      streamWindow: 131_072,
+      // A list above the limit is refused with a status, so the engine keeps a little more of it.
+      maxHeaderListSize: maxHeaderBytes + 4_096,
+    },
+    keepalive:
+      keepalive === undefined
+        ? undefined
+        : {
+            time: timerDuration(keepalive.time, 'grpc.keepalive.time'),
+            timeout: timerDuration(keepalive.timeout ?? '20s', 'grpc.keepalive.timeout'),
+          },
+    maxConnectionAge:
+      maxConnectionAge === undefined
+        ? undefined
+        : {
+            time: timerDuration(maxConnectionAge.time, 'grpc.maxConnectionAge.time'),
+            grace: timerDuration(maxConnectionAge.grace ?? '30s', 'grpc.maxConnectionAge.grace'),
+          },
+  };
+}
+
+const defaultReceiveBytes = 4 * 1024 * 1024;
+const defaultStreams = 10_000;
 
 /** Above this Node's HTTP/2 engine ends the stream by itself. */
 const engineHeaderBytes = 65_535;
@@ -64,10 +114,13 @@ export function channelOptions(options: GrpcServerOptions): ChannelOptions {
   const { keepalive, maxConnectionAge } = options;
   return {
     'grpc.enable_channelz': 0,
-    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
+    'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? defaultReceiveBytes, 'grpc.maxReceiveBytes'),
     // Checked before grpc-js sees the message, with a sentence that says what to do.
     'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': positive(options.maxConcurrentStreams ?? 10_000, 'grpc.maxConcurrentStreams'),
+    'grpc.max_concurrent_streams': positive(
+      options.maxConcurrentStreams ?? defaultStreams,
+      'grpc.maxConcurrentStreams',
+    ),
     ...(keepalive === undefined
       ? {}
       : {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RpcError } from '../../../src/call/rpc-error.js';
 import { framed } from '../../../src/transports/grpc/client-call.js';
-import { MessageReader } from '../../../src/transports/grpc/message-reader.js';
+import { MessageReader, responses } from '../../../src/transports/grpc/message-reader.js';
 import { runs } from '../../support/soak.js';
 
 interface Read {
@@ -29,6 +29,7 @@ function reading(limit: number, encoding?: string): Read {
       },
     },
     limit,
+    responses,
   );
   reader.encoding = encoding;
   const idle = async (): Promise<void> => {

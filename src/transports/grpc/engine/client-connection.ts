@@ -34,7 +34,7 @@ export const grpcIndexing: ReadonlyMap<string, Indexing> = new Map([
   ['proxy-authorization', 'never'],
 ]);
 
-const limits = { streamWindow: 262_144, connectionWindow: 1 << 24 };
+const limits = { streamWindow: 131_072, connectionWindow: 1 << 24 };
 const noPeer: Peer = { address: '' };
 
 export class EngineConnection implements ClientConnection {

@@ -15,7 +15,7 @@ import type { HpackEncoder } from '../../../http2/hpack-encoder.js';
 import type { Stream, StreamFailure, StreamReceiver } from '../../../http2/stream.js';
 import type { Exchange, Receiver } from '../exchange.js';
 import type { Link, Waiting } from '../link.js';
-import { MessageReader } from '../message-reader.js';
+import { MessageReader, responses } from '../message-reader.js';
 import { asBuffer, forEachOutgoing } from '../metadata.js';
 import {
   connectionLost,
@@ -68,7 +68,7 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     this.#call = call;
     this.#terms = terms;
     this.#receiver = receiver;
-    this.#reader = new MessageReader(this, terms.maxReceiveBytes);
+    this.#reader = new MessageReader(this, terms.maxReceiveBytes, responses);
   }
 
   start(request: Uint8Array | undefined, compressed: boolean): void {

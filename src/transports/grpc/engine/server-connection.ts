@@ -1,0 +1,160 @@
+/** One connection of a gRPC listener on our own engine: it looks at each request, and begins a call or says why not. */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Call } from '../../../call/call.js';
+import type { InFlight } from '../../../call/in-flight.js';
+import type { Peer, PeerCertificate } from '../../../call/peer.js';
+import type { RpcError } from '../../../call/rpc-error.js';
+import type { Dispatcher, IncomingRequest, Refusal, Route } from '../../../call/transport.js';
+import { streamsRequest, streamsResponse } from '../../../contract/method.js';
+import { Connection } from '../../../http2/connection.js';
+import type { HeaderList } from '../../../http2/header-list.js';
+import type { KeepaliveTerms } from '../../../http2/keepalive.js';
+import type { ConnectionLimits } from '../../../http2/limits.js';
+import type { Stream, StreamReceiver } from '../../../http2/stream.js';
+import { readCertificate } from '../../certificate.js';
+import { formatHostPort } from '../../endpoint.js';
+import { nodeHost } from '../../pipes/node-host.js';
+import { SocketPipe } from '../../pipes/socket-pipe.js';
+import { refusedStatus, statusOfError } from '../failed-status.js';
+import { grpcIndexing } from './client-connection.js';
+import { sendHttp, sendStatus } from './served-fields.js';
+import { ServerExchange } from './server-exchange.js';
+import { headersTooLarge, httpRefusal, isKnownEncoding, requests, timeoutOf, unknownMethod } from './server-request.js';
+
+/** What the connections of one listener share. */
+export interface EngineServing {
+  readonly dispatcher: Dispatcher;
+  /** Calls that have no outcome yet. */
+  readonly calls: InFlight<Call>;
+  /** The address of the listener. */
+  readonly address: () => string;
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly gzip: boolean;
+  readonly limits: Partial<ConnectionLimits>;
+  readonly keepalive: KeepaliveTerms | undefined;
+  /** A call is over. */
+  readonly released: () => void;
+}
+
+/** Who is at the other end: read on first use, once a connection. */
+export class ServerPeer {
+  readonly #socket: Socket;
+  readonly #fallback: () => string;
+  #peer: Peer | undefined;
+
+  constructor(socket: Socket, fallback: () => string) {
+    this.#socket = socket;
+    this.#fallback = fallback;
+  }
+
+  get peer(): Peer {
+    this.#peer ??= this.#read();
+    return this.#peer;
+  }
+
+  #read(): Peer {
+    const { remoteAddress, remotePort } = this.#socket;
+    const address = remoteAddress === undefined ? this.#fallback() : formatHostPort(remoteAddress, remotePort);
+    const certificate = certificateOfSocket(this.#socket);
+    return certificate === undefined ? { address } : { address, certificate };
+  }
+}
+
+function certificateOfSocket(socket: Socket): PeerCertificate | undefined {
+  if (!('getPeerCertificate' in socket)) return undefined;
+  const certificate = (socket as TLSSocket).getPeerCertificate();
+  if (Object.keys(certificate ?? {}).length === 0) return undefined;
+  return readCertificate(certificate.raw, certificate.fingerprint256);
+}
+
+/** Gets the rest of a request that was refused. */
+const refused: StreamReceiver = {
+  head: () => {},
+  data: (stream, _bytes, from, to) => stream.consume(to - from),
+  end: () => {},
+  failed: () => {},
+  writable: () => {},
+};
+
+export function serveConnection(socket: Socket, serving: EngineServing): Connection {
+  const peer = new ServerPeer(socket, serving.address);
+  return new Connection({
+    role: 'server',
+    pipe: new SocketPipe(socket),
+    host: nodeHost,
+    limits: serving.limits,
+    indexing: grpcIndexing,
+    ...(serving.keepalive === undefined ? {} : { keepalive: serving.keepalive }),
+    events: { accept: (stream, list, end) => accept(serving, peer, stream, list, end), room: serving.released },
+  });
+}
+
+function accept(
+  serving: EngineServing,
+  peer: ServerPeer,
+  stream: Stream,
+  list: HeaderList,
+  end: boolean,
+): StreamReceiver {
+  if (list.size > serving.maxHeaderBytes) {
+    return refuse(stream, headersTooLarge(list.size, serving.maxHeaderBytes));
+  }
+  const foreign = httpRefusal(list);
+  if (foreign !== undefined) {
+    sendHttp(stream, foreign.status, foreign.headers);
+    return refused;
+  }
+  const path = list.path as string;
+  const route = serving.dispatcher.find(path, 'proto');
+  if (route === undefined) return refuse(stream, unknownMethod(path));
+  const encoding = list.get('grpc-encoding');
+  if (!isKnownEncoding(encoding)) {
+    return refuse(stream, requests.unknownEncoding(encoding), ['grpc-accept-encoding', 'identity,deflate,gzip']);
+  }
+  const refusal = refusalOf(route, list, peer);
+  if (refusal !== undefined) {
+    sendStatus(stream, refusedStatus(refusal), false);
+    return refused;
+  }
+  const exchange = new ServerExchange(serving, route, stream, list, peer);
+  stream.receiver = exchange;
+  exchange.start(end);
+  return exchange;
+}
+
+/** There is no room for unary calls that the route would refuse: nothing more is made of them. */
+function refusalOf(route: Route, list: HeaderList, peer: ServerPeer): Refusal | undefined {
+  if (route.refuse === undefined) return undefined;
+  const { kind } = route.method;
+  return streamsRequest(kind) || streamsResponse(kind) ? undefined : route.refuse(new Incoming(list, peer));
+}
+
+class Incoming implements IncomingRequest {
+  readonly #list: HeaderList;
+  readonly #peer: ServerPeer;
+
+  constructor(list: HeaderList, peer: ServerPeer) {
+    this.#list = list;
+    this.#peer = peer;
+  }
+
+  getAll(name: string): readonly string[] {
+    return this.#list.getAll(name);
+  }
+
+  get peer(): Peer {
+    return this.#peer.peer;
+  }
+
+  get timeout(): number | undefined {
+    return timeoutOf(this.#list);
+  }
+}
+
+function refuse(stream: Stream, error: RpcError, more: readonly string[] = []): StreamReceiver {
+  sendStatus(stream, statusOfError(error), false, more);
+  return refused;
+}
