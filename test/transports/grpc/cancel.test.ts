@@ -289,10 +289,12 @@ test('a call that was aborted before it began sends nothing', async () => {
 });
 
 test('a request stream that throws ends the call on both sides and is told', async () => {
-  const { handlers, aborts, first } = watching();
+  const { handlers, aborts, waiting, first } = watching();
   const { client } = await pair(handlers);
   async function* failing(): AsyncGenerator<Note> {
     yield note('a');
+    // A call that is over before its handler has begun is never seen by it.
+    await waiting('chat');
     throw new Error('disk gone');
   }
   const { error } = await drain(client.chat(failing()));
