@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `hawser` program: a table of commands, each of them a file here. */
 import { createRequire } from 'node:module';
+import { endWith } from './ending.js';
 import { UsageError } from './usage.js';
 
 interface Command {
@@ -82,9 +83,5 @@ function sentence(message: string): string {
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  console.error(`hawser: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  process.exitCode = 1;
-}
+const args = process.argv.slice(2);
+endWith(args[0] !== undefined && Object.hasOwn(commands, args[0]) ? `hawser ${args[0]}` : 'hawser', () => main(args));
