@@ -11,6 +11,7 @@ import type { AnswerStep } from './answer-steps.js';
 import type { AttemptKind, CallerContract, Lease, Permit, ResponseWatch } from './attachments.js';
 import type { CallTrace } from './call-trace.js';
 import { peerPrincipal } from './certificate-name.js';
+import type { CommitHooks } from './commit-hooks.js';
 import { correlationIdOf } from './correlation-id.js';
 import type { Deadline } from './deadline.js';
 import { HeaderMap, type HeadersInit, noHeaders, type RawHeaders } from './headers.js';
@@ -102,6 +103,8 @@ export class Call extends Lifetime {
   encoded: { readonly response: unknown; readonly bytes: Uint8Array } | undefined;
   /** The database transaction that commits together with the record of this call's key (server, KEYED methods). */
   tx: unknown;
+  /** What waits for that transaction to commit (server, KEYED methods). */
+  commit: CommitHooks | undefined;
   /** What `authenticate` said of the caller besides the name: claims, a tenant, scopes (server). */
   identity: unknown;
   /** Whether the caller is believed when it calls its request more critical than the IDL does (server). */

@@ -1,6 +1,7 @@
 /** The call of an execution: what a handler finds in it that runs for a key, and which stores' transactions it holds. */
 import { randomUUID } from 'node:crypto';
 import { Call } from '../call/call.js';
+import { CommitHooks } from '../call/commit-hooks.js';
 import type { IdempotencyStore } from './idempotency-store.js';
 
 const storeNames = new WeakMap<IdempotencyStore, string>();
@@ -33,6 +34,7 @@ export function executionOf(origin: Call, tx: unknown, store: string): Call {
   call.trace = origin.trace;
   call.idempotencyKey = origin.idempotencyKey;
   call.tx = tx;
+  call.commit = new CommitHooks();
   call.transactions = withTransaction(origin, store);
   return call;
 }

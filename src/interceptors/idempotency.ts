@@ -7,6 +7,7 @@
 import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { CommitHooks, CommitsInDoubt } from '../call/commit-hooks.js';
 import { answerHeaders } from '../call/correlation-id.js';
 import { rawText, rawValues } from '../call/headers.js';
 import type { InFlight } from '../call/in-flight.js';
@@ -83,6 +84,7 @@ class KeyedStage {
     this.#field = `the field ${this.#property}`;
     this.#storeName = nameOf(store);
     this.#execution = {
+      doubts: new CommitsInDoubt(),
       ...context,
       known: knownKeysOf<KeyedExecution>(store),
       next: immediateOf(pastCheck(next)),
@@ -182,6 +184,7 @@ class KeyedStage {
           const late = unwanted(call);
           if (late !== undefined) throw failed(discard(call, 'queue', late, events));
           call.tx = tx;
+          call.commit = new CommitHooks();
           call.transactions = withTransaction(call, this.#storeName);
           try {
             const response = await untilAborted(call, handle);
@@ -196,12 +199,21 @@ class KeyedStage {
         () => {
           const late = unwanted(call);
           if (late !== undefined) throw failed(discard(call, 'commit', late, events));
+          try {
+            call.commit?.check();
+          } catch (error) {
+            throw failed(error);
+          }
         },
       );
+      const published = call.commit?.committed();
+      if (published !== undefined) await published;
       this.#tell(call, 'unkeyed');
       if (error !== undefined) throw error;
       return response;
     } catch (error) {
+      // Without a record nobody finds out what became of a commit that went unanswered.
+      if (call.commit?.state === 'open') call.commit.rolledBack();
       if (failure?.error === error) {
         this.#tell(call, 'failed');
         if (store.transactional) call.verdict = 'not-executed';

@@ -7,6 +7,7 @@ import { Alarms } from '../call/alarms.js';
 import { type AnswerStep, leaveStep } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import type { CommitsInDoubt } from '../call/commit-hooks.js';
 import { runInCall } from '../call/current.js';
 import type { InFlight, Named } from '../call/in-flight.js';
 import type { Immediate } from '../call/interceptor.js';
@@ -27,6 +28,8 @@ export interface ExecutionContext {
   readonly events: ServerEventHub;
   readonly logger: Logger;
   readonly known: KnownKeys<KeyedExecution>;
+  /** What waits for commits that went unanswered. */
+  readonly doubts: CommitsInDoubt;
   /** Executions whose handler runs. */
   readonly running: InFlight<Call>;
   /** ms that each has: the method's longest. */
@@ -162,8 +165,15 @@ export class KeyedExecution implements AnswerStep {
   answered(said: unknown): unknown {
     const execution = said as Execution;
     if (execution.kind === 'running') return this.#pollLater();
-    if (execution.kind === 'recorded') return this.#settle({ record: execution.record, ran: undefined });
-    return this.#committed();
+    const { doubts } = this.#context;
+    const doubtful = doubts.take(this.#name);
+    if (execution.kind === 'recorded') {
+      // What ran here before, and was rolled back for a twin, or went unanswered and has committed after all.
+      this.#call?.commit?.rolledBack();
+      return after(doubtful?.committed(), () => this.#settle({ record: execution.record, ran: undefined }));
+    }
+    doubtful?.rolledBack();
+    return after(this.#call?.commit?.committed(), () => this.#committed());
   }
 
   /** Another process executes the key. It may be rolled back there, and then it is ours to execute. */
@@ -256,6 +266,11 @@ export class KeyedExecution implements AnswerStep {
     const call = this.#call;
     const late = call === undefined ? undefined : unwanted(call);
     if (late !== undefined) throw this.#failed(discard(this.#origin, 'commit', late, this.#context.events));
+    try {
+      call?.commit?.check();
+    } catch (error) {
+      throw this.#failed(error);
+    }
   }
 
   #failed(error: unknown): unknown {
@@ -315,6 +330,7 @@ export class KeyedExecution implements AnswerStep {
     // The store may have given up on a handler that still runs.
     this.#call?.abort(isRpcError(error) ? error : nobodyWaits());
     const verdict = this.#verdictOn(error);
+    this.#giveUp(verdict);
     this.#tell(this.#origin, 'failed');
     if (!this.#awaited && error === this.#failure?.error && this.#call !== undefined) {
       const { method, correlationId } = this.#origin;
@@ -331,6 +347,14 @@ export class KeyedExecution implements AnswerStep {
     if (this.#take === undefined) return undefined;
     this.#origin.verdict = verdict;
     throw error;
+  }
+
+  /** What waits for a commit that went unanswered waits for whoever asks for the record next. */
+  #giveUp(verdict: Disposition): void {
+    const hooks = this.#call?.commit;
+    if (hooks === undefined || hooks.state !== 'open') return;
+    if (verdict === 'unknown' && !hooks.empty) this.#context.doubts.add(this.#name, hooks);
+    else hooks.rolledBack();
   }
 
   /** What the callers may be told: the store proves that nothing is left of a failed work, or says itself what it knows. */
@@ -356,4 +380,8 @@ function isAwaited(call: Call): boolean {
 
 function nobodyWaits(): RpcError {
   return new RpcError('CANCELLED', 'nobody waits for this call any more', { disposition: 'not-executed' });
+}
+
+function after(wait: Promise<void> | undefined, then: () => unknown): unknown {
+  return wait === undefined ? then() : wait.then(then);
 }

@@ -16,7 +16,8 @@ export interface ServerTopic<Update> {
   readonly head: Position;
   /**
    * Publishes an update; resolves to its position when readers may see it, at the durability that the IDL declares. A
-   * publication that the log has already (see `producer`) resolves to where that is.
+   * publication that the log has already (see `producer`) resolves to where that is. Inside a KEYED handler whose transaction does not reach the topic's log, it is appended after the commit and
+   * resolves with seq 0 before.
    *
    * Rejects with the codec's TypeError for what is no update; with an RpcError ABORTED (`EXPECTATION_FAILED`,
    * `PRODUCER_SEQ_PASSED`),

@@ -109,6 +109,10 @@ export interface TopicStore {
    * RESOURCE_EXHAUSTED (`TOPIC_FULL`).
    */
   append(group: readonly Append[]): Awaitable<readonly Appended[]>;
+  /** Whether an append now is a part of the transaction that the running handler holds; false where it is left out. */
+  readonly inTransaction?: boolean;
+  /** What `append` would answer or throw now, where that is known without appending: the answers for a group that the log has. */
+  check?(group: readonly Append[]): readonly Appended[] | undefined;
   /**
    * The updates after `after`, oldest first; those that readers may see. A group is never cut. Undefined when the log does
    * not hold all of them any more.

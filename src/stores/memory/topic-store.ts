@@ -86,7 +86,7 @@ export class MemoryTopicStore implements TopicStore {
     };
   }
 
-  append(group: readonly Append[]): readonly Appended[] {
+  check(group: readonly Append[]): readonly Appended[] | undefined {
     const known = checkAppend(group, this.#view);
     if (known !== undefined) return known;
     checkRoom(group, this.#spec, {
@@ -94,6 +94,12 @@ export class MemoryTopicStore implements TopicStore {
       keys: this.#keys.size,
       has: (key) => this.#keys.newest(key) !== undefined,
     });
+    return undefined;
+  }
+
+  append(group: readonly Append[]): readonly Appended[] {
+    const known = this.check(group);
+    if (known !== undefined) return known;
     const time = this.#now();
     const appended = group.map((append, index): Appended => {
       const seq = this.#put(append, time, index < group.length - 1);

@@ -119,6 +119,10 @@ export class SqliteTopicStore implements TopicStore {
     return this.#home.write(this.spec.name, (own) => this.#append(own, group));
   }
 
+  get inTransaction(): boolean {
+    return this.#home.handlerTransaction() !== undefined;
+  }
+
   read(after: number, limits: Limits): Awaitable<Page | undefined> {
     if (after < this.#state.first - 1) return undefined;
     const page = this.#tail.read(after, limits);

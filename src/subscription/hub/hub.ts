@@ -4,6 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../call/clock.js';
+import type { CommitHooks } from '../../call/commit-hooks.js';
+import { currentCall } from '../../call/current.js';
 import { type Logger, stderrLogger } from '../../call/logger.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
@@ -150,7 +152,38 @@ export class Hub implements HubContext {
   publish(name: string, group: readonly Append[], values?: 'read'): Awaitable<readonly Appended[]> {
     const topic = this.topic(name);
     checkAppendable(topic.declaration, group, this.limits, values === 'read');
-    return topic.append(group);
+    const commit = currentCall()?.commit;
+    if (commit === undefined || commit.state === 'committed' || topic.store.inTransaction === true) {
+      return topic.append(group);
+    }
+    if (commit.state === 'rolled back') throw transactionOver(name);
+    return this.#putOff(topic, group, commit);
+  }
+
+  /** The handler's transaction does not reach this log, so the log waits for its commit. What it would refuse, it refuses now. */
+  #putOff(topic: Topic, group: readonly Append[], commit: CommitHooks): readonly Appended[] {
+    const check = (): readonly Appended[] | undefined => topic.store.check?.(group);
+    const known = check();
+    if (known !== undefined) return known;
+    const failed = (error: unknown): void =>
+      this.logger.error(
+        { err: error, topic: topic.name, updates: group.length },
+        'a publication was lost: the transaction of its handler has committed, and its topic refuses it',
+      );
+    commit.add({
+      check: () => void check(),
+      run: () => {
+        try {
+          const appended = topic.append(group);
+          return appended instanceof Promise ? appended.then(() => {}, failed) : undefined;
+        } catch (error) {
+          failed(error);
+          return undefined;
+        }
+      },
+    });
+    const { epoch } = topic.store.state();
+    return group.map(() => ({ position: { epoch, seq: 0 }, duplicate: false }));
   }
 
   /** A client has connected. */
@@ -260,4 +293,12 @@ export class Hub implements HubContext {
       void topic.store.close();
     }
   }
+}
+
+function transactionOver(topic: string): RpcError {
+  return new RpcError(
+    'FAILED_PRECONDITION',
+    `the transaction of this call was rolled back, so nothing is published to ${topic} in it any more; await publications before the handler ends`,
+    { reason: 'TRANSACTION_OVER', disposition: 'not-executed' },
+  );
 }
