@@ -54,7 +54,7 @@ export const Position: StructCodec<Position> = defineStruct<Position>({
     let epoch: Uint8Array | undefined;
     let seq: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(251);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -134,7 +134,7 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     let mergedCount: number = 0;
     let time: bigint = 0n;
     let expires: bigint = 0n;
-    r.structBegin();
+    r.structBegin(287);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 266:
@@ -277,7 +277,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     let time: bigint = 0n;
     let count: number = 0;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(278);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -397,7 +397,7 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     let accept: Outcome[] | undefined;
     let mode: Mode = Mode.Declared;
     let durableName: string = "";
-    r.structBegin();
+    r.structBegin(158);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -482,7 +482,7 @@ export const Opened: StructCodec<Opened> = defineStruct<Opened>({
     let session: string = "";
     let idleMs: number = 0;
     let maxWaitMs: number = 0;
-    r.structBegin();
+    r.structBegin(67);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -564,7 +564,7 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     let fromSeq: bigint = 0n;
     let keyed: boolean = false;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(287);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -643,7 +643,7 @@ export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBe
     let epoch: Uint8Array | undefined;
     let at: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(260);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -706,7 +706,7 @@ export const SnapshotChunk: StructCodec<SnapshotChunk> = defineStruct<SnapshotCh
   read(r) {
     let n: number = 0;
     let entries: Update[] | undefined;
-    r.structBegin();
+    r.structBegin(90);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -768,7 +768,7 @@ export const SnapshotEnd: StructCodec<SnapshotEnd> = defineStruct<SnapshotEnd>({
     let consistentAt: bigint = 0n;
     let count: bigint = 0n;
     let checksum: bigint = 0n;
-    r.structBegin();
+    r.structBegin(76);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 522:
@@ -850,7 +850,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     let toSeq: bigint = 0n;
     let updates: Update[] | undefined;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(117);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -940,7 +940,7 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     let head: bigint = 0n;
     let first: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(278);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -1036,7 +1036,7 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
     let toSeq: bigint = 0n;
     let reason: GapReason = GapReason.Unspecified;
     let generation: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(85);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -1113,7 +1113,7 @@ export const Reset: StructCodec<Reset> = defineStruct<Reset>({
   read(r) {
     let reason: ResetReason = ResetReason.Unspecified;
     let epoch: Uint8Array | undefined;
-    r.structBegin();
+    r.structBegin(242);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -1168,7 +1168,7 @@ export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed
     let retryable: boolean = false;
     let retryAfterMs: number = 0;
     let message: string = "";
-    r.structBegin();
+    r.structBegin(76);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 523:
@@ -1222,7 +1222,7 @@ export const GoAway: StructCodec<GoAway> = defineStruct<GoAway>({
   read(r) {
     let reason: string = "";
     let windowMs: number = 0;
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -1376,7 +1376,7 @@ export const Event: StructCodec<Event> = defineStruct<Event>({
     let value: Event | undefined;
     let known = 0;
     let unknown$ = 0;
-    r.structBegin();
+    r.structBegin(56);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 268:
@@ -1471,7 +1471,7 @@ export class SubscriptionError extends DeclaredError {
       let message: string = "";
       let retryable: boolean = false;
       let retryAfterMs: number = 0;
-      r.structBegin();
+      r.structBegin(1508);
       for (let f = r.field(); f !== 0; f = r.field()) {
         switch (f) {
           case 267:
@@ -1537,7 +1537,7 @@ export const SubscriptionsOpenArgs: StructCodec<SubscriptionsOpenArgs> = defineS
   },
   read(r) {
     let request: OpenRequest | undefined;
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 268:
@@ -1590,7 +1590,7 @@ export const SubscriptionsPollArgs: StructCodec<SubscriptionsPollArgs> = defineS
     let session: string = "";
     let max: number = 0;
     let waitMs: number = 0;
-    r.structBegin();
+    r.structBegin(67);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -1667,7 +1667,7 @@ export const SubscriptionsCommitArgs: StructCodec<SubscriptionsCommitArgs> = def
   read(r) {
     let session: string = "";
     let position: Position | undefined;
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -1711,7 +1711,7 @@ export const SubscriptionsCloseArgs: StructCodec<SubscriptionsCloseArgs> = defin
   },
   read(r) {
     let session: string = "";
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:

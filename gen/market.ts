@@ -83,7 +83,7 @@ export const TimeStamp: StructCodec<TimeStamp> = defineStruct<TimeStamp>({
     let minute: number = 0;
     let second: number = 0;
     let micros: number | undefined;
-    r.structBegin();
+    r.structBegin(103);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 262:
@@ -177,7 +177,7 @@ export const FishSizeUnit: StructCodec<FishSizeUnit> = defineStruct<FishSizeUnit
     let value: FishSizeUnit | undefined;
     let known = 0;
     let unknown$ = 0;
-    r.structBegin();
+    r.structBegin(56);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -271,7 +271,7 @@ export const Trade: StructCodec<Trade> = defineStruct<Trade>({
     let amount: FishSizeUnit | undefined;
     let dateTime: TimeStamp | undefined;
     let market$: Market = Market.Unknown;
-    r.structBegin();
+    r.structBegin(85);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -333,7 +333,7 @@ export class BadFish extends DeclaredError {
     read(r) {
       let fish: string = "";
       let errorCode: number = 0;
-      r.structBegin();
+      r.structBegin(1474);
       for (let f = r.field(); f !== 0; f = r.field()) {
         switch (f) {
           case 267:
@@ -396,7 +396,7 @@ export class BadFishes extends DeclaredError {
     },
     read(r) {
       let fishErrors: Map<string, number> | undefined;
-      r.structBegin();
+      r.structBegin(1658);
       for (let f = r.field(); f !== 0; f = r.field()) {
         switch (f) {
           case 269: {
@@ -448,7 +448,7 @@ export const TradeHistoryGetLastSaleArgs: StructCodec<TradeHistoryGetLastSaleArg
   },
   read(r) {
     let fish: string = "";
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -514,7 +514,7 @@ export const TradeHistoryGetLastSaleListArgs: StructCodec<TradeHistoryGetLastSal
   read(r) {
     let fish: Set<string> | undefined;
     let failFast: boolean = false;
-    r.structBegin();
+    r.structBegin(210);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 270: {
@@ -625,7 +625,7 @@ export const Receipt: StructCodec<Receipt> = defineStruct<Receipt>({
     let orderId: string = "";
     let number$: number = 0;
     let total: USD = 0;
-    r.structBegin();
+    r.structBegin(67);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -676,7 +676,7 @@ export const OrdersPlaceOrderArgs: StructCodec<OrdersPlaceOrderArgs> = defineStr
     let orderId: string = "";
     let fish: string = "";
     let pounds: number = 0;
-    r.structBegin();
+    r.structBegin(67);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -773,7 +773,7 @@ export const Price: StructCodec<Price> = defineStruct<Price>({
     let price: USD = 0;
     let market$: Market = Market.Unknown;
     let seq: bigint = 0n;
-    r.structBegin();
+    r.structBegin(76);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -832,7 +832,7 @@ export const QuotesPricesArgs: StructCodec<QuotesPricesArgs> = defineStruct<Quot
   },
   read(r) {
     let keys: string[] | undefined;
-    r.structBegin();
+    r.structBegin(90);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 271: {

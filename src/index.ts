@@ -21,6 +21,7 @@ export type { AddressStatus, CallInfo, Client, StreamCall, UnaryCall } from './c
 export type { Code } from './contract/code.js';
 export type { Codec, Encoding } from './contract/codec.js';
 export { DeclaredError } from './contract/declared-error.js';
+export { type DecodeLimits, defaultDecodeLimits, setDecodeLimits } from './contract/decode-budget.js';
 export type { Duration } from './contract/duration.js';
 export type { MethodKind, MethodType } from './contract/method.js';
 export type { Criticality, Policy } from './contract/policy.js';

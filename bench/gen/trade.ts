@@ -61,7 +61,7 @@ export const TimeStamp: StructCodec<TimeStamp> = defineStruct<TimeStamp>({
     let minute: number = 0;
     let second: number = 0;
     let micros: number | undefined;
-    r.structBegin();
+    r.structBegin(103);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 262:
@@ -191,7 +191,7 @@ export const Trade: StructCodec<Trade> = defineStruct<Trade>({
     let settled: boolean = false;
     let parties: string[] | undefined;
     let tags: Map<string, string> | undefined;
-    r.structBegin();
+    r.structBegin(345);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -287,7 +287,7 @@ export const EchoSayArgs: StructCodec<EchoSayArgs> = defineStruct<EchoSayArgs>({
   },
   read(r) {
     let body: string = "";
-    r.structBegin();
+    r.structBegin(58);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:

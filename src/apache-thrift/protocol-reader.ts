@@ -3,6 +3,19 @@
  * code that its generator made: `Trade.read(new ApacheProtocolReader(input))`.
  */
 import { isUtf8 } from 'node:buffer';
+import { decodeAllowance, overDecodeBudget } from '../contract/decode-budget.js';
+import {
+  arrayCost,
+  bigintCost,
+  doubleCost,
+  emptyBytesCost,
+  longTextCost,
+  mapCost,
+  pairsCost,
+  setCost,
+  uuidCost,
+  viewCost,
+} from '../contract/thrift/cost.js';
 import { type ThriftLimits, thriftLimits } from '../contract/thrift/limits.js';
 import { type ThriftReader, TType } from '../contract/thrift/protocol.js';
 import { ProtocolFault, ThriftProtocolError } from '../contract/thrift/protocol-error.js';
@@ -13,6 +26,9 @@ export class ApacheProtocolReader implements ThriftReader {
   readonly #input: ApacheProtocol;
   readonly #encoding: ApacheEncoding;
   readonly #limits: ThriftLimits;
+  /** Bytes of objects that may be made. */
+  readonly #granted = decodeAllowance();
+  #left = this.#granted;
   #depth = 0;
   /** A field of type bool was begun, and its value not yet read. */
   #boolField = false;
@@ -24,7 +40,14 @@ export class ApacheProtocolReader implements ThriftReader {
     this.#limits = limits;
   }
 
-  structBegin(): void {
+  /** The package has read the bytes already; what is made of them is charged as on our own wires. */
+  #charge(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) overDecodeBudget(this.#granted);
+  }
+
+  structBegin(cost = 64): void {
+    this.#charge(cost);
     if (++this.#depth > this.#limits.depth) {
       throw new ThriftProtocolError(
         ProtocolFault.DEPTH_LIMIT,
@@ -65,11 +88,13 @@ export class ApacheProtocolReader implements ThriftReader {
   }
 
   i64(): bigint {
+    this.#charge(bigintCost);
     const { buffer, offset = 0 } = this.#input.readI64();
     return buffer.readBigInt64BE(offset);
   }
 
   double(): number {
+    this.#charge(doubleCost);
     const bytes = this.#input.trans.read(8);
     return this.#encoding === 'binary' ? bytes.readDoubleBE(0) : bytes.readDoubleLE(0);
   }
@@ -79,31 +104,35 @@ export class ApacheProtocolReader implements ThriftReader {
     if (!isUtf8(bytes)) {
       throw new ThriftProtocolError(ProtocolFault.INVALID_DATA, `the ${bytes.length} bytes of a string are not UTF-8`);
     }
+    this.#charge(longTextCost(bytes.length));
     return bytes.toString('utf8');
   }
 
   binary(): Uint8Array {
-    return new Uint8Array(Buffer.from(this.#input.readBinary()));
+    const bytes = Buffer.from(this.#input.readBinary());
+    this.#charge(viewCost + emptyBytesCost + bytes.length);
+    return new Uint8Array(bytes);
   }
 
   uuid(): string {
+    this.#charge(uuidCost);
     const hex = this.#input.trans.read(16).toString('hex');
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
 
   list(element: TType): number {
     const { etype, size } = this.#input.readListBegin();
-    return this.#elements(size, etype === element, () => this.#input.skip(etype));
+    return this.#elements(size, etype === element, arrayCost(size), () => this.#input.skip(etype));
   }
 
   set(element: TType): number {
     const { etype, size } = this.#input.readSetBegin();
-    return this.#elements(size, etype === element, () => this.#input.skip(etype));
+    return this.#elements(size, etype === element, arrayCost(size) + setCost(size), () => this.#input.skip(etype));
   }
 
   map(key: TType, value: TType): number {
     const { ktype, vtype, size } = this.#input.readMapBegin();
-    return this.#elements(size, ktype === key && vtype === value, () => {
+    return this.#elements(size, ktype === key && vtype === value, pairsCost(size) + mapCost(size), () => {
       this.#input.skip(ktype);
       this.#input.skip(vtype);
     });
@@ -113,14 +142,17 @@ export class ApacheProtocolReader implements ThriftReader {
     this.#input.skip(type);
   }
 
-  #elements(size: number, match: boolean, skipOne: () => void): number {
+  #elements(size: number, match: boolean, cost: number, skipOne: () => void): number {
     if (size < 0 || size > this.#limits.elements) {
       throw new ThriftProtocolError(
         size < 0 ? ProtocolFault.NEGATIVE_SIZE : ProtocolFault.SIZE_LIMIT,
         `a container of ${size} elements is outside 0..${this.#limits.elements}; see limits.elements`,
       );
     }
-    if (match || size === 0) return size;
+    if (match || size === 0) {
+      this.#charge(cost);
+      return size;
+    }
     for (let i = 0; i < size; i++) skipOne();
     return -1;
   }

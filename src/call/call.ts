@@ -5,6 +5,7 @@
  * Everything that most calls never touch (signal, response headers, listeners) is made on first use.
  */
 import type { Encoding } from '../contract/codec.js';
+import { releaseDecoded } from '../contract/decode-budget.js';
 import type { MethodType } from '../contract/method.js';
 import type { Criticality } from '../contract/policy.js';
 import type { AnswerStep } from './answer-steps.js';
@@ -117,6 +118,8 @@ export class Call extends Lifetime {
   permittedAt = 0;
   /** What the stages that have begun will do with the answer, the innermost first; see answer-steps.ts. */
   step: AnswerStep | undefined = undefined;
+  /** Bytes in memory that were charged for the request (server); see decode-budget.ts. */
+  decodedBytes = 0;
   /** What rings at the deadline; taken back when the call is over. */
   alarm: { cancel(): void } | undefined;
   #headers: HeaderMap | (() => HeaderMap) | undefined;
@@ -324,6 +327,7 @@ export class Call extends Lifetime {
   }
 
   protected override release(): void {
+    if (this.decodedBytes > 0) releaseDecoded(this);
     this.alarm?.cancel();
     this.permit?.release(this);
   }

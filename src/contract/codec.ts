@@ -3,6 +3,8 @@
  * per protocol, so the caller says which. Encoding is separate from sending: a request is
  * encoded once and may then be sent several times.
  */
+import type { DecodeAccount } from './decode-budget.js';
+
 export type Encoding = 'proto' | 'binary' | 'compact';
 
 export interface Codec<T> {
@@ -12,9 +14,10 @@ export interface Codec<T> {
   encode(value: T, encoding: Encoding): Uint8Array;
   /**
    * Reads exactly `bytes`; throws on anything malformed. A bytes field of the result may be a
-   * view into `bytes`, so the caller must not reuse that memory.
+   * view into `bytes`, so the caller must not reuse that memory. Throws a DecodeBudgetError for a message whose objects would
+   * take more memory than they may; what they take is charged to `account`, if there is one.
    */
-  decode(bytes: Uint8Array, encoding: Encoding): T;
+  decode(bytes: Uint8Array, encoding: Encoding, account?: DecodeAccount): T;
   /** Plain JSON for people and tools (ProtoJSON for proto). */
   toJSON(value: T): unknown;
   fromJSON(json: unknown): T;

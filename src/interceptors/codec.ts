@@ -5,9 +5,11 @@
 import { type AnswerStage, leaveStage, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { countRefusal } from '../call/refusals.js';
+import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declaredIn } from '../call/status.js';
 import { declaredTypeName } from '../contract/declared-error.js';
+import { type DecodeAccount, DecodeBudgetError } from '../contract/decode-budget.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 
 /** Client, stage `encode`: a declared error of the peer comes out as its class. */
@@ -53,7 +55,7 @@ export const serverCodec: Interceptor = sharing((method, next) => {
   return (call) => {
     try {
       if (manyRequests) call.decodeItem = (bytes) => decodeRequest(method, bytes, call);
-      else call.request = decodeRequest(method, call.request as Uint8Array, call);
+      else call.request = decodeRequest(method, call.request as Uint8Array, call, call);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -72,10 +74,14 @@ function encodeRequest(method: MethodType, message: unknown, call: Call): Uint8A
   return method.request.encode(message, call.encoding);
 }
 
-function decodeRequest(method: MethodType, bytes: Uint8Array, call: Call): unknown {
+/** `account`: charged with the message until the call is over. The messages of a stream are let go one by one, uncharged. */
+function decodeRequest(method: MethodType, bytes: Uint8Array, call: Call, account?: DecodeAccount): unknown {
   try {
-    return method.request.decode(bytes, call.encoding);
+    return method.request.decode(bytes, call.encoding, account);
   } catch (error) {
+    if (error instanceof DecodeBudgetError) {
+      throw tooCostly(error, `the request of ${method.path}`, call.handlerStarted ? 'executed' : 'not-executed');
+    }
     throw new RpcError(
       'INVALID_ARGUMENT',
       `the request of ${method.path} is not a valid ${method.request.typeName}: ${sentence(error)}`,
@@ -96,12 +102,24 @@ function decodeResponse(method: MethodType, bytes: Uint8Array, call: Call): unkn
     return method.response.decode(bytes, call.encoding);
   } catch (error) {
     if (declaredTypeName(error) !== undefined) throw error;
+    if (error instanceof DecodeBudgetError) throw tooCostly(error, `the response of ${method.path}`, 'executed');
     throw new RpcError(
       'INTERNAL',
       `the response of ${method.path} is not a valid ${method.response.typeName}: ${sentence(error)}`,
       { reason: 'RESPONSE_MALFORMED', disposition: 'executed', cause: error },
     );
   }
+}
+
+/** A message that is small on the wire and large in memory. */
+function tooCostly(error: DecodeBudgetError, what: string, disposition: Disposition): RpcError {
+  const reason = error.retryable ? 'DECODE_MEMORY_FULL' : 'MESSAGE_TOO_COSTLY';
+  countRefusal(reason);
+  return new RpcError('RESOURCE_EXHAUSTED', `${what} was not decoded: ${error.message}`, {
+    reason,
+    disposition,
+    cause: error,
+  });
 }
 
 function received(method: MethodType, error: unknown, call: Call): unknown {

@@ -47,6 +47,8 @@ export const attribute = {
   criticality: 'hawser.criticality',
   outcome: 'hawser.idempotency.outcome',
   store: 'hawser.store',
+  /** The bound that refused something: the reason of its error, or of the line in the log. */
+  limit: 'hawser.limit',
 } as const;
 
 /** OpenTelemetry has a name for gRPC and none for Thrift. By the IDL, also in memory: it is the programming model that counts. */

@@ -3,6 +3,8 @@
  * a table. Made once for each meter provider that is registered.
  */
 import type { Counter, Histogram, Meter, ObservableGauge } from '@opentelemetry/api';
+import { onRefusal } from '../call/refusals.js';
+import { attribute } from './conventions.js';
 import { meter, meterProvider } from './open-telemetry.js';
 
 /** s; what the conventions advise. */
@@ -27,6 +29,7 @@ export interface Instruments {
   readonly topicFaults: Counter;
   readonly queueDelay: Histogram;
   readonly idempotency: Counter;
+  readonly refused: Counter;
 }
 
 export function makeInstruments(meter: Meter): Instruments {
@@ -65,7 +68,17 @@ export function makeInstruments(meter: Meter): Instruments {
     queueDelay: seconds('hawser.server.queue.delay', 'Time in the queue of calls that had to wait', queueBuckets),
     topicFaults: counter('hawser.server.topic.faults', '{fault}', 'Errors that ended a subscription or its connection'),
     idempotency: counter('hawser.server.idempotency', '{call}', 'What became of calls of KEYED methods'),
+    refused: counter('hawser.limits.refused', '{refusal}', 'What a bound refused, or cut off'),
   };
+}
+
+let counting = false;
+
+/** Refusals are counted where they happen, whichever server or client it is; the first that has telemetry begins to record them. */
+export function recordRefusals(): void {
+  if (counting) return;
+  counting = true;
+  onRefusal((reason) => instruments()?.refused.add(1, { [attribute.limit]: reason }));
 }
 
 let now: { readonly of: object; readonly instruments: Instruments } | undefined;

@@ -13,6 +13,7 @@ import type { ServerEventHub } from '../interceptors/server-events.js';
 import { ofMethod, server } from './client-metrics.js';
 import { attribute, hostAndPort, methodName } from './conventions.js';
 import type { Instruments } from './instruments.js';
+import { recordRefusals } from './instruments.js';
 import { observed, type Tracing, tracing } from './open-telemetry.js';
 import { longStream, type TelemetryOptions } from './options.js';
 import { outcomeAttributes, serverOutcome, showOutcome } from './outcome.js';
@@ -35,6 +36,7 @@ export function serverTelemetry(
   events: ServerEventHub,
 ): ServerTelemetry | undefined {
   if (options === false) return undefined;
+  recordRefusals();
   return { clock, metrics: new ServerMetrics(events), longStream: longStream(options) };
 }
 

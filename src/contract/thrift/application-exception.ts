@@ -73,7 +73,7 @@ function readApplicationException(reader: ThriftReader): ApplicationException {
   let code: number | undefined;
   let details: Uint8Array | undefined;
   let disposition: string | undefined;
-  reader.structBegin();
+  reader.structBegin(104);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     switch (field) {
       case (1 << 8) | 11:

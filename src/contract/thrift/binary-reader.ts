@@ -2,7 +2,8 @@
  * Reads the Binary protocol out of one complete frame.
  * Source: Apache Thrift, doc/specs/thrift-binary-protocol.md.
  */
-import { ByteSource } from './byte-source.js';
+import { ByteSource, unstated } from './byte-source.js';
+import { bigintCost, doubleCost } from './cost.js';
 import type { ThriftReader, TType } from './protocol.js';
 import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
@@ -13,8 +14,10 @@ minimum.set([0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 4, 1, 6, 5, 5, 16]);
 const fixed = new Uint8Array([0, 0, 1, 1, 8, 0, 2, 0, 4, 0, 8, 0, 0, 0, 0, 0, 16]);
 
 export class ThriftBinaryReader extends ByteSource implements ThriftReader {
-  structBegin(): void {
+  structBegin(cost = unstated): void {
     this.enter();
+    this.left -= cost;
+    if (this.left < 0) this.over();
   }
 
   structEnd(): void {
@@ -67,12 +70,16 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
   }
 
   i64(): bigint {
+    this.left -= bigintCost;
+    if (this.left < 0) this.over();
     words[HIGH] = this.i32();
     words[LOW] = this.i32();
     return bigints[0] as bigint;
   }
 
   double(): number {
+    this.left -= doubleCost;
+    if (this.left < 0) this.over();
     words[HIGH] = this.i32();
     words[LOW] = this.i32();
     return doubles[0] as number;
@@ -89,15 +96,21 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
   list(element: TType): number {
     const type = this.bytes[this.take(1)] as number;
     const size = this.i32();
-    if (size === 0) return 0;
+    if (size === 0) return this.madeList(0);
     this.checkElements(type, size);
-    if (type === element) return size;
+    if (type === element) return this.madeList(size);
     this.skipElements(type, size);
     return -1;
   }
 
   set(element: TType): number {
-    return this.list(element);
+    const type = this.bytes[this.take(1)] as number;
+    const size = this.i32();
+    if (size === 0) return this.madeSet(element, 0);
+    this.checkElements(type, size);
+    if (type === element) return this.madeSet(element, size);
+    this.skipElements(type, size);
+    return -1;
   }
 
   map(key: TType, value: TType): number {
@@ -105,9 +118,9 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
     const keyType = this.bytes[at] as number;
     const valueType = this.bytes[at + 1] as number;
     const size = this.i32();
-    if (size === 0) return 0;
+    if (size === 0) return this.madeMap(key, 0);
     this.checkEntries(keyType, valueType, size);
-    if (keyType === key && valueType === value) return size;
+    if (keyType === key && valueType === value) return this.madeMap(key, size);
     this.skipEntries(keyType, valueType, size);
     return -1;
   }
@@ -123,7 +136,7 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
         this.take(this.checkLength(this.i32()));
         break;
       case 12:
-        this.structBegin();
+        this.structBegin(0);
         for (let field = this.field(); field !== 0; field = this.field()) this.skip(field & 0xff);
         this.structEnd();
         break;

@@ -4,11 +4,16 @@
  * fault is a ThriftProtocolError that says at which byte.
  */
 import { isUtf8 } from 'node:buffer';
+import { decodeAllowance, overDecodeBudget } from '../decode-budget.js';
+import { arrayCost, longTextCost, mapCost, pairsCost, setCost, shortTextCost, uuidCost, viewCost } from './cost.js';
 import { type ThriftLimits, thriftLimits } from './limits.js';
+import { TType } from './protocol.js';
 import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
 import { longestShortText, shortAscii } from './short-text.js';
 
 const empty = Buffer.alloc(0);
+/** What a struct costs whose reader does not say. */
+export const unstated = 64;
 
 export abstract class ByteSource {
   protected bytes: Buffer;
@@ -17,13 +22,23 @@ export abstract class ByteSource {
   protected depth = 0;
   protected maxDepth: number;
   protected maxElements: number;
+  /** Bytes that this decode may charge, and what is left of them. */
+  private granted: number;
+  protected left: number;
 
-  constructor(frame: Uint8Array = empty, offset = 0, limits: ThriftLimits = thriftLimits()) {
+  constructor(
+    frame: Uint8Array = empty,
+    offset = 0,
+    limits: ThriftLimits = thriftLimits(),
+    allowance = decodeAllowance(),
+  ) {
     this.bytes = asBuffer(frame);
     this.pos = offset;
     this.end = frame.length;
     this.maxDepth = limits.depth;
     this.maxElements = limits.elements;
+    this.granted = allowance;
+    this.left = allowance;
   }
 
   /** Where the next read begins, in bytes from the frame's start. */
@@ -31,13 +46,44 @@ export abstract class ByteSource {
     return this.pos;
   }
 
-  reset(frame: Uint8Array, offset: number, limits: ThriftLimits): void {
+  reset(frame: Uint8Array, offset: number, limits: ThriftLimits, allowance: number): void {
     this.bytes = asBuffer(frame);
     this.pos = offset;
     this.end = frame.length;
     this.depth = 0;
     this.maxDepth = limits.depth;
     this.maxElements = limits.elements;
+    this.granted = allowance;
+    this.left = allowance;
+  }
+
+  /** Bytes of objects that have been made. */
+  get charged(): number {
+    return this.granted - this.left;
+  }
+
+  /** More was charged than may be. `left` is counted down in place, before an object is made: a call for each costs too much. */
+  protected over(): never {
+    overDecodeBudget(this.granted);
+  }
+
+  /** Charges for a list that was announced, and returns its size. */
+  protected madeList(size: number): number {
+    this.left -= arrayCost(size);
+    if (this.left < 0) this.over();
+    return size;
+  }
+
+  protected madeSet(element: TType, size: number): number {
+    this.left -= isObject(element) ? arrayCost(size) : setCost(size) + 32;
+    if (this.left < 0) this.over();
+    return size;
+  }
+
+  protected madeMap(key: TType, size: number): number {
+    this.left -= isObject(key) ? pairsCost(size) : mapCost(size);
+    if (this.left < 0) this.over();
+    return size;
   }
 
   /** Lets go of the frame. */
@@ -57,6 +103,8 @@ export abstract class ByteSource {
   /** A view of `length` bytes; the frame lives as long as it does. */
   protected view(length: number): Uint8Array {
     const start = this.take(length);
+    this.left -= viewCost;
+    if (this.left < 0) this.over();
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length);
   }
 
@@ -64,10 +112,17 @@ export abstract class ByteSource {
     const start = this.take(length);
     const { bytes } = this;
     if (length <= longestShortText) {
+      this.left -= shortTextCost(length);
+      if (this.left < 0) this.over();
       const ascii = shortAscii(bytes, start, length);
       if (ascii !== undefined) return ascii;
+    } else {
+      this.left -= longTextCost(length);
+      if (this.left < 0) this.over();
     }
     const text = bytes.toString('utf8', start, start + length);
+    // One byte a character: half of what was charged is enough.
+    if (text.length === length && length > longestShortText) this.left += length;
     // The decoder replaces what is not UTF-8; only text that has the replacement needs the check.
     if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, start + length))) {
       throw new ThriftProtocolError(
@@ -80,6 +135,8 @@ export abstract class ByteSource {
 
   uuid(): string {
     const start = this.take(16);
+    this.left -= uuidCost;
+    if (this.left < 0) this.over();
     const hex = this.bytes.toString('hex', start, start + 16);
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   }
@@ -149,4 +206,9 @@ export abstract class ByteSource {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether values of a wire type are told apart by identity: containers of them are arrays. Binary, too, but it travels as text. */
+function isObject(type: TType): boolean {
+  return type === TType.STRUCT || type === TType.LIST || type === TType.MAP || type === TType.SET;
 }

@@ -2,8 +2,9 @@
  * Reads the Compact protocol out of one complete frame.
  * Source: Apache Thrift, doc/specs/thrift-compact-protocol.md.
  */
-import { ByteSource } from './byte-source.js';
+import { ByteSource, unstated } from './byte-source.js';
 import { wireTypes } from './compact-types.js';
+import { bigintCost, doubleCost } from './cost.js';
 import type { ThriftLimits } from './limits.js';
 import type { ThriftReader, TType } from './protocol.js';
 import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
@@ -17,14 +18,16 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   /** A bool field's value, read with its header: 1 or 2; 0 when there is none. */
   private boolField = 0;
 
-  override reset(frame: Uint8Array, offset: number, limits: ThriftLimits): void {
-    super.reset(frame, offset, limits);
+  override reset(frame: Uint8Array, offset: number, limits: ThriftLimits, allowance: number): void {
+    super.reset(frame, offset, limits, allowance);
     this.lastId = 0;
     this.boolField = 0;
   }
 
-  structBegin(): void {
+  structBegin(cost = unstated): void {
     this.enter();
+    this.left -= cost;
+    if (this.left < 0) this.over();
     this.lastIds[this.depth] = this.lastId;
     this.lastId = 0;
   }
@@ -79,6 +82,8 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   }
 
   i64(): bigint {
+    this.left -= bigintCost;
+    if (this.left < 0) this.over();
     let low = 0;
     let high = 0;
     let shift = 0;
@@ -108,6 +113,8 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   }
 
   double(): number {
+    this.left -= doubleCost;
+    if (this.left < 0) this.over();
     const at = this.take(8);
     const { bytes } = this;
     words[LOW] =
@@ -134,26 +141,33 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   list(element: TType): number {
     const header = this.byte();
     const size = header < 0xf0 ? header >> 4 : this.varint();
-    if (size === 0) return 0;
+    if (size === 0) return this.madeList(0);
     const type = this.elementType(header & 0x0f);
     this.checkSize(size, minimum[type] as number);
-    if (type === element) return size;
+    if (type === element) return this.madeList(size);
     this.skipElements(type, size);
     return -1;
   }
 
   set(element: TType): number {
-    return this.list(element);
+    const header = this.byte();
+    const size = header < 0xf0 ? header >> 4 : this.varint();
+    if (size === 0) return this.madeSet(element, 0);
+    const type = this.elementType(header & 0x0f);
+    this.checkSize(size, minimum[type] as number);
+    if (type === element) return this.madeSet(element, size);
+    this.skipElements(type, size);
+    return -1;
   }
 
   map(key: TType, value: TType): number {
     const size = this.varint();
-    if (size === 0) return 0;
+    if (size === 0) return this.madeMap(key, 0);
     const types = this.byte();
     const keyType = this.elementType(types >> 4);
     const valueType = this.elementType(types & 0x0f);
     this.checkSize(size, (minimum[keyType] as number) + (minimum[valueType] as number));
-    if (keyType === key && valueType === value) return size;
+    if (keyType === key && valueType === value) return this.madeMap(key, size);
     this.skipEntries(keyType, valueType, size);
     return -1;
   }
@@ -177,12 +191,13 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
         break;
       case 10:
         this.i64();
+        this.left += bigintCost;
         break;
       case 11:
         this.take(this.checkLength(this.varint()));
         break;
       case 12:
-        this.structBegin();
+        this.structBegin(0);
         for (let field = this.field(); field !== 0; field = this.field()) this.skip(field & 0xff);
         this.structEnd();
         break;

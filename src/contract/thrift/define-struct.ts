@@ -40,7 +40,7 @@ export function defineStruct<T>(spec: StructSpec<T>): StructCodec<T> {
         throw explain({ kind: 'struct', codec: () => codec }, name, value, error);
       }
     },
-    decode: (bytes, encoding) => decodeWith(encoding, bytes, read),
+    decode: (bytes, encoding, account) => decodeWith(encoding, bytes, read, account),
     toJSON: (value) => structToJSON(codec, value),
     fromJSON: (json) => structFromJSON(codec, json, '') as T,
   };

@@ -5,6 +5,7 @@
 import type { Codec } from '../codec.js';
 import { DeclaredError, type ErrorType, type MethodError } from '../declared-error.js';
 import { describeError } from '../describe-error.js';
+import { arrayCost, dynamicStructCost, emptyBytesCost, mapCost, setCost, unionCost } from './cost.js';
 import { defineStruct } from './define-struct.js';
 import { type Accessor, accessorOf } from './interpret.js';
 import { missingRequired, requiredUnset, unionCount, unionUnset } from './malformed.js';
@@ -43,6 +44,15 @@ export function dynamicStruct(
     });
     return slots;
   };
+  let known: number | undefined;
+  const cost = (): number => {
+    known ??= dynamicStructCost(
+      form,
+      inOrder().length,
+      inOrder().reduce((sum, info) => sum + valueCost(info.default?.() ?? zeroOf(info.type)), 0),
+    );
+    return known;
+  };
   const finish = (values: Fields): Fields =>
     form === 'exception' ? (new DynamicError(name, values, hasMessage(inOrder())) as unknown as Fields) : values;
   if (form === 'union') {
@@ -60,7 +70,7 @@ export function dynamicStruct(
     form,
     fields: inOrder,
     write: (writer, value) => writeStruct(name, form, all(), writer, value),
-    read: (reader) => finish(readStruct(name, all(), reader)),
+    read: (reader) => finish(readStruct(name, all(), reader, cost())),
     create: (init = {}) => finish(filled(all(), init)),
   });
 }
@@ -123,9 +133,9 @@ function writeStruct(
   writer.structEnd();
 }
 
-function readStruct(name: string, slots: readonly Slot[], reader: ThriftReader): Fields {
+function readStruct(name: string, slots: readonly Slot[], reader: ThriftReader, cost: number): Fields {
   const values: unknown[] = new Array(slots.length).fill(undefined);
-  reader.structBegin();
+  reader.structBegin(cost);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     const at = slots.findIndex((slot) => slot.header === field);
     const slot = slots[at];
@@ -139,6 +149,19 @@ function readStruct(name: string, slots: readonly Slot[], reader: ThriftReader):
     if (value !== undefined) put(struct, info.localName, value);
   });
   return struct;
+}
+
+/** Of a default: what a struct without the field is filled with. */
+function valueCost(value: unknown): number {
+  if (Array.isArray(value)) return value.reduce((sum, item) => sum + valueCost(item), arrayCost(value.length));
+  if (value instanceof Map) return [...value].flat().reduce((sum, item) => sum + valueCost(item), mapCost(value.size));
+  if (value instanceof Set) return setCost(value.size);
+  if (value instanceof Uint8Array) return emptyBytesCost + value.length;
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.values(value);
+    return fields.reduce((sum: number, item) => sum + valueCost(item), dynamicStructCost('struct', fields.length, 0));
+  }
+  return 0;
 }
 
 function absent(name: string, info: FieldInfo): unknown {
@@ -170,7 +193,7 @@ function readUnion(name: string, slots: readonly Slot[], reader: ThriftReader): 
   let union: Fields | undefined;
   let count = 0;
   let unknown: number | undefined;
-  reader.structBegin();
+  reader.structBegin(unionCost);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     const slot = slots.find(({ header }) => header === field);
     const value = slot?.accessor.read(reader);

@@ -4,11 +4,12 @@
  * (a getter, a `toJSON`) gets its own.
  */
 import type { Encoding } from '../codec.js';
+import { type DecodeAccount, decodeAllowance, holdDecoded } from '../decode-budget.js';
 import { ThriftBinaryReader } from './binary-reader.js';
 import { ThriftBinaryWriter } from './binary-writer.js';
 import { ThriftCompactReader } from './compact-reader.js';
 import { ThriftCompactWriter } from './compact-writer.js';
-import { type ThriftLimits, thriftLimits } from './limits.js';
+import { thriftLimits } from './limits.js';
 
 /** How many of each kind are kept. More are in use at once only where encoders nest. */
 const kept = 4;
@@ -45,20 +46,22 @@ export function encodeWith<T>(
   }
 }
 
-/** Decodes with a pooled reader, from `offset` to the very end of `bytes`. */
+/** Decodes all of `bytes` with a pooled reader. What the value holds is charged to `account`. */
 export function decodeWith<T>(
   encoding: Encoding,
   bytes: Uint8Array,
   read: (reader: ThriftBinaryReader | ThriftCompactReader) => T,
-  limits: ThriftLimits = thriftLimits(),
-  offset = 0,
+  account?: DecodeAccount,
 ): T {
+  const limits = thriftLimits();
+  const allowance = decodeAllowance();
   if (encoding === 'binary') {
     const reader = binaryReaders.pop() ?? new ThriftBinaryReader();
-    reader.reset(bytes, offset, limits);
+    reader.reset(bytes, 0, limits, allowance);
     try {
       const value = read(reader);
       reader.finish();
+      if (account !== undefined) holdDecoded(account, reader.charged);
       return value;
     } finally {
       reader.clear();
@@ -67,10 +70,11 @@ export function decodeWith<T>(
   }
   if (encoding !== 'compact') notThrift(encoding);
   const reader = compactReaders.pop() ?? new ThriftCompactReader();
-  reader.reset(bytes, offset, limits);
+  reader.reset(bytes, 0, limits, allowance);
   try {
     const value = read(reader);
     reader.finish();
+    if (account !== undefined) holdDecoded(account, reader.charged);
     return value;
   } finally {
     reader.clear();

@@ -49,7 +49,8 @@ export interface ThriftWriter {
 }
 
 export interface ThriftReader {
-  structBegin(): void;
+  /** `cost`: bytes that the object to be made of it takes in memory, without what it refers to. */
+  structBegin(cost?: number): void;
   structEnd(): void;
   /** The next field's header as `(id << 8) | type`, the id signed; 0 at the end of the struct. */
   field(): number;

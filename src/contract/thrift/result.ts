@@ -49,7 +49,7 @@ export function resultCodec<T>({ type, errors, ...spec }: ResultSpec<T>): Codec<
   const read = (reader: ThriftReader): T | Raised | undefined => {
     let value: T | undefined;
     let raised: Raised | undefined;
-    reader.structBegin();
+    reader.structBegin(0);
     for (let field = reader.field(); field !== 0; field = reader.field()) {
       if (field === wireType) {
         value = readValue(reader);
@@ -73,8 +73,8 @@ export function resultCodec<T>({ type, errors, ...spec }: ResultSpec<T>): Codec<
         throw type === undefined ? error : explain(type, typeName(), value, error);
       }
     },
-    decode(bytes, encoding) {
-      const outcome = decodeWith(encoding, bytes, read);
+    decode(bytes, encoding, account) {
+      const outcome = decodeWith(encoding, bytes, read, account);
       if (outcome instanceof Raised) throw outcome.error;
       if (outcome === undefined && type !== undefined) throw new MissingResultError(typeName());
       return outcome as T;
@@ -116,7 +116,7 @@ export function topicCodec<T>(item: Codec<T>, snapshot: Codec<T[]>): Codec<T> & 
       return item.typeName;
     },
     encode: (value, encoding) => item.encode(value, encoding),
-    decode: (bytes, encoding) => item.decode(bytes, encoding),
+    decode: (bytes, encoding, account) => item.decode(bytes, encoding, account),
     toJSON: (value) => item.toJSON(value),
     fromJSON: (json) => item.fromJSON(json),
     snapshot,

@@ -40,7 +40,7 @@ function encodeText(id: number, text: string, encoding: Encoding): Buffer {
 function decodeText(id: number, bytes: Uint8Array, encoding: Encoding): string | undefined {
   return decodeWith(encoding, bytes, (reader) => {
     let text: string | undefined;
-    reader.structBegin();
+    reader.structBegin(0);
     for (let field = reader.field(); field !== 0; field = reader.field()) {
       if (field === ((id << 8) | stringType)) text = reader.string();
       else reader.skip(field & 0xff);

@@ -3,6 +3,7 @@
  * type. A union that came with only a field that this version does not know reads as the case
  * `$unknown`, whose value is the id of that field; it cannot be written.
  */
+import { unionCost } from '../../../contract/thrift/cost.js';
 import { docLines } from '../../service-printer.js';
 import { trueType } from '../program.js';
 import type { ModuleWriter } from './module.js';
@@ -85,7 +86,7 @@ function readMethod({ typeName, localName }: StructModel, fields: readonly Field
     [
       ...(cases.length === 0 ? [] : [`let ${value}: ${localName} | undefined;`, `let ${known} = 0;`]),
       `let ${unknown} = 0;`,
-      `${port}.structBegin();`,
+      `${port}.structBegin(${unionCost});`,
       block(`for (let ${header} = ${port}.field(); ${header} !== 0; ${header} = ${port}.field())`, body),
       `${port}.structEnd();`,
       ...(cases.length === 0 ? [] : [`if (${value} !== undefined && ${known} === 1) return ${value};`]),
