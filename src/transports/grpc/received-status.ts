@@ -18,7 +18,7 @@ export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
   const status = trailers.text('grpc-status');
   if (status === '0') return undefined;
   return errorOfStatus({
-    code: /^\d{1,9}$/.test(status ?? '') ? Number(status) : 2,
+    code: /^[1-9]\d{0,8}$/.test(status ?? '') ? Number(status) : 2,
     message: unescaped(trailers.text('grpc-message') ?? ''),
     details: trailers.bytes(detailsHeader),
     disposition: trailers.text(dispositionHeader),

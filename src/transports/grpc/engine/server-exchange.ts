@@ -209,6 +209,7 @@ export class ServerExchange implements StreamReceiver {
 
   /** For `OneAnswer`. */
   answer(response: unknown): void {
+    this.#stream.workDone();
     const bytes = asBuffer(response as Uint8Array);
     const { maxSendBytes } = this.#serving;
     if (bytes.byteLength > maxSendBytes) this.fail(tooLarge(this.#call, bytes.byteLength, maxSendBytes));
@@ -223,6 +224,7 @@ export class ServerExchange implements StreamReceiver {
 
   /** For `OneAnswer`: what the handler failed with. */
   handlerFailed(error: unknown): void {
+    this.#stream.workDone();
     this.#fail(this.#route.failed(this.#call, error));
   }
 
@@ -246,10 +248,13 @@ export class ServerExchange implements StreamReceiver {
       // headers before its first await is over.
       setImmediate(() => this.#sendHead());
       await sent;
+      this.#stream.workDone();
       this.#sendHead();
       this.#succeed();
     } catch (error) {
       this.#fail(error);
+    } finally {
+      this.#stream.workDone();
     }
   }
 
