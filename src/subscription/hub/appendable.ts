@@ -4,6 +4,9 @@ import type { Append } from '../topic-store.js';
 import type { TopicDeclaration } from './declaration.js';
 import { type HubLimits, maxKeyBytes } from './limits.js';
 
+/** The time at which a key expires must be a number that frames can hold, or no reader could read the update. */
+const longestTtl = 100 * 365.25 * 86_400_000;
+
 /** `read`: the values are known to be messages. Throws an RpcError INVALID_ARGUMENT. */
 export function checkAppendable(
   declaration: TopicDeclaration,
@@ -31,7 +34,12 @@ export function checkAppendable(
       );
     }
     if (value !== undefined && !read) checkValue(declaration, key, value);
-    if (!Number.isSafeInteger(ttl) || ttl < 0) throw invalid('TTL', `ttl is ${ttl}; it is a whole number of ms`);
+    if (!Number.isSafeInteger(ttl) || ttl < 0 || ttl > longestTtl) {
+      throw invalid(
+        'TTL',
+        `ttl is ${ttl}; it is a whole number of ms, 0 for none, and ${longestTtl} (100 years) at most`,
+      );
+    }
     if (
       producer !== undefined &&
       (!Number.isSafeInteger(producer.seq) || producer.seq < 1 || producer.id.length > 1024)

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { ClientFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { silentLogger } from '../../../src/call/logger.js';
 import { memoryTopics } from '../../../src/stores/memory/topic-store.js';
-import { Hub } from '../../../src/subscription/hub/hub.js';
+import { Hub, type HubInit } from '../../../src/subscription/hub/hub.js';
 import type { HubLimits } from '../../../src/subscription/hub/limits.js';
 import { VirtualClock } from '../../../src/testing/virtual-clock.js';
 import { change, declaration, HubClient, subscription } from '../../support/hub-client.js';
 
 const prices = 'test.Prices/Watch';
 
-function setUp(limits: Partial<HubLimits> = {}) {
+function setUp(limits: Partial<HubLimits> = {}, more: Partial<HubInit> = {}) {
   const clock = new VirtualClock();
   const hub = new Hub({
     stores: memoryTopics(clock),
@@ -18,6 +18,7 @@ function setUp(limits: Partial<HubLimits> = {}) {
     logger: silentLogger,
     defer: (fn) => void clock.setTimer(fn, 0),
     limits,
+    ...more,
   });
   hub.declare(declaration(prices));
   return { clock, hub, go: (ms = 0) => clock.advance(ms) };
@@ -90,6 +91,78 @@ test.each([
   expect(client.isClosed).toBe(true);
   expect(client.closedWith).toBeUndefined();
   expect(hub.connections).toBe(0);
+});
+
+test('numbers at the ends of their range harm neither the connection nor other readers', async () => {
+  const { hub, go } = setUp({}, { authorize: () => {} });
+  const reader = new HubClient(hub);
+  const view = reader.subscribe(1, prices);
+  hub.publish(prices, [change('cod=1')]);
+  await go();
+  const uint32 = 2 ** 32 - 1;
+  const most = Number.MAX_SAFE_INTEGER;
+  const start = { epoch: Buffer.alloc(16), seq: most, time: most, count: uint32 };
+  const odd = { minIntervalMs: uint32, maxBps: uint32, priority: uint32, credit: { updates: most, bytes: most } };
+  const client = new HubClient(hub);
+  // Every kind of start there is, and one there is not.
+  for (let kind = 0; kind <= 7; kind++)
+    client.subscribe(kind + 1, prices, { ...odd, start: { ...start, kind: kind as never } });
+  client.subscribe(uint32, prices, odd);
+  await go();
+  const granted = new Set(client.of('subscribed').map(({ sub }) => sub));
+  for (let sub = 1; sub <= 8; sub++) {
+    const refused = client.of('unsubscribed').find((one) => one.sub === sub);
+    expect(granted.has(sub) !== (refused !== undefined), `sub ${sub}`).toBe(true);
+    expect(refused?.code ?? 'granted').not.toBe('INTERNAL');
+  }
+  const position = { epoch: Buffer.alloc(16), seq: most };
+  client.give(
+    { $case: 'commit', value: { sub: 1, position } },
+    { $case: 'commit', value: { sub: uint32, position } },
+    { $case: 'credit', value: { sub: uint32, limits: { updates: most, bytes: most } } },
+    { $case: 'credit', value: { sub: 0, limits: { updates: most, bytes: most } } },
+    { $case: 'ping', value: { nonce: most } },
+  );
+  const publish = {
+    request: uint32,
+    topic: prices,
+    key: 'cod',
+    value: Buffer.from('cod=2'),
+    tombstone: false,
+    ttlMs: most,
+    producerId: '',
+    producerSeq: 0,
+    expect: undefined,
+    atomicGroup: 0,
+  };
+  const expectation = { epoch: new Uint8Array(), generation: new Uint8Array(), keyGeneration: new Uint8Array() };
+  client.give(
+    { $case: 'publish', value: publish },
+    { $case: 'publish', value: { ...publish, ttlMs: 0, producerId: 'p', producerSeq: 0 } },
+    {
+      $case: 'publish',
+      value: { ...publish, ttlMs: 0, expect: { ...expectation, seq: 2n ** 64n - 1n, keySeq: undefined } },
+    },
+    {
+      $case: 'publish',
+      value: { ...publish, ttlMs: 0, expect: { ...expectation, seq: undefined, keySeq: 2n ** 53n } },
+    },
+  );
+  await go();
+  expect(client.of('published').map(({ error }) => error?.code)).toEqual([
+    'TTL',
+    'PRODUCER',
+    'EXPECTATION_FAILED',
+    'EXPECTATION_FAILED',
+  ]);
+  expect(client.of('pong')).toMatchObject([{ nonce: most }]);
+  expect(client.isClosed).toBe(false);
+  client.give({
+    $case: 'publish',
+    value: { ...publish, ttlMs: 100 * 365.25 * 86_400_000, producerId: 'p', producerSeq: most },
+  });
+  await go();
+  expect(view.values()).toEqual({ cod: 'cod=2' });
 });
 
 test('a connection begins with Hello, of a version that the server speaks', async () => {
