@@ -78,7 +78,7 @@ describeWith(
     });
 
     async function untilUp(): Promise<void> {
-      for (let left = 50; ; left--) {
+      for (let left = 250; ; left--) {
         try {
           await kv.range!(make('RangeRequest', { key: utf8('up?') }), { timeout: '1s' });
           return;

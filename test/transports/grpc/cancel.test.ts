@@ -256,7 +256,7 @@ test('a server that accepts and never speaks fails the calls that wait for it, a
     for (const socket of sockets) socket.destroy();
     proxy.close();
   });
-  const client = connect(`127.0.0.1:${(proxy.address() as { port: number }).port}`, { connectTimeout: 100 });
+  const client = connect(`127.0.0.1:${(proxy.address() as { port: number }).port}`, { connectTimeout: 1_000 });
   const failed = { code: 'UNAVAILABLE', reason: 'CONNECT_FAILED', disposition: 'not-executed' };
   const unary = client.echo(note()).catch((error: unknown) => error);
   const chat = drain(client.chat([note()]));
@@ -265,7 +265,8 @@ test('a server that accepts and never speaks fails the calls that wait for it, a
   expect((await chat).error).toMatchObject(failed);
   silent = false;
   expect(await client.echo(note('again'))).toEqual(note('again'));
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  // Beyond the time that a connection is given to come about: this one is not ended by it.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
   expect(await client.echo(note('still'))).toEqual(note('still'));
 });
 

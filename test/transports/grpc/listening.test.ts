@@ -337,7 +337,7 @@ test('a client reconnects to a server that was restarted on the same port', asyn
 });
 
 test('a raw call after the server closed is refused, and pings keep a silent connection', async () => {
-  const { address } = await serve({}, { keepalive: { time: 30, timeout: 1_000 }, maxConcurrentStreams: 10 });
+  const { address } = await serve({}, { keepalive: { time: 30, timeout: 20_000 }, maxConcurrentStreams: 10 });
   const client = connect(address, { keepalive: { time: 1_000 } });
   await client.echo(note());
   await new Promise((resolve) => setTimeout(resolve, 120));
