@@ -232,6 +232,8 @@ export interface Start {
   count: number;
   /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
   generation?: Uint8Array | undefined;
+  /** Of Resume: the newest update that is held, where that is after `seq`; it is judged in the same way. */
+  held?: Position | undefined;
 }
 
 export const Start: StructCodec<Start> = defineStruct<Start>({
@@ -251,6 +253,13 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     { id: 4, name: "time", localName: "time", type: { kind: "i64" }, requiredness: "default" },
     { id: 5, name: "count", localName: "count", type: { kind: "i32" }, requiredness: "default" },
     { id: 6, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
+    {
+      id: 7,
+      name: "held",
+      localName: "held",
+      type: { kind: "struct", codec: () => Position },
+      requiredness: "optional",
+    },
   ],
   write(w, v) {
     w.structBegin();
@@ -268,6 +277,10 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
       w.field(11, 6);
       w.binary(v.generation);
     }
+    if (v.held != null) {
+      w.field(12, 7);
+      Position.write(w, v.held);
+    }
     w.structEnd();
   },
   read(r) {
@@ -277,7 +290,8 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     let time: bigint = 0n;
     let count: number = 0;
     let generation: Uint8Array | undefined;
-    r.structBegin(278);
+    let held: Position | undefined;
+    r.structBegin(287);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -298,12 +312,15 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
         case 1547:
           generation = r.binary();
           break;
+        case 1804:
+          held = Position.read(r);
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count, generation };
+    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count, generation, held };
   },
   create: (init) => ({
     kind: init?.kind ?? StartKind.Default,
@@ -312,6 +329,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     time: init?.time ?? 0n,
     count: init?.count ?? 0,
     generation: init?.generation,
+    held: init?.held,
   }),
 });
 
@@ -806,6 +824,8 @@ export interface Batch {
   updates: Update[];
   /** The generation of `to_seq`, where it is another than that of `from_seq`. */
   generation?: Uint8Array | undefined;
+  /** The generation of the newest update, where that is after `to_seq` and of another generation. */
+  aheadGeneration?: Uint8Array | undefined;
 }
 
 export const Batch: StructCodec<Batch> = defineStruct<Batch>({
@@ -823,6 +843,13 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
       requiredness: "default",
     },
     { id: 5, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
+    {
+      id: 6,
+      name: "ahead_generation",
+      localName: "aheadGeneration",
+      type: { kind: "binary" },
+      requiredness: "optional",
+    },
   ],
   write(w, v) {
     w.structBegin();
@@ -842,6 +869,10 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
       w.field(11, 5);
       w.binary(v.generation);
     }
+    if (v.aheadGeneration != null) {
+      w.field(11, 6);
+      w.binary(v.aheadGeneration);
+    }
     w.structEnd();
   },
   read(r) {
@@ -850,7 +881,8 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     let toSeq: bigint = 0n;
     let updates: Update[] | undefined;
     let generation: Uint8Array | undefined;
-    r.structBegin(117);
+    let aheadGeneration: Uint8Array | undefined;
+    r.structBegin(126);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -876,12 +908,15 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
         case 1291:
           generation = r.binary();
           break;
+        case 1547:
+          aheadGeneration = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, fromSeq, toSeq, updates: updates ?? [], generation };
+    return { ref, fromSeq, toSeq, updates: updates ?? [], generation, aheadGeneration };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
@@ -889,6 +924,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     toSeq: init?.toSeq ?? 0n,
     updates: init?.updates ?? [],
     generation: init?.generation,
+    aheadGeneration: init?.aheadGeneration,
   }),
 });
 
@@ -1737,7 +1773,7 @@ export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   version: "1.1.0",
   idl: "thrift",
-  fingerprint: "aa61370054458a2e6d8d30eec34b32836432abe07179faded7ad46ef960902f3",
+  fingerprint: "ffba2a005360c654ab26ba7c0053210f6e05a5f1de7302515cb996bf0f05c6b5",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({

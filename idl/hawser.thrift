@@ -87,6 +87,8 @@ struct Start {
   5: i32 count,
   /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
   6: optional binary generation,
+  /** Of Resume: the newest update that is held, where that is after `seq`; it is judged in the same way. */
+  7: optional Position held,
 }
 
 struct OpenRequest {
@@ -155,6 +157,8 @@ struct Batch {
   4: list<Update> updates,
   /** The generation of `to_seq`, where it is another than that of `from_seq`. */
   5: optional binary generation,
+  /** The generation of the newest update, where that is after `to_seq` and of another generation. */
+  6: optional binary ahead_generation,
 }
 
 /** All updates of the chain up to `delivered_to` have been sent. */

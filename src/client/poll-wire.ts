@@ -189,6 +189,7 @@ class PollWire implements Wire {
           time: BigInt(start.time),
           count: start.count,
           generation: start.generation,
+          held: start.held && { ...start.held, seq: BigInt(start.held.seq) },
         },
         accept: accept as number[] as Outcome[],
         mode: mode as number as Mode,

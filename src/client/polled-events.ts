@@ -26,10 +26,17 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
       return { $case: 'subscribed', value };
     }
     case 'batch': {
-      const { fromSeq, toSeq, updates, generation } = event.value;
+      const { fromSeq, toSeq, updates, generation, aheadGeneration } = event.value;
       return {
         $case: 'batch',
-        value: { ref, from: Number(fromSeq), to: Number(toSeq), updates: updates.map(updateOf), generation },
+        value: {
+          ref,
+          from: Number(fromSeq),
+          to: Number(toSeq),
+          updates: updates.map(updateOf),
+          generation,
+          aheadGeneration,
+        },
       };
     }
     case 'progress': {

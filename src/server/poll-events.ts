@@ -6,10 +6,17 @@ import type * as idl from '../../gen/hawser.js';
 export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | undefined {
   switch (item.$case) {
     case 'batch': {
-      const { ref, from, to, updates, generation } = item.value;
+      const { ref, from, to, updates, generation, aheadGeneration } = item.value;
       return {
         $case: 'batch',
-        value: { ref, fromSeq: BigInt(from), toSeq: BigInt(to), updates: updates.map(updateOf), generation },
+        value: {
+          ref,
+          fromSeq: BigInt(from),
+          toSeq: BigInt(to),
+          updates: updates.map(updateOf),
+          generation,
+          aheadGeneration,
+        },
       };
     }
     case 'progress': {

@@ -70,6 +70,7 @@ export class PollSession implements Connection {
       time: wholeNumber(start.time, 'time', 'INVALID_REQUEST'),
       count: countOf(start.count, 'count', 'INVALID_REQUEST'),
       generation: start.generation,
+      held: start.held && { ...start.held, seq: Number(start.held.seq) },
     };
     const subscribe = {
       sub,

@@ -72,7 +72,7 @@ export class MemoryTopicStore implements TopicStore {
   }
 
   open(): TopicState {
-    if (this.#generations.newest === this.#generation) this.#generation = this.#newGeneration();
+    this.#generation = this.#newGeneration();
     return this.state();
   }
 

@@ -64,19 +64,14 @@ function resume(question: RecoveryQuestion, seq: number): Beginning {
   const { start, state, accept } = question;
   const epoch = start === undefined ? undefined : epochFromBytes(start.epoch);
   const foreign = epoch !== state.epoch;
-  const generation = generationFromBytes(start?.generation);
-  const owner = state.generations.ownerOf(seq);
-  const elsewhere = generation !== undefined && seq > 0 && generation !== owner;
-  if (foreign || elsewhere || seq > state.head) {
+  const elsewhere =
+    goneFrom(state, { seq, generation: start?.generation }) ?? (start?.held && goneFrom(state, start.held));
+  if (foreign || elsewhere !== undefined) {
     // Positions in two logs do not compare, so a loss that GAP would allow is announced as what it is.
     if (!accept.has('RESET') && !accept.has('GAP')) {
       if (foreign)
         return unrecoverable(`the log of epoch ${epoch ?? 'unknown'} is gone; the epoch is ${state.epoch} now`);
-      return unrecoverable(
-        seq > state.head
-          ? `seq ${seq} lies in the future: the head is ${state.head}`
-          : `the log was put back: seq ${seq} is of the generation ${owner ?? 'unknown'} now, not ${generation}`,
-      );
+      return unrecoverable(elsewhere ?? '');
     }
     return { outcome: 'RESET', reason: foreign ? Reset_Reason.EPOCH_CHANGED : Reset_Reason.EPOCH_VIOLATION };
   }
@@ -86,6 +81,18 @@ function resume(question: RecoveryQuestion, seq: number): Beginning {
 /** From where a time or a count leads to: a replay, unless it is long and the subscriber accepts something shorter. */
 function since(question: RecoveryQuestion, seq: number): Beginning {
   return isLong(question, seq) ? (shortcut(question, seq) ?? replay(seq)) : replay(seq);
+}
+
+/** Why an update that a subscriber has is not in the log; undefined where it is. */
+function goneFrom(
+  { head, generations }: TopicState,
+  { seq, generation: bytes }: { readonly seq: number; readonly generation?: Uint8Array | undefined },
+): string | undefined {
+  if (seq > head) return `seq ${seq} lies in the future: the head is ${head}`;
+  const generation = generationFromBytes(bytes);
+  const owner = generations.ownerOf(seq);
+  if (generation === undefined || seq === 0 || generation === owner) return undefined;
+  return `the log was put back: seq ${seq} is of the generation ${owner ?? 'unknown'} now, not ${generation}`;
 }
 
 /** From a position of this log that is not above its head. */

@@ -364,7 +364,11 @@ export class Subscription implements Reader {
   }
 
   #batch(updates: readonly LogUpdate[], to: number): Uint8Array {
-    const frame = batchFrame(this.ref, this.#cursor, to, updates, this.topic.generationAt(to, this.#cursor));
+    let newest = to;
+    for (const { seq } of updates) if (seq > newest) newest = seq;
+    const { topic } = this;
+    const generation = topic.generationAt(to, this.#cursor);
+    const frame = batchFrame(this.ref, this.#cursor, to, updates, generation, topic.generationAt(newest, to));
     this.#cursor = to;
     this.#charge(updates.length, valueBytes(updates));
     this.#rest();

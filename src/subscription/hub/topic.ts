@@ -184,7 +184,7 @@ export class Topic {
     return this.store.state().generations;
   }
 
-  /** The generation of `to` for a batch, where that of `from` is another. */
+  /** The generation of `to`, where that of `from` is another. */
   generationAt(to: number, from: number): Uint8Array | undefined {
     const { generations } = this;
     const generation = generations.ownerOf(to);

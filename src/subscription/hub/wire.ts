@@ -15,16 +15,18 @@ const batchItem = 0x0a; // ServerItem.batch
 const chunkItem = 0x32; // ServerItem.snapshot_chunk
 const updateField = 0x22; // Batch.updates and SnapshotChunk.entries
 
-/** Batch{ ref, from, to, updates, generation } as a frame. `generation`: of `to`, where that of `from` is another. */
+/** Batch{ ref, from, to, updates, generation, ahead_generation } as a frame. */
 export function batchFrame(
   ref: number,
   from: number,
   to: number,
   updates: readonly LogUpdate[],
   generation?: Uint8Array | undefined,
+  ahead?: Uint8Array | undefined,
 ): Buffer {
   let size = 3 + varintSize(ref) + varintSize(from) + varintSize(to);
   if (generation !== undefined) size += 2 + generation.byteLength;
+  if (ahead !== undefined) size += 2 + ahead.byteLength;
   for (const update of updates) size += (update.wire ?? encodeUpdate(update)).length;
   const frame = openFrame(batchItem, size);
   let at = frame.length - size;
@@ -32,10 +34,8 @@ export function batchFrame(
   at = writeVarint(frame, from, writeByte(frame, 0x10, at));
   at = writeVarint(frame, to, writeByte(frame, 0x18, at));
   at = writeUpdates(frame, updates, at);
-  if (generation !== undefined) {
-    at = writeByte(frame, generation.byteLength, writeByte(frame, 0x2a, at));
-    frame.set(generation, at);
-  }
+  if (generation !== undefined) at = writeShort(frame, 0x2a, generation, at);
+  if (ahead !== undefined) writeShort(frame, 0x32, ahead, at);
   return frame;
 }
 
@@ -99,6 +99,13 @@ function encodeUpdate(update: LogUpdate): Uint8Array {
   if (expires > 0) writeVarint(wire, expires, writeByte(wire, 0x50, at));
   update.wire = wire;
   return wire;
+}
+
+/** Less than 128 bytes. */
+function writeShort(into: Uint8Array, tag: number, bytes: Uint8Array, at: number): number {
+  const start = writeByte(into, bytes.byteLength, writeByte(into, tag, at));
+  into.set(bytes, start);
+  return start + bytes.byteLength;
 }
 
 function writeByte(into: Uint8Array, byte: number, at: number): number {

@@ -8,7 +8,7 @@ import type {
   SnapshotEnd,
   Update,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { generationFromBytes } from '../generation.js';
+import { type Generation, generationFromBytes } from '../generation.js';
 import { epochFromBytes, type Position } from '../position.js';
 import type { Place } from './chain.js';
 import { type Entry, Replica } from './replica.js';
@@ -19,6 +19,8 @@ import type { SubscriptionSpec } from './spec.js';
 export interface HeldState {
   readonly replica: Replica;
   readonly position: Position;
+  /** That owns the newest update in the replica, where that is after the position. */
+  readonly aheadGeneration?: Generation | undefined;
 }
 
 export class Contents {
@@ -30,6 +32,8 @@ export class Contents {
   #stage: SnapshotStage | undefined;
   /** The highest seq in what is held; of a snapshot its position, since a key that it lacks may have been deleted just there. */
   #top = 0;
+  /** That owns the highest seq, while that is above the position. */
+  topGeneration: Generation | undefined;
   /** What is held is all there is: no gap since the snapshot, or since the start. */
   #whole = true;
 
@@ -40,6 +44,7 @@ export class Contents {
     if (held === undefined) return;
     this.keyed = held.replica.size > 0;
     this.#top = highest(held.replica, held.position.seq);
+    this.topGeneration = held.aheadGeneration;
   }
 
   get replica(): Replica {

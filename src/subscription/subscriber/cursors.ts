@@ -20,6 +20,8 @@ export interface Cursor {
   readonly position: Position;
   /** Key, seq, value in base64 (null: deleted, ahead of the position), time, expiry. */
   readonly replica?: readonly CursorEntry[];
+  /** The generation of the newest entry, where that is ahead of the position. */
+  readonly aheadGeneration?: string | undefined;
 }
 
 export type CursorEntry = readonly [key: string, seq: number, value: string | null, time: number, expires: number];
@@ -43,7 +45,9 @@ export function exportCursors(subscribers: Iterable<Subscriber>): Cursors {
           expires,
         ],
       );
-      subscriptions.push({ ...common, position: one.position, replica });
+      const ahead = one.newest !== undefined && one.newest.seq > one.position.seq ? one.newest.generation : undefined;
+      const more = ahead === undefined ? {} : { aheadGeneration: ahead };
+      subscriptions.push({ ...common, position: one.position, replica, ...more });
     }
   }
   return { version: 1, subscriptions };
@@ -78,13 +82,13 @@ export class ImportedCursors {
   }
 }
 
-export function heldBy({ position, replica: entries }: Cursor): HeldState | undefined {
+export function heldBy({ position, replica: entries, aheadGeneration }: Cursor): HeldState | undefined {
   if (entries === undefined) return undefined;
   const replica = new Replica();
   for (const [key, seq, value, time, expires] of entries) {
     replica.restore(key, { seq, value: value === null ? undefined : Buffer.from(value, 'base64'), time, expires });
   }
-  return { position, replica };
+  return { position, replica, aheadGeneration };
 }
 
 function nameOf(topic: string, keys: readonly string[], name: string): string {

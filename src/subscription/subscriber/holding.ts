@@ -88,6 +88,13 @@ export class Holding {
     return this.#position && { ...this.#position };
   }
 
+  /** The newest update that is held. */
+  get newest(): Position | undefined {
+    const { position } = this;
+    if (position === undefined || !this.ranAhead) return position;
+    return { epoch: position.epoch, seq: this.#contents.top, generation: this.#contents.topGeneration };
+  }
+
   get origin(): Position | undefined {
     return this.#origin;
   }
@@ -178,6 +185,7 @@ export class Holding {
     if (credit.excess > largestGroup) return `the server sent ${credit.excess} updates more than it had credit for`;
     const before = { ...chain };
     this.#reach(chain, to, input.generation);
+    const { top } = this.#contents;
     let free = 0;
     let freeBytes = 0;
     for (const update of updates) {
@@ -185,10 +193,17 @@ export class Holding {
       free += 1;
       freeBytes += update.value.byteLength;
     }
+    if (this.#contents.top > top) {
+      this.#contents.topGeneration = generationFromBytes(input.aheadGeneration) ?? chain.generation;
+    }
     this.#contents.forget(to);
     if (this.#contents.keyed && this.#contents.tooLarge) return tooLarge(this.#spec);
     const staged = this.#contents.stage !== undefined;
-    trace?.({ type: 'applied', epoch: chain.epoch, generation: chain.generation, from, to, updates, staged });
+    if (trace !== undefined) {
+      const { epoch, generation } = chain;
+      const ahead = generationFromBytes(input.aheadGeneration);
+      trace({ type: 'applied', epoch, generation, ahead, from, to, updates, staged });
+    }
     if (!staged) this.feed.advance({ ...chain });
     if (free > 0) taken(free, freeBytes);
     return undefined;

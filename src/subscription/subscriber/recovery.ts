@@ -27,7 +27,8 @@ export type StartAt =
   | { readonly kind: 'default' }
   | { readonly kind: 'head' }
   | { readonly kind: 'snapshot' }
-  | { readonly kind: 'resume'; readonly position: Position }
+  /** `held`: the newest update that is held, where that is after the position. */
+  | { readonly kind: 'resume'; readonly position: Position; readonly held?: Position | undefined }
   /** The position that was committed under the durable name, else as `default`. */
   | { readonly kind: 'committed' }
   | { readonly kind: 'seq'; readonly seq: number }
@@ -48,7 +49,12 @@ export function startFrame(start: StartAt): Start {
     case 'snapshot':
       return { ...none, kind: Start_Kind.SNAPSHOT };
     case 'resume':
-      return { ...none, kind: Start_Kind.RESUME, ...positionToWire(start.position) };
+      return {
+        ...none,
+        kind: Start_Kind.RESUME,
+        ...positionToWire(start.position),
+        held: start.held && positionToWire(start.held),
+      };
     case 'seq':
       return { ...none, kind: Start_Kind.FROM_SEQ, seq: start.seq };
     case 'time':

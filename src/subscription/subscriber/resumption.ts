@@ -13,6 +13,8 @@ import type { ModeName, SubscriptionSpec } from './spec.js';
 export interface Standing {
   /** What is held is a state of this position; undefined: nothing is held. */
   readonly position: Position | undefined;
+  /** The newest update that is held; at or after `position`. */
+  readonly newest: Position | undefined;
   /** Where the subscription began, once it has. */
   readonly origin: Position | undefined;
   readonly committed: Position | undefined;
@@ -40,20 +42,22 @@ export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart
   if (position === undefined) {
     return { start: complete || origin !== undefined ? { kind: 'default' } : spec.start, voids: undefined };
   }
-  if (spec.recovery === 'REPEATING') return resumeAt(committed ?? origin ?? position);
+  if (spec.recovery === 'REPEATING') return resumeAt(committed ?? origin ?? position, standing.newest);
   if (standing.brokeOften) {
     if (accepts(spec, 'RESET')) return anew;
     if (!accepts(spec, 'GAP')) return undefined;
   }
   // The rest of a merged run would come merged with what was taken of it already.
   if (mode === 'MERGE' && standing.ranAhead && accepts(spec, 'RESET')) return anew;
-  return resumeAt(position);
+  return resumeAt(position, standing.newest);
 }
 
 const anew: NextStart = { start: { kind: 'default' }, voids: 'BROKEN' };
 
-function resumeAt(position: Position): NextStart {
-  return { start: { kind: 'resume', position }, voids: undefined };
+function resumeAt(position: Position, newest: Position | undefined): NextStart {
+  // A server that says no generations has nothing to judge it by.
+  const beyond = newest?.generation !== undefined && newest.epoch === position.epoch && newest.seq > position.seq;
+  return { start: { kind: 'resume', position, held: beyond ? newest : undefined }, voids: undefined };
 }
 
 export function accepts({ accept, recovery }: SubscriptionSpec, outcome: Accepted): boolean {

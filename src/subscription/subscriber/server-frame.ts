@@ -52,10 +52,10 @@ class BatchReader {
         batch.updates.push(update);
         continue;
       }
-      if (tag === 0x2a) {
+      if (tag === 0x2a || tag === 0x32) {
         const fieldEnd = this.#open(tag, end);
         if (fieldEnd === -1) return undefined;
-        batch.generation = this.#bytes.subarray(this.#at, fieldEnd);
+        batch[tag === 0x2a ? 'generation' : 'aheadGeneration'] = this.#bytes.subarray(this.#at, fieldEnd);
         this.#at = fieldEnd;
         continue;
       }

@@ -107,6 +107,11 @@ export class Subscriber {
     return this.#holding.position;
   }
 
+  /** The newest update that is held. */
+  get newest(): Position | undefined {
+    return this.#holding.newest;
+  }
+
   get head(): number {
     return this.#holding.head;
   }
@@ -308,9 +313,10 @@ export class Subscriber {
   // ---------------------------------------------------------------- how
 
   #nextStart(): StartAt | undefined {
-    const { position, origin, complete, mode, ranAhead } = this.#holding;
+    const { position, newest, origin, complete, mode, ranAhead } = this.#holding;
     const next = nextStart(this.#spec, {
       position,
+      newest,
       origin,
       committed: this.#processed.kept,
       complete,

@@ -30,6 +30,8 @@ export type TraceNote =
       readonly type: 'applied';
       readonly epoch: Epoch;
       readonly generation: Generation | undefined;
+      /** Of the newest update that is after `to`, where that is another. */
+      readonly ahead: Generation | undefined;
       readonly from: number;
       readonly to: number;
       readonly updates: readonly Update[];

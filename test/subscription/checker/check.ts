@@ -15,7 +15,7 @@ export const invariants = {
   INV7: 'consistent cut: where the client says consistent, its replica is the fold of the log up to there',
   INV8: 'bookmark: nothing at or below it comes after it',
   INV9: 'gap honesty: represented + skipped + gapped is what lies between two cuts',
-  INV10: 'epochs never mix',
+  INV10: 'epochs never mix, and neither do the histories of a log that was put back',
   INV11: 'credit: no more is sent than was granted',
   INV12: 'isolation: one that stalls delays nobody',
   INV13: 'durable: what was acknowledged survives, and nobody saw more than what survived',

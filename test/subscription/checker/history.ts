@@ -2,6 +2,7 @@
  * What happened in a run, as plain data: the log of each epoch, and what each subscriber did, in order. The simulator writes
  * it, and so do runs over real sockets; the checker reads nothing else.
  */
+import type { Position } from '../../../src/subscription/position.js';
 import type { Trace, TraceNote } from '../../../src/subscription/subscriber/trace.js';
 
 /** One update of the log, when readers could see it. */
@@ -51,6 +52,8 @@ export type Note = { readonly t: number } & (
   | {
       readonly type: 'applied';
       readonly epoch: string;
+      /** The log of what is after `to`, where that is another. */
+      readonly ahead?: string;
       readonly from: number;
       readonly to: number;
       readonly updates: readonly AppliedUpdate[];
@@ -59,7 +62,8 @@ export type Note = { readonly t: number } & (
   | ({ readonly type: 'published'; readonly replica: readonly ReplicaEntry[] } & Place)
   | ({ readonly type: 'consistent'; readonly replica: readonly ReplicaEntry[] } & Place)
   | { readonly type: 'bookmark'; readonly seq: number }
-  | { readonly type: 'gap'; readonly from: number; readonly to: number }
+  /** `epoch`: of the log that `to` is in; empty where that is not known. */
+  | { readonly type: 'gap'; readonly from: number; readonly to: number; readonly epoch?: string }
   | { readonly type: 'reset'; readonly reason: string }
   | ({ readonly type: 'cut'; readonly cut: Cut | undefined } & Place)
   | ({
@@ -91,8 +95,15 @@ export interface SubscriberHistory {
 }
 
 export interface History {
-  /** By epoch, ordered, without holes, from seq 1. */
+  /**
+   * Ordered, without holes, from seq 1. By epoch; of a log that was put back from a copy by the epoch, `#` and a number, beginning
+   * with the very entries of the copy. What notes call `epoch` is such a name.
+   */
   readonly logs: Map<string, LogEntry[]>;
+  /** The log that each generation began in, where logs were put back. */
+  readonly generations: Map<string, string>;
+  /** By epoch: the log that there is in the end, where logs were put back. */
+  readonly newest: Map<string, string>;
   /** Answered to a publisher as durable. */
   readonly acked: { readonly epoch: string; readonly seq: number; readonly value: string | null }[];
   /** The server was killed, and found its log up to `head` when it came back. */
@@ -105,7 +116,16 @@ export interface History {
 }
 
 export function emptyHistory(largestGroup = 1): History {
-  return { logs: new Map(), acked: [], recovered: [], subscribers: [], departures: [], largestGroup };
+  return {
+    logs: new Map(),
+    generations: new Map(),
+    newest: new Map(),
+    acked: [],
+    recovered: [],
+    subscribers: [],
+    departures: [],
+    largestGroup,
+  };
 }
 
 const text = (bytes: Uint8Array | undefined): string | null =>
@@ -122,42 +142,63 @@ export function replicaEntries(entries: Entries): ReplicaEntry[] {
   return list;
 }
 
-/** Writes down what a subscriber does. */
-export function recorder(notes: Note[], now: () => number): Trace {
+/** The log that a position is in. */
+export function logOf({ generations }: History, epoch: string, generation: string | undefined): string {
+  return (generation === undefined ? undefined : generations.get(generation)) ?? epoch;
+}
+
+/** The epoch of a log. */
+export const epochOf = (log: string): string => log.split('#', 1)[0] as string;
+
+type LogOf = (epoch: string, generation: string | undefined) => string;
+
+/** Writes down what a subscriber does. `log`: the log of a position, where logs are put back. */
+export function recorder(notes: Note[], now: () => number, log: LogOf = (epoch) => epoch): Trace {
   return (note) => {
-    const plain = plainNote(note, now());
+    const plain = plainNote(note, now(), log);
     if (plain !== undefined) notes.push(plain);
   };
 }
 
-function plainNote(note: TraceNote, t: number): Note | undefined {
+function plainNote(note: TraceNote, t: number, log: LogOf): Note | undefined {
   switch (note.type) {
     case 'asked':
       return { t, type: 'asked', ...note.credit };
     case 'credit':
       return { t, type: 'credit', ...note.limits };
     case 'applied': {
-      const { epoch, from, to, staged } = note;
+      const { from, to, staged } = note;
+      const epoch = log(note.epoch, note.generation);
       const updates = note.updates.map(({ seq, key, value, tombstone, mergedCount }) => ({
         seq,
         key,
         value: tombstone ? null : text(value),
         merged: Math.max(1, mergedCount),
       }));
-      return { t, type: 'applied', epoch, from, to, staged, updates };
+      const ahead = note.ahead === undefined ? {} : { ahead: log(note.epoch, note.ahead) };
+      return { t, type: 'applied', epoch, from, to, staged, updates, ...ahead };
     }
     case 'entries':
       return { t, type: 'entries', count: note.count };
     case 'published':
     case 'consistent':
-      return { t, type: note.type, ...note.position, replica: replicaEntries(note.replica.entries()) };
+      return { t, type: note.type, ...placeOf(note.position, log), replica: replicaEntries(note.replica.entries()) };
     case 'cut':
-      return { t, type: 'cut', ...note.position, cut: note.cut };
+      return { t, type: 'cut', ...placeOf(note.position, log), cut: note.cut };
     case 'taken':
       return { t, ...note, value: text(note.value) };
+    case 'began':
+    case 'staged':
+      return { t, ...note, epoch: log(note.epoch, note.generation) };
+    case 'gap':
+      return { t, type: 'gap', from: note.from, to: note.to, epoch: log('', note.generation) };
     case 'failed':
       return { t, type: 'failed', reason: note.error.info.reason };
     default:
       return { t, ...note };
   }
+}
+
+function placeOf({ epoch, seq, generation }: Position, log: LogOf): Place {
+  return { epoch: log(epoch, generation), seq };
 }

@@ -1,6 +1,13 @@
 /** Follows one subscriber through its notes and compares each step with the log. */
 import type { Invariant, Report } from './check.js';
-import type { AppliedUpdate, History, Note, ReplicaEntry, SubscriberHistory } from './history.js';
+import {
+  type AppliedUpdate,
+  epochOf,
+  type History,
+  type Note,
+  type ReplicaEntry,
+  type SubscriberHistory,
+} from './history.js';
 import { LogIndex } from './log.js';
 
 type NoteOf<T extends Note['type']> = Extract<Note, { readonly type: T }>;
@@ -17,7 +24,7 @@ export class SubscriberWalk {
   #keyed = true;
   #t = 0;
   /** Where the chain of batches stands. */
-  #chain: { readonly epoch: string; seq: number } | undefined;
+  #chain: { epoch: string; seq: number } | undefined;
   /** How far the application's state is. */
   #held: { readonly epoch: string; readonly seq: number } | undefined;
   /** What is held is the fold of the log after this. */
@@ -33,6 +40,8 @@ export class SubscriberWalk {
   #expected: AppliedUpdate[] = [];
   #seen = new Map<string, number>();
   #seenEpoch = '';
+  /** The log was put back, and what takes the place of what is held has not come. */
+  #fell = false;
   /** The highest position in this epoch so far, of a snapshot too: a commit may be of before it. */
   #furthest = 0;
   /** For INV12: the updates that have not come, oldest first. */
@@ -98,6 +107,8 @@ export class SubscriberWalk {
         return;
       case 'reset':
         this.#announced = true;
+        // Where logs are put back, the same numbers may come again, whatever else was the reason.
+        this.#fell = this.#history.newest.size > 0;
         return;
       case 'cut':
         this.#cut(note);
@@ -125,8 +136,9 @@ export class SubscriberWalk {
     const held = this.#held;
     const fresh = outcome === 'FRESH' || outcome === 'RESET';
     if (!fresh && held !== undefined && !this.#announced) {
-      if (held.epoch !== epoch)
-        this.#bad('INV10', `${outcome} goes on in epoch ${epoch} with a state of ${held.epoch}`);
+      // One that repeats goes on from before, so it is that place which must be in what is held.
+      const goesOn = from < held.seq ? this.#leadsTo({ epoch, seq: from }, held.epoch) : this.#leadsTo(held, epoch);
+      if (!goesOn) this.#bad('INV10', `${outcome} goes on in epoch ${epoch} with a state of ${held.epoch}`);
       else if (from !== held.seq && !(this.#repeats && from <= this.#furthest)) {
         this.#bad('INV2', `${outcome} goes on from ${from}, and the state is at ${held.seq}`);
       }
@@ -148,6 +160,15 @@ export class SubscriberWalk {
     this.#joined ??= from;
   }
 
+  /** Whether all up to a place in a log is in the log `to` too: it is the same, or was put back from a copy that reaches so far. */
+  #leadsTo({ epoch, seq }: { readonly epoch: string; readonly seq: number }, to: string): boolean {
+    if (epoch === to) return true;
+    if (epochOf(epoch) !== epochOf(to)) return false;
+    if (seq === 0) return true;
+    const entry = this.#log(epoch).at(seq);
+    return entry !== undefined && entry === this.#log(to).at(seq);
+  }
+
   get #repeats(): boolean {
     return this.#subscriber.recovery === 'REPEATING';
   }
@@ -162,9 +183,9 @@ export class SubscriberWalk {
     if (this.#received > limit) this.#bad('INV11', `${this.#received} updates came, and ${this.#granted} were granted`);
   }
 
-  #applied({ epoch, from, to, updates, staged }: NoteOf<'applied'>): void {
+  #applied({ epoch, ahead = epoch, from, to, updates, staged }: NoteOf<'applied'>): void {
     const chain = this.#chain;
-    if (chain === undefined || chain.epoch !== epoch) {
+    if (chain === undefined || !this.#leadsTo(chain, epoch)) {
       this.#bad('INV10', `a batch of epoch ${epoch} was applied to ${chain?.epoch ?? 'nothing'}`);
       return;
     }
@@ -175,12 +196,14 @@ export class SubscriberWalk {
     for (const update of updates) {
       if (update.seq <= this.#bookmark) this.#bad('INV8', `${update.seq} came after the bookmark ${this.#bookmark}`);
       if (!this.#wants(update.key)) this.#bad('INV5', `the key ${update.key} was not asked for`);
-      if (!log.explains(update)) this.#bad('INV5', `the log does not explain ${JSON.stringify(update)}`);
+      if (!(update.seq > to ? this.#log(ahead) : log).explains(update))
+        this.#bad('INV5', `the log does not explain ${JSON.stringify(update)}`);
     }
     if (every) this.#compareWithLog(log, from, to, updates);
     this.#receive(updates.length);
     for (const { merged } of updates) this.#represented += merged;
     this.#checkDelay(log, chain.seq, to);
+    chain.epoch = epoch;
     chain.seq = to;
     if (staged) return;
     this.#reach(epoch, to);
@@ -188,7 +211,8 @@ export class SubscriberWalk {
   }
 
   #reach(epoch: string, seq: number): void {
-    this.#furthest = this.#held?.epoch === epoch ? Math.max(this.#furthest, seq) : seq;
+    const goesOn = this.#held !== undefined && this.#leadsTo(this.#held, epoch);
+    this.#furthest = goesOn ? Math.max(this.#furthest, seq) : seq;
     this.#held = { epoch, seq };
   }
 
@@ -217,6 +241,8 @@ export class SubscriberWalk {
       this.#bad('INV2', `a snapshot was shown at ${seq}, off its chain`);
     this.#announced = false;
     this.#base = 0;
+    if (this.#fell) this.#seen = new Map();
+    this.#fell = false;
     this.#reach(epoch, seq);
     this.#expected = [];
     this.#joined ??= this.#log(epoch).head;
@@ -238,13 +264,17 @@ export class SubscriberWalk {
     }
   }
 
-  #gap({ from, to }: NoteOf<'gap'>): void {
+  #gap({ from, to, epoch = '' }: NoteOf<'gap'>): void {
     const chain = this.#chain;
     if (chain === undefined || from !== chain.seq)
       this.#bad('INV2', `a gap from ${from} at ${chain?.seq ?? 'no position'}`);
     if (!this.#accepts('GAP')) this.#bad('INV9', 'a gap came to one who does not accept it');
     if (chain === undefined) return;
     if (to < from) this.#bad('INV1', `a gap goes from ${from} to ${to}`);
+    if (epoch !== '') {
+      if (!this.#leadsTo(chain, epoch)) this.#bad('INV10', `a gap leads from ${chain.epoch} into ${epoch}`);
+      chain.epoch = epoch;
+    }
     this.#gapped += to - from;
     this.#lossy = true;
     chain.seq = to;
@@ -292,8 +322,8 @@ export class SubscriberWalk {
   }
 
   #taken({ key, seq, epoch, value, snapshot }: NoteOf<'taken'>): void {
-    if (epoch !== this.#seenEpoch) {
-      this.#seenEpoch = epoch;
+    if (epochOf(epoch) !== this.#seenEpoch) {
+      this.#seenEpoch = epochOf(epoch);
       this.#seen = new Map();
     }
     const before = this.#seen.get(key);
@@ -308,9 +338,14 @@ export class SubscriberWalk {
     }
   }
 
-  #rest({ epoch, seq, state, replica }: NoteOf<'rest'>): void {
+  #rest({ epoch: own, seq, state, replica }: NoteOf<'rest'>): void {
     if (state === 'Failed') {
       if (this.#accepts('RESET')) this.#bad('INV14', 'it failed, and it accepts a reset');
+      return;
+    }
+    const epoch = this.#history.newest.get(epochOf(own)) ?? own;
+    if (!this.#leadsTo({ epoch: own, seq }, epoch)) {
+      this.#bad('INV10', `at rest it is at ${seq} of the log ${own}, and the log is ${epoch} now`);
       return;
     }
     const { head } = this.#log(epoch);

@@ -2,19 +2,19 @@
  * A store that forgets on a crash what it had not flushed, and shows nothing before: what a database does with its log,
  * in virtual time.
  */
-import type { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
 import type { Append, Appended, Limits, TopicStore } from '../../../src/subscription/topic-store.js';
+import type { MemoryDisk } from './memory-disk.js';
 import type { SimClock } from './sim-clock.js';
 
 export class DurableStore implements TopicStore {
   readonly durability = 'FSYNC';
-  readonly #disk: MemoryTopicStore;
+  readonly #disk: MemoryDisk;
   readonly #clock: SimClock;
   readonly #flushMs: number;
   #waiting: (() => void)[] = [];
   #crashed = false;
 
-  constructor(disk: MemoryTopicStore, clock: SimClock, flushMs: number) {
+  constructor(disk: MemoryDisk, clock: SimClock, flushMs: number) {
     this.#disk = disk;
     this.#clock = clock;
     this.#flushMs = flushMs;
@@ -54,6 +54,6 @@ export class DurableStore implements TopicStore {
   before = (time: number) => this.#disk.before(time);
   trim = () => this.#disk.trim();
   onVisible = (fn: (head: number) => void) => this.#disk.onVisible(fn);
-  onRewound = () => this.#disk.onRewound();
+  onRewound = (fn: () => void) => this.#disk.onRewound(fn);
   close = () => this.#disk.close();
 }

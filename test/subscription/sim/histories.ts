@@ -11,10 +11,17 @@ import { type RunOptions, runHistory, type SimMode } from './run-history.js';
 const perTest = 500;
 
 /** `usual`: histories in CI. */
-export function historiesKeepTheirPromises(mode: SimMode, usual: number, store: RunOptions['store'] = 'memory'): void {
+export function historiesKeepTheirPromises(
+  mode: SimMode,
+  usual: number,
+  store: RunOptions['store'] = 'memory',
+  restores = false,
+): void {
   const given = process.env.HAWSER_SEED;
   if (given !== undefined) {
-    it.runIf(given.startsWith(`${mode}/`))(`hold in the history ${given}`, () => checkOne(mode, given, store));
+    it.runIf(given.startsWith(`${mode}/`))(`hold in the history ${given}`, () =>
+      checkOne(mode, given, store, restores),
+    );
     return;
   }
   const start = process.env.HAWSER_SOAK === undefined ? 0 : Math.floor(Math.random() * 1e9);
@@ -22,13 +29,13 @@ export function historiesKeepTheirPromises(mode: SimMode, usual: number, store: 
   for (let first = 0; first < count; first += perTest) {
     const last = Math.min(first + perTest, count);
     it(`hold in the histories ${mode}/${start + first} to ${start + last - 1}`, { timeout: 600_000 }, async () => {
-      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`, store);
+      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`, store, restores);
     });
   }
 }
 
-async function checkOne(mode: SimMode, seed: string, store: RunOptions['store']): Promise<void> {
-  const history = await runHistory({ mode, seed, ...(store === undefined ? {} : { store }) });
+async function checkOne(mode: SimMode, seed: string, store: RunOptions['store'], restores: boolean): Promise<void> {
+  const history = await runHistory({ mode, seed, restores, ...(store === undefined ? {} : { store }) });
   const violations = check(history);
   if (violations.length > 0)
     expect.fail(`HAWSER_SEED='${seed}'\n${describeViolations(violations)}\n${ledTo(history, violations)}`);

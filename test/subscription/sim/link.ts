@@ -13,6 +13,8 @@ import type { SimClock } from './sim-clock.js';
 /** Changes what the server sends, to see a promise broken; undefined drops it. */
 export type Tamper = (frame: ServerFrame) => ServerFrame | undefined;
 
+export type TamperUp = (frame: ClientFrame) => void;
+
 export interface LinkInit {
   readonly clock: SimClock;
   readonly random: SeededRandom;
@@ -20,6 +22,8 @@ export interface LinkInit {
   readonly connect: (connection: Connection) => Session | undefined;
   readonly latency: readonly [number, number];
   readonly tamper?: Tamper | undefined;
+  /** Changes what the client sends. */
+  readonly tamperUp?: TamperUp | undefined;
 }
 
 const socketBytes = 2048;
@@ -67,6 +71,7 @@ export class Link implements Wire, Connection {
       const frame = this.#init.end.take();
       if (frame === undefined) return;
       if (this.#silent) continue;
+      this.#init.tamperUp?.(frame);
       const bytes = ClientFrame.encode(frame).finish();
       this.#upAt = Math.max(this.#upAt, this.#init.clock.now() + this.#latency());
       this.#init.clock.setTimer(() => {

@@ -8,7 +8,7 @@ import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec
 import { type SeededRandom, seededRandom } from '../../../src/testing/random.js';
 import { emptyHistory, type History } from '../checker/history.js';
 import { mergeMark } from '../checker/log.js';
-import type { Tamper } from './link.js';
+import type { Tamper, TamperUp } from './link.js';
 import { SimClient } from './sim-client.js';
 import { SimClock } from './sim-clock.js';
 import { SimServer } from './sim-server.js';
@@ -20,14 +20,19 @@ export interface RunOptions {
   readonly mode: SimMode;
   readonly seed: string;
   readonly tamper?: () => Tamper;
+  readonly tamperUp?: TamperUp;
   /** Where the log is kept; in memory by default. */
   readonly store?: 'memory' | 'sqlite';
+  /** Copies of the log are put back. */
+  readonly restores?: boolean;
 }
 
 const heartbeatMs = 1000;
 const slackMs = 1500;
 const answerTimeout = 2000;
 const largestGroup = 3;
+/** ms after which a server knows that its log was put back. */
+const noticeMs = 3000;
 const trouble = 6000;
 /** Virtual ms in which everybody must have come to rest: a few times what one reconnect takes at worst... */
 const peace = 40_000;
@@ -35,14 +40,21 @@ const peace = 40_000;
 const peacePerUpdate = 400;
 const name = 'sim.Topic/Watch';
 
-export async function runHistory({ mode, seed, tamper, store }: RunOptions): Promise<History> {
+export async function runHistory({
+  mode,
+  seed,
+  tamper,
+  tamperUp,
+  store,
+  restores = false,
+}: RunOptions): Promise<History> {
   const random = seededRandom(seed);
   const clock = new SimClock();
   const history = emptyHistory(largestGroup);
   const draw = random.fork('setting');
   const keyed = mode !== 'EVERY without keys';
   const declaration = declarationOf(mode, keyed, draw);
-  const crashes = draw.chance(0.4);
+  const crashes = draw.chance(0.4) || restores;
   const server = new SimServer({
     clock,
     random: random.fork('epochs'),
@@ -67,6 +79,7 @@ export async function runHistory({ mode, seed, tamper, store }: RunOptions): Pro
       latency: [1, 1 + draw.int(10)],
       answerTimeout,
       tamper: tamper?.(),
+      tamperUp,
     });
     clients.push(client);
     if (!steady) troubled.push(client);
@@ -80,12 +93,15 @@ export async function runHistory({ mode, seed, tamper, store }: RunOptions): Pro
       );
     }
   }
-  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts') });
+  const restoring = restores ? random.fork('restores') : undefined;
+  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring });
   server.start();
   for (const client of clients) client.hurry();
   const end = clock.now() + peace + peacePerUpdate * server.position.seq;
   const atRest = (): boolean => clients.every((client) => client.resting(server.position));
-  while (clock.now() < end && !atRest()) await clock.runTo(clock.now() + 200, () => false);
+  // Who is not publishing finds out when it looks.
+  const found = server.restoredAt + noticeMs;
+  while (clock.now() < end && (clock.now() < found || !atRest())) await clock.runTo(clock.now() + 200, () => false);
   for (const client of clients) client.noteRest();
   return history;
 }
@@ -97,9 +113,11 @@ interface Acting {
   readonly keyed: boolean;
   readonly crashes: boolean;
   readonly random: SeededRandom;
+  /** Copies of the log are put back as it says. */
+  readonly restoring: SeededRandom | undefined;
 }
 
-async function act({ clock, server, troubled, keyed, crashes, random }: Acting): Promise<void> {
+async function act({ clock, server, troubled, keyed, crashes, random, restoring }: Acting): Promise<void> {
   let n = 0;
   const publish = (): void => {
     const grouped = random.chance(0.2);
@@ -114,6 +132,7 @@ async function act({ clock, server, troubled, keyed, crashes, random }: Acting):
   };
   while (clock.now() < trouble) {
     await clock.runTo(clock.now() + (random.chance(0.3) ? 0 : random.int(120)));
+    if (restoring !== undefined) await restore(server, restoring, clock, troubled);
     const what = random.next();
     if (what < 0.6) publish();
     else if (what < 0.66) await clock.runTo(clock.now() + random.int(1500));
@@ -128,6 +147,26 @@ async function act({ clock, server, troubled, keyed, crashes, random }: Acting):
       server.start(random.chance(0.3));
     } else if (crashes && what < 0.985) server.goAway(random.int(300));
   }
+}
+
+/** A copy is made, or put back: while the server runs, or is down for it; once, or again before anything else happens. */
+async function restore(
+  server: SimServer,
+  random: SeededRandom,
+  clock: SimClock,
+  troubled: readonly SimClient[],
+): Promise<void> {
+  if (random.chance(0.12) && server.up) server.copy();
+  if (!random.chance(0.06)) return;
+  const down = random.chance(0.5);
+  if (down) {
+    server.kill();
+    for (const client of troubled) client.link?.crash();
+  }
+  for (let times = random.chance(0.2) ? 2 : 1; times > 0; times--) server.putBack(random.next());
+  if (!down) return;
+  await clock.runTo(clock.now() + random.int(200));
+  server.start();
 }
 
 function disturb(troubled: readonly SimClient[], random: SeededRandom): void {

@@ -7,8 +7,8 @@ import { Session } from '../../../src/subscription/subscriber/session.js';
 import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec.js';
 import { Subscriber } from '../../../src/subscription/subscriber/subscriber.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
-import { type History, type Note, recorder, replicaEntries } from '../checker/history.js';
-import { Link, type Tamper } from './link.js';
+import { type History, logOf, type Note, recorder, replicaEntries } from '../checker/history.js';
+import { Link, type Tamper, type TamperUp } from './link.js';
 import type { SimClock } from './sim-clock.js';
 import type { SimServer } from './sim-server.js';
 
@@ -21,6 +21,7 @@ export interface SimClientInit {
   readonly latency: readonly [number, number];
   readonly answerTimeout: number;
   readonly tamper?: Tamper | undefined;
+  readonly tamperUp?: TamperUp | undefined;
 }
 
 /** How an application reads: `every` ms so many changes; 0 takes all at once. */
@@ -55,6 +56,7 @@ export class SimClient {
           connect: (connection) => server.connect(connection),
           latency,
           tamper: init.tamper,
+          tamperUp: init.tamperUp,
         });
         link.slow = this.#slow;
         this.#link = link;
@@ -73,7 +75,11 @@ export class SimClient {
     const events = new EventHub<SubscriptionEvents>('sim', subscriptionEventNames, (error) => {
       throw error;
     });
-    const trace = recorder(notes, () => clock.now());
+    const trace = recorder(
+      notes,
+      () => clock.now(),
+      (epoch, generation) => logOf(history, epoch, generation),
+    );
     const subscriber = new Subscriber(spec, this.session, events, undefined, trace);
     const accept = spec.accept ?? acceptedBy[spec.recovery];
     history.subscribers.push({
@@ -146,20 +152,22 @@ export class SimClient {
     }
   }
 
-  resting({ epoch, seq }: Position): boolean {
+  resting({ epoch, seq, generation }: Position): boolean {
     return this.subscribers.every(
       ({ subscriber }) =>
         subscriber.over ||
         (subscriber.state === 'Live' &&
           subscriber.position?.epoch === epoch &&
           subscriber.position.seq === seq &&
+          subscriber.position.generation === generation &&
           subscriber.feed.idle),
     );
   }
 
   noteRest(): void {
     for (const { subscriber, notes } of this.subscribers) {
-      const { epoch = '', seq = -1 } = subscriber.position ?? {};
+      const { epoch: log = '', seq = -1, generation } = subscriber.position ?? {};
+      const epoch = logOf(this.#init.history, log, generation);
       const replica = replicaEntries(subscriber.replica.entries());
       notes.push({ t: this.#init.clock.now(), type: 'rest', state: subscriber.state, epoch, seq, replica });
     }

@@ -1,16 +1,19 @@
-/** A hub that can be killed: with its log kept, with what was not flushed lost, or with a new log of a new epoch. */
+/**
+ * A hub that can be killed: with its log kept, with what was not flushed lost, or with a new log of a new epoch. Copies of the log
+ * can be put back, while it runs or not; what is appended then is another history, which has a log of its own in what is checked.
+ */
 import { silentLogger } from '../../../src/call/logger.js';
-import { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
 import type { Connection, Session } from '../../../src/subscription/connection.js';
 import type { TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
 import { Hub } from '../../../src/subscription/hub/hub.js';
 import type { Position } from '../../../src/subscription/position.js';
 import type { Append, LogUpdate, TopicState, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
-import type { History, LogEntry } from '../checker/history.js';
+import { epochOf, type History, type LogEntry, logOf } from '../checker/history.js';
 import { DurableStore } from './durable-store.js';
+import { type MemoryCopy, MemoryDisk } from './memory-disk.js';
 import type { SimClock } from './sim-clock.js';
-import { SqliteDisk } from './sqlite-disk.js';
+import { type SqliteCopy, SqliteDisk } from './sqlite-disk.js';
 
 export interface SimServerInit {
   readonly clock: SimClock;
@@ -28,13 +31,27 @@ export interface SimServerInit {
 
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
+interface Copy {
+  readonly memory: MemoryCopy;
+  readonly sqlite: SqliteCopy;
+  readonly entries: readonly LogEntry[];
+}
+
 export class SimServer {
   readonly #init: SimServerInit;
   #hub: Hub | undefined;
-  #memory: MemoryTopicStore | undefined;
+  #memory: MemoryDisk | undefined;
   #sqlite: SqliteDisk | undefined;
   #durable: DurableStore | undefined;
   #epochs = 0;
+  #names = 0;
+  #branches = 0;
+  /** The log that is appended to, as it is checked. */
+  #branch = '';
+  #copies: Copy[] = [];
+  /** ms; when a copy was put back last. */
+  restoredAt = Number.NEGATIVE_INFINITY;
+  #restored = false;
   #life = 0;
 
   constructor(init: SimServerInit) {
@@ -49,8 +66,8 @@ export class SimServer {
 
   /** Where the newest update is. */
   get position(): Position {
-    const { epoch, head } = this.#state();
-    return { epoch, seq: head };
+    const { epoch, head, generations } = this.#state();
+    return { epoch, seq: head, generation: generations.ownerOf(head) };
   }
 
   connect(connection: Connection): Session | undefined {
@@ -61,12 +78,15 @@ export class SimServer {
     const hub = this.#hub;
     if (hub === undefined) return;
     const { declaration, history } = this.#init;
-    const acked = (
-      positions: readonly { readonly position: { readonly epoch: string; readonly seq: number } }[],
-    ): void => {
+    const acked = (positions: readonly { readonly position: Position }[]): void => {
       for (const [at, { position }] of positions.entries()) {
         const value = group[at]?.value;
-        history.acked.push({ ...position, value: value === undefined ? null : Buffer.from(value).toString('latin1') });
+        const epoch = logOf(history, position.epoch, position.generation);
+        history.acked.push({
+          seq: position.seq,
+          epoch,
+          value: value === undefined ? null : Buffer.from(value).toString('latin1'),
+        });
       }
     };
     const published = hub.publish(declaration.name, group);
@@ -93,10 +113,11 @@ export class SimServer {
     const { clock, declaration, history } = this.#init;
     if (newLog) this.#newLog();
     else {
-      const { epoch, head } = this.#state();
-      if (this.#life > 0) history.recovered.push({ t: clock.now(), epoch, head });
+      const { head } = this.#state();
+      if (this.#life > 0 && !this.#restored) history.recovered.push({ t: clock.now(), epoch: this.#branch, head });
     }
-    const store = this.#sqlite?.store ?? this.#inMemory(this.#memory as MemoryTopicStore);
+    this.#restored = false;
+    const store = this.#sqlite?.store ?? this.#inMemory(this.#memory as MemoryDisk);
     const life = this.#life;
     this.#hub = new Hub({
       clock: {
@@ -124,10 +145,10 @@ export class SimServer {
 
   /** What has committed. */
   #state(): TopicState {
-    return (this.#sqlite?.store ?? (this.#memory as MemoryTopicStore)).state() as TopicState;
+    return (this.#sqlite?.store ?? (this.#memory as MemoryDisk)).state() as TopicState;
   }
 
-  #inMemory(memory: MemoryTopicStore): TopicStore {
+  #inMemory(memory: MemoryDisk): TopicStore {
     const { clock, flushMs } = this.#init;
     memory.onVisible(() => this.#writeDown(memory));
     this.#durable = flushMs > 0 ? new DurableStore(memory, clock, flushMs) : undefined;
@@ -144,22 +165,72 @@ export class SimServer {
     const spec = { name, keyed: keyOf !== undefined, history, tombstones, maxKeys };
     if (sqlite) {
       this.#sqlite?.close();
-      const log: LogEntry[] = [];
-      this.#sqlite = new SqliteDisk(spec, clock, Math.max(1, flushMs), (update) => log.push(this.#entry(update)));
-      this.#init.history.logs.set(this.#state().epoch, log);
+      this.#sqlite = new SqliteDisk(spec, clock, Math.max(1, flushMs), (update, generation) => {
+        this.#append([update], generation);
+      });
+      this.#begin(this.#state().epoch, []);
       return;
     }
-    this.#memory = new MemoryTopicStore(spec, clock, epoch);
-    this.#init.history.logs.set(epoch, []);
+    this.#memory = new MemoryDisk(spec, epoch, clock, () => (++this.#names).toString(16).padStart(16, '0'));
+    this.#begin(epoch, []);
+  }
+
+  /** A copy of the log as it has committed. */
+  copy(): void {
+    const entries = this.#init.history.logs.get(this.#branch) ?? [];
+    const head = this.#state().head;
+    this.#copies.push({
+      memory: this.#memory?.copy() ?? [],
+      sqlite: this.#sqlite?.copy() ?? [],
+      entries: entries.slice(0, head),
+    });
+  }
+
+  /** Puts back one of the copies of this log, if there is one. `which`: 0 to 1. */
+  putBack(which: number): void {
+    const copy = this.#copies[Math.floor(which * this.#copies.length)];
+    if (copy === undefined) return;
+    this.restoredAt = this.#init.clock.now();
+    this.#restored = true;
+    this.#begin(this.#sameAs(copy.entries) ?? `${this.#state().epoch}#${++this.#branches}`, [...copy.entries]);
+    this.#memory?.putBack(copy.memory);
+    this.#sqlite?.putBack(copy.sqlite);
+    // Whoever opens it next sees the file as it is.
+    if (this.#hub === undefined) this.#sqlite?.restart();
+  }
+
+  /** The log that has these entries and no others: nothing is different when it is put back. */
+  #sameAs(entries: readonly LogEntry[]): string | undefined {
+    const { epoch } = this.#state();
+    for (const [branch, log] of this.#init.history.logs) {
+      if (epochOf(branch) === epoch && log.length === entries.length && log.at(-1) === entries.at(-1)) return branch;
+    }
+    return undefined;
+  }
+
+  #begin(branch: string, entries: LogEntry[]): void {
+    if (!branch.includes('#')) this.#copies = [];
+    this.#branch = branch;
+    const { logs, newest } = this.#init.history;
+    logs.set(branch, entries);
+    if (branch.includes('#') || newest.size > 0) newest.set(epochOf(branch), branch);
+  }
+
+  /** What is appended in a generation is in the log in which that began. */
+  #append(updates: readonly LogUpdate[], generation: string): void {
+    const { logs, generations } = this.#init.history;
+    if (!generations.has(generation)) generations.set(generation, this.#branch);
+    const log = logs.get(this.#branch) as LogEntry[];
+    for (const update of updates) log.push(this.#entry(update));
   }
 
   /** The log as readers see it, before the hub tells them. */
-  #writeDown(memory: MemoryTopicStore): void {
-    const log = this.#init.history.logs.get(memory.state().epoch) as LogEntry[];
+  #writeDown(memory: MemoryDisk): void {
+    const log = this.#init.history.logs.get(this.#branch) as LogEntry[];
     const page = memory.read(log.length, everything);
     if (page === undefined)
       throw new Error('the log was trimmed before it was written down: make it longer than a group');
-    for (const update of page.updates) log.push(this.#entry(update));
+    this.#append(page.updates, memory.state().generations.newest ?? '');
   }
 
   #entry({ seq, key, value }: LogUpdate): LogEntry {

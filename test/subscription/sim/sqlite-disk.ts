@@ -4,15 +4,21 @@
  */
 import { silentLogger } from '../../../src/call/logger.js';
 import { Connection } from '../../../src/stores/sqlite/connection.js';
-import { sqliteDriver } from '../../../src/stores/sqlite/driver.js';
+import { type SqliteRow, sqliteDriver } from '../../../src/stores/sqlite/driver.js';
 import { prepareSchema } from '../../../src/stores/sqlite/schema.js';
 import * as reads from '../../../src/stores/sqlite/topic-reads.js';
 import { SqliteTopics } from '../../../src/stores/sqlite/topics.js';
 import { type SqliteTransaction, Transaction } from '../../../src/stores/sqlite/tx.js';
+import type { Generation } from '../../../src/subscription/generation.js';
 import type { LogUpdate, TopicSpec, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SimClock } from './sim-clock.js';
 
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
+
+/** Of one store, without the records of keys. */
+const tables = ['topics', 'generations', 'updates', 'keys', 'publications', 'consumers'] as const;
+
+export type SqliteCopy = readonly (readonly SqliteRow[])[];
 
 /** Histories run one after the other: the statements that one has prepared serve the next. */
 let shared: Connection | undefined;
@@ -23,8 +29,7 @@ function emptied(): Connection {
     prepareSchema(db);
     shared = new Connection(db);
   }
-  for (const table of ['topics', 'generations', 'updates', 'keys', 'publications', 'consumers'])
-    shared.db.exec(`DELETE FROM hawser_${table}`);
+  for (const table of tables) shared.db.exec(`DELETE FROM hawser_${table}`);
   return shared;
 }
 
@@ -34,14 +39,21 @@ export class SqliteDisk {
   readonly #clock: SimClock;
   readonly #flushMs: number;
   /** Hears of each update as it is written; what is written and not committed is never kept over a turn. */
-  readonly #written: (update: LogUpdate) => void;
+  readonly #written: (update: LogUpdate, generation: Generation) => void;
   #waiting: ((answers: (() => void)[]) => void)[] = [];
   #topics!: SqliteTopics;
   #store!: TopicStore;
   #life = 0;
   #told = 0;
+  /** By another program. */
+  #changes = 0;
 
-  constructor(spec: TopicSpec, clock: SimClock, flushMs: number, written: (update: LogUpdate) => void) {
+  constructor(
+    spec: TopicSpec,
+    clock: SimClock,
+    flushMs: number,
+    written: (update: LogUpdate, generation: Generation) => void,
+  ) {
     this.#connection = emptied();
     this.#spec = { ...spec, durability: 'FSYNC' };
     this.#clock = clock;
@@ -69,11 +81,32 @@ export class SqliteDisk {
           if (life === this.#life) this.#write(fn, resolve, reject);
         }),
       read: (fn) => fn(this.#transaction()),
-      version: () => '',
+      version: () => String(this.#changes),
       handlerTransaction: () => undefined,
     });
     this.#store = this.#topics.topic(this.#spec);
     this.#store.open();
+  }
+
+  copy(): SqliteCopy {
+    return tables.map((table) => this.#connection.db.prepare(`SELECT * FROM hawser_${table}`).all() as SqliteRow[]);
+  }
+
+  /** By another program: who has the file open finds out. */
+  putBack(copy: SqliteCopy): void {
+    const { db } = this.#connection;
+    db.exec('BEGIN');
+    for (const [at, table] of tables.entries()) {
+      db.exec(`DELETE FROM hawser_${table}`);
+      for (const row of copy[at] ?? []) {
+        const names = Object.keys(row);
+        const marks = names.map(() => '?').join();
+        db.prepare(`INSERT INTO hawser_${table} (${names.join()}) VALUES (${marks})`).run(...Object.values(row));
+      }
+    }
+    db.exec('COMMIT');
+    this.#told = reads.readTopic(this.#transaction(), this.#spec.name)?.head ?? 0;
+    this.#changes += 1;
   }
 
   /** It is in the way of the next one no more. */
@@ -114,7 +147,8 @@ export class SqliteDisk {
   #writeDown(tx: SqliteTransaction): void {
     const row = reads.readTopic(tx, this.#spec.name);
     if (row === undefined) return;
-    for (const update of reads.readLog(tx, row.id, this.#told, row.head, everything).updates) this.#written(update);
+    const { updates } = reads.readLog(tx, row.id, this.#told, row.head, everything);
+    for (const update of updates) this.#written(update, row.generation);
     this.#told = row.head;
   }
 

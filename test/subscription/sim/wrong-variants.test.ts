@@ -1,13 +1,13 @@
 /**
- * Two ways to hand a snapshot over to the stream that look right and are not. Both are found within a few hundred histories,
- * so the simulator and the checker see what they are for.
+ * Ways to hand a snapshot over to the stream, and to go on after a loss, that look right and are not. Each is found within a few
+ * hundred histories, so the simulator and the checker see what they are for.
  */
 import { expect, it } from 'vitest';
 import type { ServerFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { check } from '../checker/check.js';
 import { LogIndex } from '../checker/log.js';
-import type { Tamper } from './link.js';
-import { runHistory, type SimMode } from './run-history.js';
+import type { Tamper, TamperUp } from './link.js';
+import { runHistory, type SimMode, simModes } from './run-history.js';
 
 const modes: readonly SimMode[] = ['LATEST', 'EVERY'];
 
@@ -57,6 +57,48 @@ it('a delta that is sent before the snapshot is consistent may have no base', as
     }
   }
   expect.fail('every update before the snapshot was consistent had its base');
+}, 120_000);
+
+it.each([
+  ['its generation', ['EVERY', 'LATEST'], 'generation'],
+  ['what it holds beyond its position', ['EVERY', 'LATEST'], 'held'],
+] as const)(
+  'a resume that does not say %s is found out where a log was put back',
+  async (_, modes, field) => {
+    const tamperUp: TamperUp = ({ items }) => {
+      for (const { item } of items) {
+        if (item?.$case === 'subscribe' && item.value.start !== undefined) item.value.start[field] = undefined;
+      }
+    };
+    for (let n = 0; n < 2000; n++) {
+      const mode = modes[n % 2] as SimMode;
+      const violations = check(await runHistory({ mode, seed: `variant/${n}`, tamperUp, restores: true }));
+      if (violations.length === 0) continue;
+      expect(['INV3', 'INV4', 'INV5', 'INV7', 'INV10', 'INV14']).toContain(violations[0]?.invariant);
+      return;
+    }
+    expect.fail('nothing was found');
+  },
+  120_000,
+);
+
+/** A peer that knows nothing of generations. */
+const older = {
+  server: (): Tamper => (frame) => {
+    for (const { item } of frame.items) {
+      if (item !== undefined && 'generation' in item.value) item.value.generation = undefined;
+      if (item?.$case === 'batch') item.value.aheadGeneration = undefined;
+      if (item?.$case === 'commitOk' && item.value.position !== undefined) item.value.position.generation = undefined;
+    }
+    return frame;
+  },
+};
+
+it('a server that says no generations is followed as ever', async () => {
+  for (let n = 0; n < 200; n++) {
+    const mode = simModes[n % 4] as SimMode;
+    expect(check(await runHistory({ mode, seed: `older/${n}`, tamper: older.server }))).toEqual([]);
+  }
 }, 120_000);
 
 /** Keeps the first frame of batches after each snapshot, with the keys that the snapshot holds. */

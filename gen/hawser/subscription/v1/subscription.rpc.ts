@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "eefbb6dd3b57c7fc1edc103933df784ebcc6a0f947cd5b21029d03cf7ecbd3c0",
+  fingerprint: "66c72589776d3c7684b78aedbdafd52efde75852a54d89a5cadbf606cee0abbb",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

@@ -217,7 +217,11 @@ export interface Start {
   time: number;
   count: number;
   /** Of RESUME: the generation of `seq`. Where another one has appended that update the answer is RESET (EPOCH_VIOLATION). */
-  generation?: Uint8Array | undefined;
+  generation?:
+    | Uint8Array
+    | undefined;
+  /** Of RESUME: the newest update that the subscriber holds, where that is after `seq`; it is judged in the same way. */
+  held?: Position | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -622,7 +626,11 @@ export interface Batch {
   to: number;
   updates: Update[];
   /** The generation of `to`, where it is another than that of `from`. In EVERY all updates of a batch are of one generation. */
-  generation?: Uint8Array | undefined;
+  generation?:
+    | Uint8Array
+    | undefined;
+  /** The generation of the newest update, where that is after `to` and of another generation. */
+  aheadGeneration?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2065,7 +2073,16 @@ export const Update: MessageFns<Update> = {
 };
 
 function createBaseStart(): Start {
-  return { kind: 0, epoch: new Uint8Array(0), seq: 0, time: 0, count: 0, generation: undefined, _unknownFields: {} };
+  return {
+    kind: 0,
+    epoch: new Uint8Array(0),
+    seq: 0,
+    time: 0,
+    count: 0,
+    generation: undefined,
+    held: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Start: MessageFns<Start> = {
@@ -2093,6 +2110,9 @@ export const Start: MessageFns<Start> = {
     }
     if (message.generation !== undefined) {
       writer.uint32(50).bytes(message.generation);
+    }
+    if (message.held !== undefined) {
+      Position.encode(message.held, writer.uint32(58).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2166,6 +2186,14 @@ export const Start: MessageFns<Start> = {
             message.generation = reader.bytes();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.held = Position.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2194,6 +2222,7 @@ export const Start: MessageFns<Start> = {
       time: isSet(object.time) ? globalThis.Number(object.time) : 0,
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
       generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
+      held: isSet(object.held) ? Position.fromJSON(object.held) : undefined,
     };
   },
 
@@ -2217,6 +2246,9 @@ export const Start: MessageFns<Start> = {
     if (message.generation !== undefined) {
       obj.generation = base64FromBytes(message.generation);
     }
+    if (message.held !== undefined) {
+      obj.held = Position.toJSON(message.held);
+    }
     return obj;
   },
 
@@ -2231,6 +2263,7 @@ export const Start: MessageFns<Start> = {
     message.time = object.time ?? 0;
     message.count = object.count ?? 0;
     message.generation = object.generation ?? undefined;
+    message.held = (object.held !== undefined && object.held !== null) ? Position.fromPartial(object.held) : undefined;
     return message;
   },
 };
@@ -5087,7 +5120,7 @@ export const SnapshotEnd: MessageFns<SnapshotEnd> = {
 };
 
 function createBaseBatch(): Batch {
-  return { ref: 0, from: 0, to: 0, updates: [], generation: undefined, _unknownFields: {} };
+  return { ref: 0, from: 0, to: 0, updates: [], generation: undefined, aheadGeneration: undefined, _unknownFields: {} };
 }
 
 export const Batch: MessageFns<Batch> = {
@@ -5112,6 +5145,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.generation !== undefined) {
       writer.uint32(42).bytes(message.generation);
+    }
+    if (message.aheadGeneration !== undefined) {
+      writer.uint32(50).bytes(message.aheadGeneration);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -5177,6 +5213,14 @@ export const Batch: MessageFns<Batch> = {
             message.generation = reader.bytes();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.aheadGeneration = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5204,6 +5248,11 @@ export const Batch: MessageFns<Batch> = {
       to: isSet(object.to) ? globalThis.Number(object.to) : 0,
       updates: globalThis.Array.isArray(object?.updates) ? object.updates.map((e: any) => Update.fromJSON(e)) : [],
       generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
+      aheadGeneration: isSet(object.aheadGeneration)
+        ? bytesFromBase64(object.aheadGeneration)
+        : isSet(object.ahead_generation)
+        ? bytesFromBase64(object.ahead_generation)
+        : undefined,
     };
   },
 
@@ -5224,6 +5273,9 @@ export const Batch: MessageFns<Batch> = {
     if (message.generation !== undefined) {
       obj.generation = base64FromBytes(message.generation);
     }
+    if (message.aheadGeneration !== undefined) {
+      obj.aheadGeneration = base64FromBytes(message.aheadGeneration);
+    }
     return obj;
   },
 
@@ -5237,6 +5289,7 @@ export const Batch: MessageFns<Batch> = {
     message.to = object.to ?? 0;
     message.updates = object.updates?.map((e) => Update.fromPartial(e)) || [];
     message.generation = object.generation ?? undefined;
+    message.aheadGeneration = object.aheadGeneration ?? undefined;
     return message;
   },
 };

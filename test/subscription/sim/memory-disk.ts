@@ -1,0 +1,125 @@
+/**
+ * A log in memory that can be copied and put back: what was done to it is written down, and done again to make a copy. It is
+ * the same store behind it, so a copy has its epoch, its numbers and its generations.
+ */
+import { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
+import type { Generation } from '../../../src/subscription/generation.js';
+import type {
+  Append,
+  Appended,
+  Limits,
+  TopicSpec,
+  TopicState,
+  TopicStore,
+} from '../../../src/subscription/topic-store.js';
+import type { SimClock } from './sim-clock.js';
+
+type Act =
+  | { readonly open: Generation }
+  | { readonly append: readonly Append[]; readonly time: number }
+  | { readonly trim: number };
+
+export type MemoryCopy = readonly Act[];
+
+export class MemoryDisk implements TopicStore {
+  readonly durability = 'NONE';
+  readonly #spec: TopicSpec;
+  readonly #epoch: string;
+  readonly #clock: SimClock;
+  readonly #name: () => Generation;
+  readonly #visible = new Set<(head: number) => void>();
+  readonly #rewound = new Set<() => void>();
+  #acts: Act[] = [];
+  #store: MemoryTopicStore;
+  /** What the next opening is called. */
+  #next: Generation = '';
+
+  constructor(spec: TopicSpec, epoch: string, clock: SimClock, name: () => Generation) {
+    this.#spec = spec;
+    this.#epoch = epoch;
+    this.#clock = clock;
+    this.#name = name;
+    this.#store = this.#made([]);
+  }
+
+  copy(): MemoryCopy {
+    return [...this.#acts];
+  }
+
+  /** Whoever has it open is told, as by a store that looks. */
+  putBack(copy: MemoryCopy): void {
+    this.#store.close();
+    this.#acts = [...copy];
+    this.#store = this.#made(copy);
+    this.open();
+    for (const fn of this.#rewound) fn();
+  }
+
+  open(): TopicState {
+    const act = { open: this.#name() };
+    this.#acts.push(act);
+    this.#next = act.open;
+    return this.#store.open();
+  }
+
+  append(group: readonly Append[]): readonly Appended[] {
+    this.#acts.push({ append: group, time: this.#clock.wallTime() });
+    return this.#store.append(group);
+  }
+
+  trim(): void {
+    this.#acts.push({ trim: this.#clock.wallTime() });
+    this.#store.trim();
+  }
+
+  state = () => this.#store.state();
+  read = (after: number, limits: Limits) => this.#store.read(after, limits);
+  scan = (cursor: string | undefined, limits: Limits) => this.#store.scan(cursor, limits);
+  changesSince = (seq: number, limits: Limits) => this.#store.changesSince(seq, limits);
+  get = (keys: readonly string[]) => this.#store.get(keys);
+  before = (time: number) => this.#store.before(time);
+
+  onVisible(fn: (head: number) => void): () => void {
+    this.#visible.add(fn);
+    return () => this.#visible.delete(fn);
+  }
+
+  onRewound(fn: () => void): () => void {
+    this.#rewound.add(fn);
+    return () => this.#rewound.delete(fn);
+  }
+
+  close(): void {
+    this.#visible.clear();
+    this.#rewound.clear();
+  }
+
+  #made(acts: readonly Act[]): MemoryTopicStore {
+    let time: number | undefined;
+    const clock = {
+      now: () => this.#clock.now(),
+      wallTime: () => time ?? this.#clock.wallTime(),
+      setTimer: (fn: () => void, ms: number) => this.#clock.setTimer(fn, ms),
+    };
+    const store = new MemoryTopicStore(this.#spec, clock, this.#epoch, () => this.#next);
+    for (const act of acts) {
+      if ('open' in act) {
+        this.#next = act.open;
+        store.open();
+        continue;
+      }
+      time = 'trim' in act ? act.trim : act.time;
+      try {
+        if ('trim' in act) store.trim();
+        else store.append(act.append);
+      } catch {
+        // It was refused then, too.
+      }
+    }
+    time = undefined;
+    store.onVisible((head) => {
+      for (const fn of this.#visible) fn(head);
+    });
+    return store;
+  }
+}
