@@ -167,6 +167,26 @@ describe('cursors', () => {
     expect(subscription.position?.seq).toBe(3);
   });
 
+  it('of every update of a topic with keys do not claim keys that have not changed since', async () => {
+    const { connect, prices: watch } = await serve('memory');
+    for (const fish of ['cod', 'hake']) await watch.publish({ fish, price: 1 });
+    const before = connect();
+    const subscription = before.watch.subscribe({}, { mode: 'EVERY' });
+    expect(await take(subscription, 2)).toHaveLength(2);
+    expect(subscription.consistent).toBe(true);
+    const cursors = before.$exportCursors();
+    await before.$close();
+    await watch.publish({ fish: 'cod', price: 2 });
+    const after = connect();
+    after.$importCursors(cursors);
+    const again = after.watch.subscribe({}, { mode: 'EVERY' });
+    expect((await take(again, 1)).map(({ seq }) => seq)).toEqual([3]);
+    expect([again.replica().size, again.consistent]).toEqual([1, false]);
+    const head = after.watch.subscribe({}, { mode: 'EVERY', from: 'head' });
+    await head.ready;
+    expect([head.replica().size, head.consistent]).toEqual([0, false]);
+  });
+
   it('of a topic without keys are where its reader was, not what waited for it', async () => {
     const { connect, sales } = await serve('memory');
     const before = connect();

@@ -73,11 +73,11 @@ export class Contents {
     return this.#stage?.replica ?? this.#replica;
   }
 
-  /** Updates come from a position that what is held does not lead to. */
-  clear(): void {
+  /** Updates come from `seq`, which what is held does not lead to: of the keys that are older than that none is known. */
+  clear(seq: number): void {
     if (this.keyed) this.#replica = new Replica();
     this.#top = 0;
-    this.#whole = true;
+    this.#whole = seq === 0;
   }
 
   beginSnapshot({ epoch: bytes, at, generation }: SnapshotBegin): string | undefined {

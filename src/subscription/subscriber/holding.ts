@@ -109,7 +109,12 @@ export class Holding {
 
   /** What is held is a state of the topic, as far as updates have come. */
   get consistent(): boolean {
-    return this.#complete && this.#contents.whole && this.#contents.stage === undefined && !this.ranAhead;
+    return (
+      this.#complete &&
+      (this.#contents.whole || !this.#contents.keyed) &&
+      this.#contents.stage === undefined &&
+      !this.ranAhead
+    );
   }
 
   /** Something that is held is newer than the position. */
@@ -132,7 +137,7 @@ export class Holding {
     const held = this.#position;
     const resumed = held !== undefined && held.epoch === at.epoch && outcome !== 'FRESH' && outcome !== 'RESET';
     if (!resumed) {
-      this.#contents.clear();
+      this.#contents.clear(at.seq);
       // A reset was told before: what still waits of the state that is void would come out of turn.
       if (this.#contents.keyed) this.#giveBack(this.feed.clear());
     }
