@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../../call/clock.js';
 import { checkAppend, checkRoom, forgettable, type LogView } from '../../subscription/append-rules.js';
 import { type Generation, Generations, newGeneration } from '../../subscription/generation.js';
 import { type Epoch, newEpoch } from '../../subscription/position.js';
+import { StoreTime } from '../../subscription/store-time.js';
 import type {
   Append,
   Appended,
@@ -32,7 +33,6 @@ export function memoryTopics(clock: Clock = systemClock, epoch: () => Epoch = ne
 export class MemoryTopicStore implements TopicStore {
   readonly durability: Durability = 'NONE';
   readonly #spec: TopicSpec;
-  readonly #clock: Clock;
   readonly #epoch: Epoch;
   readonly #log: UpdateLog;
   readonly #keys: KeyTable;
@@ -44,11 +44,11 @@ export class MemoryTopicStore implements TopicStore {
   #generations = Generations.none;
   /** Of what is appended since the store was opened; it begins with the first update. */
   #generation: Generation;
-  #time = 0;
+  readonly #time: StoreTime;
 
   constructor(spec: TopicSpec, clock: Clock, epoch: Epoch, generation: () => Generation = newGeneration) {
     this.#spec = spec;
-    this.#clock = clock;
+    this.#time = new StoreTime(clock);
     this.#epoch = epoch;
     this.#newGeneration = generation;
     this.#generation = generation();
@@ -193,8 +193,7 @@ export class MemoryTopicStore implements TopicStore {
 
   /** Times in a log never fall, even when the clock is set back. */
   #now(): number {
-    this.#time = Math.max(this.#time, Math.floor(this.#clock.wallTime()));
-    return this.#time;
+    return this.#time.now();
   }
 
   #visible(): void {

@@ -10,6 +10,7 @@ import { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, checkRoom, forgettable } from '../../subscription/append-rules.js';
 import { Generations } from '../../subscription/generation.js';
 import { newEpoch } from '../../subscription/position.js';
+import { StoreTime } from '../../subscription/store-time.js';
 import type {
   Append,
   Appended,
@@ -32,6 +33,8 @@ import type { SqliteTransaction } from './tx.js';
 /** The store that a topic is in. */
 export interface TopicHome {
   readonly durability: Durability;
+  /** ms from an arbitrary start; never falls. */
+  now(): number;
   /** ms since the Unix epoch. */
   wallTime(): number;
   /** Runs `fn` in a turn of the writer; resolves when it has committed. */
@@ -57,6 +60,7 @@ export class SqliteTopicStore implements TopicStore {
   readonly #home: TopicHome;
   readonly #listeners = new Set<(head: number) => void>();
   readonly #rewound = new Set<() => void>();
+  readonly #time: StoreTime;
   #id: number | undefined;
   #state: TopicState;
   #tail: UpdateLog;
@@ -74,6 +78,7 @@ export class SqliteTopicStore implements TopicStore {
   constructor(spec: TopicSpec, home: TopicHome, opening: Opening) {
     this.spec = spec;
     this.#home = home;
+    this.#time = new StoreTime(home);
     this.#opening = opening;
     this.#state = { epoch: newEpoch(), first: 1, head: 0, tombstoneHorizon: 0, generations: Generations.none };
     this.#tail = new UpdateLog(tail);
@@ -167,7 +172,7 @@ export class SqliteTopicStore implements TopicStore {
 
   trim(): Awaitable<void> {
     const version = this.#home.version();
-    if (this.#home.wallTime() < this.#due && version === this.#version) return;
+    if (this.#time.now() < this.#due && version === this.#version) return;
     this.#trimming ??= this.#home
       .write(`${this.spec.name} (trim)`, (tx) => this.#trim(tx))
       .then(() => {
@@ -297,7 +302,7 @@ export class SqliteTopicStore implements TopicStore {
 
   /** Times in a log never fall, even when the clock is set back. */
   #now(row: TopicRow): number {
-    return Math.max(row.time, Math.floor(this.#home.wallTime()));
+    return this.#time.now(row.time);
   }
 
   #isKnown({ epoch, head, generation }: TopicRow): boolean {

@@ -76,6 +76,10 @@ export class SqliteTopics implements TopicStores, TopicHome {
     }
   }
 
+  now(): number {
+    return this.#host.clock.now();
+  }
+
   wallTime(): number {
     return this.#host.clock.wallTime();
   }

@@ -60,7 +60,11 @@ export function subscribe(session: HubSession, request: Subscribe): void {
         const before = request.start?.kind === Start_Kind.FROM_TIME ? topic.store.before(request.start.time) : 0;
         return before instanceof Promise ? before.then(done) : done(before);
       };
-      return topic.opening === undefined ? find() : topic.opening.then(find);
+      const begin = (): Awaitable<void> => {
+        const expired = expire(topic);
+        return expired instanceof Promise ? expired.then(find) : find();
+      };
+      return topic.opening === undefined ? begin() : topic.opening.then(begin);
     };
     const allowed = (session.connection.authorize ?? hub.authorize)({
       action: 'subscribe',
@@ -82,6 +86,17 @@ export function subscribe(session: HubSession, request: Subscribe): void {
   } catch (error) {
     failed(error);
   }
+}
+
+/** Keys whose time was over while nobody was connected go first: a snapshot holds none of them. */
+function expire(topic: Topic, turns = 1000): Awaitable<void> {
+  const trimmed = topic.store.trim();
+  if (!(trimmed instanceof Promise)) return;
+  // A store that fails is told by what is read of it.
+  return trimmed.then(
+    () => (turns > 1 ? expire(topic, turns - 1) : undefined),
+    () => {},
+  );
 }
 
 function started(
