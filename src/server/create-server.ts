@@ -294,6 +294,8 @@ class HawserServer<Tx> implements Server<Tx> {
     ] as const;
     for (const { wire, idl, wanted } of wires) {
       if (!wanted || services.length === 0 || services.some((one) => one.idl === idl)) continue;
+      // Topics of either IDL are polled over Thrift.
+      if (wire === 'thrift' && services.some(({ topics }) => topics.length > 0)) continue;
       throw new TypeError(
         `listen was given ${wire}, where services that come from .${idl} files are served, and ${services.map(({ name }) => name).join(', ')} come${services.length === 1 ? 's' : ''} from a .${idl === 'proto' ? 'thrift' : 'proto'} file; add a service of .${idl}, or leave ${wire} out`,
       );
