@@ -2,6 +2,8 @@
  * The parts of the npm package `thrift` that the adapters touch, written down here because its types on npm
  * are of an older version. Nothing imports the package: the objects come from who uses it.
  */
+import { shown } from '../contract/option-names.js';
+
 export interface ApacheTransport {
   write(bytes: Buffer): void;
   flush(): void;
@@ -68,26 +70,48 @@ export interface ApacheProtocol {
   skip(type: number): void;
 }
 
-/** What `thrift.createConnection` and its like return. */
+/**
+ * What `thrift.createConnection` and its like return, so far as the package and its types on npm (`@types/thrift`, of 0.10) agree:
+ * these take the classes of transport and protocol for instances.
+ */
 export interface ApacheConnection {
-  readonly transport: new (buffer: undefined, onFlush: (bytes: Buffer, seqid?: number) => void) => ApacheTransport;
-  readonly protocol: { readonly name: string };
+  readonly transport: unknown;
+  readonly protocol: unknown;
   readonly connected: boolean;
-  readonly host?: string;
-  readonly port?: number;
-  readonly path?: string;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path?: string | undefined;
   /** The socket. */
   readonly connection: {
     readonly destroyed?: boolean;
     on(event: string, listener: (...args: never[]) => void): unknown;
     removeListener(event: string, listener: (...args: never[]) => void): unknown;
   };
-  /** Whom replies are given to: a client of the package, or several by name of service when multiplexed. */
-  client?: object;
-  write(bytes: Buffer, seqid?: number): void;
+  write(bytes: Buffer): void;
   end(): void;
   on(event: string, listener: (...args: never[]) => void): unknown;
   removeListener(event: string, listener: (...args: never[]) => void): unknown;
+}
+
+/** The same as it is. */
+export interface OpenApacheConnection extends ApacheConnection {
+  readonly transport: new (buffer: undefined, onFlush: (bytes: Buffer, seqid?: number) => void) => ApacheTransport;
+  readonly protocol: { readonly name: string };
+  /** Whom replies are given to: a client of the package, or several by name of service when multiplexed. */
+  client?: object;
+  write(bytes: Buffer, seqid?: number): void;
+}
+
+/** Throws a TypeError for what is no connection of the package over a socket. */
+export function checkConnection(connection: ApacheConnection): asserts connection is OpenApacheConnection {
+  const given: Partial<ApacheConnection> =
+    typeof connection === 'object' && (connection as object | null) !== null ? connection : {};
+  const { transport, protocol, on, write, connection: socket } = given;
+  const whole = [transport, protocol, on, write, socket?.on, socket?.removeListener];
+  if (whole.every((one) => typeof one === 'function')) return;
+  throw new TypeError(
+    `fromApacheConnection was given ${shown(connection)} that is no connection over a socket; it takes what thrift.createConnection or createSSLConnection returns`,
+  );
 }
 
 /** A processor, as `new thrift.MultiplexedProcessor().registerProcessor(name, processor)` takes it. */

@@ -13,7 +13,12 @@ import { knownOptions, shown } from '../contract/option-names.js';
 import { writeMessage } from '../contract/thrift/message.js';
 import { TMessageType } from '../contract/thrift/protocol.js';
 import { decodeError } from '../transports/thrift/application-errors.js';
-import type { ApacheConnection, ApacheProtocol } from './apache-types.js';
+import {
+  type ApacheConnection,
+  type ApacheProtocol,
+  checkConnection,
+  type OpenApacheConnection,
+} from './apache-types.js';
 import { type ApacheEncoding, encodingOf, takeBody } from './message-bytes.js';
 
 export interface ConnectionOptions {
@@ -52,6 +57,9 @@ const lastSeqid = 0x7fff_ffff;
  */
 export function fromApacheConnection(connection: ApacheConnection, options: ConnectionOptions = {}): ClientTransport {
   checkNames(options, 'fromApacheConnection', '');
+  // What a protocol that is not spoken has in its place is worth its own sentence.
+  if (options.protocol === undefined && typeof connection?.protocol === 'function') encodingOf(connection.protocol);
+  checkConnection(connection);
   return new ApacheConnectionTransport(connection, options);
 }
 
@@ -59,7 +67,7 @@ class ApacheConnectionTransport implements ClientTransport {
   readonly encoding: ApacheEncoding;
   readonly carriesHeaders = false;
   readonly address: string;
-  readonly #connection: ApacheConnection;
+  readonly #connection: OpenApacheConnection;
   readonly #multiplexed: boolean | string;
   readonly #clock: Clock;
   readonly #pending = new Map<number, Pending>();
@@ -71,7 +79,10 @@ class ApacheConnectionTransport implements ClientTransport {
   readonly #onError = (error?: Error): void =>
     this.#failAll(`the connection to the server failed: ${error?.message ?? 'no reason given'}`, error);
 
-  constructor(connection: ApacheConnection, { protocol, multiplexed = false, clock = systemClock }: ConnectionOptions) {
+  constructor(
+    connection: OpenApacheConnection,
+    { protocol, multiplexed = false, clock = systemClock }: ConnectionOptions,
+  ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#multiplexed = multiplexed;

@@ -247,6 +247,15 @@ describe('the adapter', () => {
     expect(() => fromApacheConnection(connection)).toThrow(/TBinaryProtocol and TCompactProtocol, not TJSONProtocol/);
   });
 
+  it.each([undefined, null, 5, {}, npm.createHttpConnection('127.0.0.1', 1, {})])(
+    'refuses what is no connection over a socket: %s',
+    (given) => {
+      expect(() => fromApacheConnection(given as never)).toThrow(
+        /^fromApacheConnection was given .* it takes what thrift\.createConnection or createSSLConnection returns/,
+      );
+    },
+  );
+
   it('leaves the connection to its owner when the client is closed', async () => {
     const port = await listen(npm.createServer(processor(), undefined, {}));
     const connection = connect(port, {});

@@ -34,9 +34,11 @@ describeWith('the npm registry', hasTool('npm', ['ping']), 'the packed package',
         private: true,
         type: 'module',
         dependencies: { hawser: `file:${tarball}` },
-        devDependencies: Object.fromEntries(
-          ['@bufbuild/buf', 'ts-proto', 'typescript', '@types/node'].map((name) => [name, versions[name]]),
-        ),
+        devDependencies: Object.fromEntries([
+          ...['@bufbuild/buf', 'ts-proto', 'typescript', '@types/node', 'thrift'].map((name) => [name, versions[name]]),
+          // Of another version than the package: its types are all there is.
+          ['@types/thrift', '^0.10.17'],
+        ]),
       }),
     );
     run(project, 'npm', 'install', '--install-strategy=linked', '--no-audit', '--no-fund', '--prefer-offline');
@@ -55,6 +57,7 @@ describeWith('the npm registry', hasTool('npm', ['ping']), 'the packed package',
     cpSync(join(repository, 'idl/market.thrift'), join(project, 'idl/market.thrift'));
     run(project, 'npx', 'hawser', 'generate', '--proto', 'proto', '--thrift', 'idl', '--out', 'gen');
     writeFileSync(join(project, 'main.ts'), program);
+    writeFileSync(join(project, 'beside.ts'), besideThrift);
     writeFileSync(
       join(project, 'tsconfig.json'),
       JSON.stringify({
@@ -63,13 +66,40 @@ describeWith('the npm registry', hasTool('npm', ['ping']), 'the packed package',
           ...{ verbatimModuleSyntax: true, isolatedModules: true, exactOptionalPropertyTypes: true, types: ['node'] },
           ...{ noUncheckedIndexedAccess: true, skipLibCheck: false },
         },
-        include: ['main.ts', 'gen'],
+        include: ['main.ts', 'beside.ts', 'gen'],
       }),
     );
     run(project, 'npx', 'tsc', '-p', '.');
+    expect(JSON.parse(run(project, 'node', 'out/beside.js'))).toEqual({ fish: 'cod' });
     expect(JSON.parse(run(project, 'node', 'out/main.js'))).toEqual({ grpc: 'cod', thrift: 'cod' });
   }, 240_000);
 });
+
+/** What the docs show of life beside the npm package, as its users write it: with its types. */
+const besideThrift = `
+import type { AddressInfo } from 'node:net';
+import thrift from 'thrift';
+import { createClient } from 'hawser';
+import { fromApacheConnection, toApacheProcessor } from 'hawser/apache-thrift';
+import { TradeHistory } from './gen/market.js';
+
+const dateTime = { year: 1, month: 1, day: 1, hour: 1, minute: 1, second: 1 };
+const sale = (fish: string) => ({ fish, price: 3, amount: { $case: 'pounds' as const, value: 3 }, dateTime, market: 1 as const });
+const processor = toApacheProcessor(TradeHistory, {
+  getLastSale: ({ fish }) => sale(fish),
+  getLastSaleList: ({ fish }) => [...fish].map(sale),
+});
+const wire = { transport: thrift.TFramedTransport, protocol: thrift.TCompactProtocol };
+const server = thrift.createServer(processor, undefined, wire);
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+const connection = thrift.createConnection('127.0.0.1', (server.address() as AddressInfo).port, wire);
+const client = createClient(TradeHistory, fromApacheConnection(connection));
+const { fish } = await client.getLastSale({ fish: 'cod' });
+console.log(JSON.stringify({ fish }));
+connection.end();
+server.close();
+process.exit(0);
+`;
 
 const program = `
 import { createClient, createServer } from 'hawser';
