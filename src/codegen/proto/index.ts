@@ -15,6 +15,7 @@ import { modulePath } from './paths.js';
 import { PolicyReader } from './policy.js';
 import { type CheckedService, checkService, printRpcModule } from './rpc-module.js';
 import { type ProtoSources, readSources } from './sources.js';
+import { warnOfRules } from './validation.js';
 
 export interface ProtoOptions {
   /** Folders or files to generate from. */
@@ -129,7 +130,7 @@ class Unit {
     this.services = this.inputs.flatMap((input) =>
       (this.file(input)?.services ?? []).map((service) => checkService(service, reader, this.registry)),
     );
-    return reader.diagnostics;
+    return [...reader.diagnostics, ...warnOfRules(this.inputs, this.registry, this.sources.files)];
   }
 
   async print(): Promise<Printed[]> {
