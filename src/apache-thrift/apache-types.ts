@@ -82,30 +82,29 @@ export interface ApacheConnection {
   readonly port?: number | undefined;
   readonly path?: string | undefined;
   /** The socket. */
-  readonly connection: {
-    readonly destroyed?: boolean;
-    on(event: string, listener: (...args: never[]) => void): unknown;
-    removeListener(event: string, listener: (...args: never[]) => void): unknown;
-  };
-  write(bytes: Buffer): void;
-  end(): void;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  removeListener(event: string, listener: (...args: never[]) => void): unknown;
+  readonly connection: object;
 }
+
+type Listen = (event: string, listener: (...args: never[]) => void) => unknown;
 
 /** The same as it is. */
 export interface OpenApacheConnection extends ApacheConnection {
   readonly transport: new (buffer: undefined, onFlush: (bytes: Buffer, seqid?: number) => void) => ApacheTransport;
   readonly protocol: { readonly name: string };
+  readonly connection: { readonly destroyed?: boolean; readonly on: Listen; readonly removeListener: Listen };
   /** Whom replies are given to: a client of the package, or several by name of service when multiplexed. */
   client?: object;
   write(bytes: Buffer, seqid?: number): void;
+  readonly on: Listen;
+  readonly removeListener: Listen;
 }
 
 /** Throws a TypeError for what is no connection of the package over a socket. */
 export function checkConnection(connection: ApacheConnection): asserts connection is OpenApacheConnection {
-  const given: Partial<ApacheConnection> =
-    typeof connection === 'object' && (connection as object | null) !== null ? connection : {};
+  const given: Partial<OpenApacheConnection> =
+    typeof connection === 'object' && (connection as object | null) !== null
+      ? (connection as OpenApacheConnection)
+      : {};
   const { transport, protocol, on, write, connection: socket } = given;
   const whole = [transport, protocol, on, write, socket?.on, socket?.removeListener];
   if (whole.every((one) => typeof one === 'function')) return;
