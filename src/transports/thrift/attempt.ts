@@ -11,7 +11,7 @@ import { ApplicationFault } from '../../contract/thrift/application-exception.js
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { decodeError, withoutStatusHeaders } from './application-errors.js';
 import { type Envelope, encodeEnvelope } from './envelope.js';
-import { type Incoming, openMessage } from './incoming.js';
+import { type Compressed, type Incoming, openMessage } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
 import type { FrameKind } from './sniff.js';
 import { FrameRefused, WireError } from './wire-error.js';
@@ -122,24 +122,31 @@ export interface ReplyContext {
   readonly limits: ConnectionLimits;
 }
 
-/**
- * Settles an attempt with the frame that should be its answer. Returns an error where the frame shows that the
- * connection cannot be trusted any more; throws a WireError where it cannot be read at all.
- */
-export function takeReply(
-  attempt: Attempt,
-  sequenceId: number,
+/** Opens the frame that should be an answer. Throws a WireError where it cannot be read at all. */
+export function openReply(
   frame: Buffer,
   kind: FrameKind | undefined,
   { envelope, limits }: ReplyContext,
-): Error | undefined {
+): Incoming | Compressed {
   const expected: FrameKind = envelope.layers === 'header' ? 'header' : envelope.protocol;
   if (kind !== expected) {
     throw new WireError(
       `the server answers in ${kind}, and was asked in ${expected}; set ?wire=${kind} in its address`,
     );
   }
-  const message = openReply(frame, kind, envelope, limits);
+  try {
+    return openMessage(frame, kind, envelope.layers !== 'unframed', { limits, zlib: envelope.zlib });
+  } catch (error) {
+    if (error instanceof FrameRefused) throw new WireError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * Settles an attempt with its answer. Returns an error where the message shows that the connection cannot be trusted any
+ * more; throws a WireError where it cannot be read.
+ */
+export function settleWith(attempt: Attempt, sequenceId: number, message: Incoming): Error | undefined {
   const { target } = attempt;
   if (message.type === TMessageType.EXCEPTION) return takeException(attempt, sequenceId, message);
   if (message.type !== TMessageType.REPLY) {
@@ -156,15 +163,6 @@ export function takeReply(
   }
   attempt.succeed(message.body, message.headers);
   return undefined;
-}
-
-function openReply(frame: Buffer, kind: FrameKind, { layers, zlib }: Envelope, limits: ConnectionLimits): Incoming {
-  try {
-    return openMessage(frame, kind, layers !== 'unframed', { limits, zlib });
-  } catch (error) {
-    if (error instanceof FrameRefused) throw new WireError(error.message, { cause: error });
-    throw error;
-  }
 }
 
 /** A server that could not read the question answers with no name and any sequence id: believed, and not asked again. */

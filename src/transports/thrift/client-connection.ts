@@ -8,14 +8,15 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock } from '../../call/clock.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import type { Peer } from '../../call/peer.js';
+import { countRefusal } from '../../call/refusals.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import type { Endpoint } from '../endpoint.js';
-import { type Attempt, isShutdown, takeReply } from './attempt.js';
+import { type Attempt, isShutdown, openReply, settleWith } from './attempt.js';
 import { type Envelope, encodeEnvelope } from './envelope.js';
 import { FrameReader } from './frame-reader.js';
-import { FrameTimer } from './frame-timer.js';
-import { openMessage } from './incoming.js';
+import { FrameTimer, stalled } from './frame-timer.js';
+import { Compressed, openMessage } from './incoming.js';
 import { decodeHelloAnswer, encodeHello, type Introduction, introductionMethod } from './introduction.js';
 import type { ConnectionLimits } from './limits.js';
 import { Outbox } from './outbox.js';
@@ -62,6 +63,8 @@ export class ClientConnection {
   #sequenceId = 0;
   #state: 'connecting' | 'introducing' | 'ready' | 'closed' = 'connecting';
   #introducing = false;
+  /** An answer is being inflated; those behind it wait. */
+  #inflating = false;
   /** Who is to know that the server which introduced itself is gone. */
   #forget: (() => void) | undefined;
   #peer: Peer = { address: '' };
@@ -71,12 +74,14 @@ export class ClientConnection {
     this.#options = options;
     const { endpoint, limits, clock, tls, connect, envelope } = options;
     this.#reader = new FrameReader(limits, envelope.layers === 'unframed' ? 'unframed' : 'framed');
-    this.#frameTimer = new FrameTimer(clock, limits.frameTimeoutMs, () =>
-      this.#fail(
-        new WireError(`an answer was begun and no byte of it came for ${limits.frameTimeoutMs} ms (frameTimeoutMs)`, {
-          code: 'UNAVAILABLE',
-        }),
-      ),
+    this.#frameTimer = new FrameTimer(
+      clock,
+      limits.frameTimeoutMs,
+      (how) => {
+        countRefusal(how === 'silent' ? 'FRAME_TIMEOUT' : 'FRAME_TOO_SLOW');
+        this.#fail(new WireError(`an answer was begun and ${stalled(how, limits)}`, { code: 'UNAVAILABLE' }));
+      },
+      { wholeMs: limits.wholeFrameMs, leastRate: limits.minFrameRate },
     );
     this.#socket = connect?.() ?? open(endpoint, tls);
     this.#outbox = new Outbox(this.#socket, options.onRoom);
@@ -234,7 +239,9 @@ export class ClientConnection {
     const { envelope, limits, introduction } = this.#options;
     const { kind } = this.#reader;
     if (kind !== envelope.protocol) throw new WireError(`the server answers in ${kind}, not in ${envelope.protocol}`);
-    const { type, body } = openMessage(frame, kind, envelope.layers !== 'unframed', { limits, zlib: false });
+    const message = openMessage(frame, kind, envelope.layers !== 'unframed', { limits, zlib: false });
+    if (message instanceof Compressed) throw new WireError('the server answers its introduction compressed');
+    const { type, body } = message;
     const answer = type === TMessageType.REPLY ? decodeHelloAnswer(body, envelope.protocol) : undefined;
     if (answer !== undefined) this.#forget = introduction?.heard(answer);
     this.#ready();
@@ -242,10 +249,18 @@ export class ClientConnection {
 
   #onData(chunk: Buffer): void {
     if (this.#state === 'closed') return;
-    this.#frameTimer.progress();
+    this.#frameTimer.progress(chunk.length);
     this.#reader.push(chunk);
+    this.#takeAnswers();
+  }
+
+  #takeAnswers(): void {
+    let taken = false;
     try {
-      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+      while (!this.#inflating) {
+        const frame = this.#reader.next();
+        if (frame === undefined) break;
+        taken = true;
         this.#takeAnswer(frame);
         if (this.closed) return;
       }
@@ -253,9 +268,29 @@ export class ClientConnection {
       this.#fail(error instanceof Error ? error : new WireError(String(error)));
       return;
     }
-    this.#frameTimer.watch(this.#reader.buffered > 0);
+    this.#frameTimer.watch(!this.#inflating && this.#reader.buffered > 0, taken);
     this.#idle();
     this.#options.onRoom();
+  }
+
+  /** Answers are taken in their order: nothing is read until this one is there. */
+  #inflate(message: Compressed, { attempt, sequenceId }: Outstanding): void {
+    this.#inflating = true;
+    this.#socket.pause();
+    message.inflate((inflated) => {
+      this.#inflating = false;
+      if (this.closed) return;
+      this.#socket.resume();
+      try {
+        if (inflated instanceof Error) throw new WireError(inflated.message, { cause: inflated });
+        const breach = settleWith(attempt, sequenceId, inflated);
+        this.#shift();
+        if (breach !== undefined) this.#fail(breach);
+        else this.#takeAnswers();
+      } catch (error) {
+        this.#fail(error instanceof Error ? error : new WireError(String(error)));
+      }
+    });
   }
 
   #takeAnswer(frame: Buffer): void {
@@ -266,7 +301,12 @@ export class ClientConnection {
     const first = this.#outstanding[this.#head];
     if (first === undefined) throw new WireError('the server sent an answer that nothing was asked for');
     const { kind } = this.#reader;
-    const breach = takeReply(first.attempt, first.sequenceId, frame, kind, this.#options);
+    const message = openReply(frame, kind, this.#options);
+    if (message instanceof Compressed) {
+      this.#inflate(message, first);
+      return;
+    }
+    const breach = settleWith(first.attempt, first.sequenceId, message);
     this.#shift();
     if (breach !== undefined) this.#fail(breach);
   }

@@ -5,6 +5,7 @@ import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher } from '../../call/transport.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
+import { Holdings } from './holdings.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
@@ -34,6 +35,7 @@ export class Connections {
   readonly #options: Required<ConnectionsOptions> & { readonly limits: ConnectionLimits };
   readonly #local: () => string;
   readonly #routes: RouteTable;
+  readonly #holdings: Holdings;
   readonly #open = new Map<Socket, ServerConnection>();
   #closing = false;
   #whenClosed: (() => void)[] = [];
@@ -48,6 +50,7 @@ export class Connections {
     this.#options = { limits: resolveLimits(limits), unframed, zlib };
     this.#local = local;
     this.#routes = new RouteTable(dispatcher);
+    this.#holdings = new Holdings(this.#options.limits.maxServerBytes);
   }
 
   accept(socket: Socket): void {
@@ -60,7 +63,13 @@ export class Connections {
     };
     // The address is gone once the socket is closed.
     peer();
-    const context = { dispatcher: this.#dispatcher, routes: this.#routes, peer, local: () => local };
+    const context = {
+      dispatcher: this.#dispatcher,
+      routes: this.#routes,
+      holdings: this.#holdings,
+      peer,
+      local: () => local,
+    };
     const connection = new ServerConnection(socket, { ...this.#options, ...context });
     this.#open.set(socket, connection);
     socket.on('close', () => {

@@ -4,8 +4,8 @@ import { readMessageHeader } from '../../contract/thrift/message.js';
 import { ThriftProtocolError } from '../../contract/thrift/protocol-error.js';
 import type { Envelope } from './envelope.js';
 import type { FrameKind, ThriftProtocol } from './sniff.js';
-import { decodeHeaderFrame, type HeaderOptions } from './theader.js';
-import { WireError } from './wire-error.js';
+import { decodeHeaderFrame, type HeaderFrame, type HeaderOptions, inflatePayload } from './theader.js';
+import { FrameRefused, WireError } from './wire-error.js';
 
 export interface Incoming {
   readonly envelope: Envelope;
@@ -28,15 +28,51 @@ const bareEnvelopes: Readonly<Record<ThriftProtocol, Envelope>> = {
   compact: { layers: 'unframed', protocol: 'compact', zlib: false },
 };
 
+/** A message whose payload is too large to be inflated at once. */
+export class Compressed {
+  readonly #frame: HeaderFrame;
+  readonly #layers: 'header' | 'framed-header';
+  readonly #options: HeaderOptions;
+
+  constructor(frame: HeaderFrame, layers: 'header' | 'framed-header', options: HeaderOptions) {
+    this.#frame = frame;
+    this.#layers = layers;
+    this.#options = options;
+  }
+
+  /** `done` gets the message, or the FrameRefused or WireError that it comes to. */
+  inflate(done: (message: Incoming | FrameRefused | WireError) => void): void {
+    const { protocol, zlib, headers } = this.#frame;
+    inflatePayload(this.#frame, this.#options.limits, (bytes) => {
+      if (bytes instanceof FrameRefused) {
+        done(bytes);
+        return;
+      }
+      let message: Incoming;
+      try {
+        message = opened(bytes, { layers: this.#layers, protocol, zlib }, headers);
+      } catch (error) {
+        done(error instanceof WireError ? error : new WireError(String(error), { cause: error }));
+        return;
+      }
+      done(message);
+    });
+  }
+}
+
 /** Throws a FrameRefused or a WireError. */
-export function openMessage(frame: Buffer, kind: FrameKind, framed: boolean, options: HeaderOptions): Incoming {
+export function openMessage(
+  frame: Buffer,
+  kind: FrameKind,
+  framed: boolean,
+  options: HeaderOptions,
+): Incoming | Compressed {
   if (kind !== 'header' && kind !== 'framed-header') {
     return opened(frame, (framed ? framedEnvelopes : bareEnvelopes)[kind], undefined);
   }
-  const { protocol, zlib, headers, payload } = decodeHeaderFrame(
-    kind === 'header' ? frame : frame.subarray(4),
-    options,
-  );
+  const header = decodeHeaderFrame(kind === 'header' ? frame : frame.subarray(4), options);
+  if (header.compressed) return new Compressed(header, kind, options);
+  const { protocol, zlib, headers, payload } = header;
   return opened(payload, { layers: kind, protocol, zlib }, headers);
 }
 

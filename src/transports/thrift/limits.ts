@@ -3,6 +3,7 @@
  * after it has been compared with one of these, and memory grows with what has arrived, never with
  * what was announced. What stands inside a message is bounded by the codec's own limits.
  */
+import { processBudget } from '../../contract/heap-limit.js';
 import { knownOptions, shown } from '../../contract/option-names.js';
 
 export interface ConnectionLimits {
@@ -16,10 +17,23 @@ export interface ConnectionLimits {
   readonly maxInFlight: number;
   /** ms without a byte after which a frame that was begun is given up, with its connection. 10,000. */
   readonly frameTimeoutMs: number;
+  /** ms that a whole frame may take to arrive. 300,000. */
+  readonly wholeFrameMs: number;
+  /** Bytes a second that a frame must come with, once it has taken `frameTimeoutMs`. 1,024. */
+  readonly minFrameRate: number;
+  /** Messages that a server takes from one connection in a turn of the event loop; then the others have theirs. 128. */
+  readonly maxPerTurn: number;
+  /** Bytes of the requests in flight on one connection above which a server reads no further. 67,108,864. */
+  readonly maxInFlightBytes: number;
   /** Bytes waiting to be sent above which a connection takes on nothing new. 1,048,576. */
   readonly outputHighWater: number;
   /** Bytes waiting to be sent at which a server gives up a connection whose peer does not read. 67,108,864. */
   readonly maxOutputBytes: number;
+  /**
+   * Bytes that all connections of a server hold, received and not answered or waiting to be sent: above it the connection that
+   * holds most is closed. Half of the heap's limit, at most 1,073,741,824.
+   */
+  readonly maxServerBytes: number;
   /** ms that calls in flight get after the peer has closed its sending side. 10,000. */
   readonly halfCloseMs: number;
 }
@@ -30,8 +44,13 @@ export const defaultLimits: ConnectionLimits = Object.freeze({
   maxHeaders: 128,
   maxInFlight: 128,
   frameTimeoutMs: 10_000,
+  wholeFrameMs: 300_000,
+  minFrameRate: 1_024,
+  maxPerTurn: 128,
+  maxInFlightBytes: 67_108_864,
   outputHighWater: 1_048_576,
   maxOutputBytes: 67_108_864,
+  maxServerBytes: Math.min(1_073_741_824, 2 * processBudget()),
   halfCloseMs: 10_000,
 });
 
@@ -41,6 +60,11 @@ const checkNames = knownOptions<ConnectionLimits>({
   maxHeaders: true,
   maxInFlight: true,
   frameTimeoutMs: true,
+  wholeFrameMs: true,
+  minFrameRate: true,
+  maxPerTurn: true,
+  maxInFlightBytes: true,
+  maxServerBytes: true,
   outputHighWater: true,
   maxOutputBytes: true,
   halfCloseMs: true,

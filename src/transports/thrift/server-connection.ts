@@ -7,18 +7,21 @@ import type { Socket } from 'node:net';
 import type { Call } from '../../call/call.js';
 import { InFlight } from '../../call/in-flight.js';
 import type { Peer } from '../../call/peer.js';
+import { countRefusal } from '../../call/refusals.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { refusal } from './application-errors.js';
 import { FrameReader } from './frame-reader.js';
-import { FrameTimer } from './frame-timer.js';
-import { type Incoming, openMessage } from './incoming.js';
+import { FrameTimer, stalled } from './frame-timer.js';
+import type { Holder, Holdings } from './holdings.js';
+import { Compressed, type Incoming, openMessage } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
 import type { RouteTable } from './routes.js';
 import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run } from './server-exchange.js';
+import { TurnSlice } from './turn-slice.js';
 import { TurnedAway } from './turned-away.js';
 import { Uncalled } from './uncalled.js';
 import { FrameRefused, WireError } from './wire-error.js';
@@ -27,6 +30,7 @@ export interface ServerConnectionOptions extends ExchangeContext {
   readonly routes: RouteTable;
   readonly unframed: boolean;
   readonly zlib: boolean;
+  readonly holdings: Holdings;
 }
 
 /**
@@ -35,7 +39,10 @@ export interface ServerConnectionOptions extends ExchangeContext {
  */
 const lingerMs = 100;
 
-export class ServerConnection {
+/** Bytes of messages that are taken in a turn; one message may be larger. */
+const bytesPerTurn = 1_048_576;
+
+export class ServerConnection implements Holder {
   readonly #socket: Socket;
   readonly #options: ServerConnectionOptions;
   readonly #reader: FrameReader;
@@ -44,6 +51,11 @@ export class ServerConnection {
   readonly #uncalled: Uncalled;
   readonly #turnedAway: TurnedAway;
   readonly #frameTimer: FrameTimer;
+  readonly #slice: TurnSlice;
+  /** Bytes of the requests in flight. */
+  #inFlightBytes = 0;
+  /** A payload is being inflated; what follows it waits. */
+  #inflating = false;
   readonly #calls = new InFlight<Call>();
   /** Reading stopped because too much is under way. */
   #blocked = false;
@@ -67,11 +79,17 @@ export class ServerConnection {
     this.#replies = new ReplyQueue((bytes) => this.#outbox.put(bytes));
     this.#uncalled = new Uncalled(this.#replies, options, (sentence) => this.#log('warn', sentence));
     this.#turnedAway = new TurnedAway(this.#replies, this.#outbox, options);
-    this.#frameTimer = new FrameTimer(options.dispatcher.clock, options.limits.frameTimeoutMs, () => {
-      this.#breakOff(
-        `a frame was begun and no byte of it came for ${options.limits.frameTimeoutMs} ms (frameTimeoutMs)`,
-      );
-    });
+    const { limits } = options;
+    this.#frameTimer = new FrameTimer(
+      options.dispatcher.clock,
+      limits.frameTimeoutMs,
+      (how) => {
+        countRefusal(how === 'silent' ? 'FRAME_TIMEOUT' : 'FRAME_TOO_SLOW');
+        this.#breakOff(`a frame was begun and ${stalled(how, limits)}`);
+      },
+      { wholeMs: limits.wholeFrameMs, leastRate: limits.minFrameRate },
+    );
+    this.#slice = new TurnSlice(limits.maxPerTurn, bytesPerTurn, () => this.#roomMade());
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#roomMade());
@@ -97,14 +115,16 @@ export class ServerConnection {
 
   #onData(chunk: Buffer): void {
     if (this.#inputEnded) return;
-    this.#frameTimer.progress();
+    this.#frameTimer.progress(chunk.length);
     this.#reader.push(chunk);
     this.#takeMessages();
+    if (!this.#socket.destroyed) this.#options.holdings.grown(this, this.heldBytes);
   }
 
   #takeMessages(): void {
     // The clock is read once for all that came together.
     const now = this.#options.dispatcher.clock.now();
+    let taken = false;
     try {
       for (;;) {
         if (!this.#hasRoom()) {
@@ -112,11 +132,14 @@ export class ServerConnection {
           return;
         }
         if (this.#inputEnded) break;
+        const before = this.#reader.buffered;
         if (this.#draining || !this.#turnedAway.takeNext(this.#reader, now)) {
           const frame = this.#reader.next();
           if (frame === undefined) break;
           this.#take(frame, now);
         }
+        this.#slice.take(before - this.#reader.buffered);
+        taken = true;
         this.#lastMessageAt = now;
       }
     } catch (error) {
@@ -124,13 +147,16 @@ export class ServerConnection {
       else this.#giveUp(error);
       return;
     }
-    this.#frameTimer.watch(!this.#inputEnded && this.#reader.buffered > 0);
+    this.#frameTimer.watch(!this.#inputEnded && this.#reader.buffered > 0, taken);
   }
 
   #hasRoom(): boolean {
     const { limits } = this.#options;
     return (
+      !this.#slice.usedUp &&
+      !this.#inflating &&
       this.#calls.size < limits.maxInFlight &&
+      this.#inFlightBytes <= limits.maxInFlightBytes &&
       this.#replies.size < limits.maxInFlight &&
       this.#outbox.bytes + this.#replies.waitingBytes <= limits.outputHighWater
     );
@@ -156,14 +182,40 @@ export class ServerConnection {
   #take(frame: Buffer, now: number): void {
     const { kind, framed } = this.#reader;
     if (kind === undefined || framed === undefined) return;
-    let message: Incoming;
+    let message: Incoming | Compressed;
     try {
       message = openMessage(frame, kind, framed, this.#options);
     } catch (error) {
       if (!(error instanceof FrameRefused)) throw error;
-      this.#uncalled.refuseFrame(error, this.#reader.kind === 'framed-header' ? 'framed-header' : 'header');
+      this.#refuseFrame(error);
       return;
     }
+    if (message instanceof Compressed) this.#inflate(message);
+    else this.#receive(message, now, frame.length);
+  }
+
+  /** Messages are taken in their order, so those behind wait until this one is there. */
+  #inflate(message: Compressed): void {
+    this.#inflating = true;
+    message.inflate((inflated) => {
+      this.#inflating = false;
+      if (this.#socket.destroyed) return;
+      try {
+        if (inflated instanceof WireError) this.#breakOff(inflated.message);
+        else if (inflated instanceof FrameRefused) this.#refuseFrame(inflated);
+        else this.#receive(inflated, this.#options.dispatcher.clock.now(), inflated.body.length);
+        this.#roomMade();
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    });
+  }
+
+  #refuseFrame(error: FrameRefused): void {
+    this.#uncalled.refuseFrame(error, this.#reader.kind === 'framed-header' ? 'framed-header' : 'header');
+  }
+
+  #receive(message: Incoming, now: number, bytes: number): void {
     if (message.type !== TMessageType.CALL && message.type !== TMessageType.ONEWAY) {
       const type = ApplicationFault.INVALID_MESSAGE_TYPE;
       this.#uncalled.refuse(
@@ -176,10 +228,10 @@ export class ServerConnection {
         message,
         new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN', disposition: 'not-executed' }),
       );
-    } else this.#serve(message, now);
+    } else this.#serve(message, now, bytes);
   }
 
-  #serve(message: Incoming, now: number): void {
+  #serve(message: Incoming, now: number, bytes: number): void {
     let route: Route;
     let name: string;
     let call: Call;
@@ -196,6 +248,7 @@ export class ServerConnection {
       return;
     }
     const place = this.#calls.add(call);
+    this.#inFlightBytes += bytes;
     const options = this.#options;
     // Old clients send a oneway call as an ordinary one, and read no answer either way.
     const silent = message.type === TMessageType.ONEWAY || route.method.kind === 'oneway';
@@ -203,14 +256,15 @@ export class ServerConnection {
     run(
       call,
       route,
-      (result) => this.#settle(call, place, slot, () => encodeResult(result, call, name, message, options)),
-      (error) => this.#settle(call, place, slot, () => encodeFailure(error, call, name, message, options)),
+      (result) => this.#settle(call, place, slot, bytes, () => encodeResult(result, call, name, message, options)),
+      (error) => this.#settle(call, place, slot, bytes, () => encodeFailure(error, call, name, message, options)),
     );
   }
 
-  #settle(call: Call, place: number, slot: ReplySlot | undefined, encode: () => Buffer): void {
+  #settle(call: Call, place: number, slot: ReplySlot | undefined, bytes: number, encode: () => Buffer): void {
     if (call.finished) return;
     call.finish();
+    this.#inFlightBytes -= bytes;
     this.#calls.remove(place, call);
     if (this.#socket.destroyed) return;
     try {
@@ -228,10 +282,27 @@ export class ServerConnection {
   #boundOutput(): void {
     const { maxOutputBytes } = this.#options.limits;
     const bytes = this.#outbox.bytes + this.#replies.waitingBytes;
-    if (bytes <= maxOutputBytes) return;
+    if (bytes <= maxOutputBytes) {
+      this.#options.holdings.grown(this, this.heldBytes);
+      return;
+    }
+    countRefusal('OUTPUT_UNREAD');
     this.#log(
       'warn',
       `closed: ${bytes} bytes wait for a peer that does not read; the limit is ${maxOutputBytes} (maxOutputBytes)`,
+    );
+    this.#socket.destroy();
+  }
+
+  get heldBytes(): number {
+    return this.#reader.buffered + this.#inFlightBytes + this.#outbox.bytes + this.#replies.waitingBytes;
+  }
+
+  cutOff(total: number): void {
+    countRefusal('SERVER_BYTES');
+    this.#log(
+      'warn',
+      `closed: the connections of this server hold ${total} bytes, and this one most, ${this.heldBytes}; the limit is ${this.#options.limits.maxServerBytes} (maxServerBytes)`,
     );
     this.#socket.destroy();
   }
@@ -267,7 +338,7 @@ export class ServerConnection {
 
   #endWhenDone(): void {
     if (this.#ended || !(this.#draining || this.#inputEnded)) return;
-    if (this.#calls.size > 0 || this.#replies.size > 0 || this.#blocked) return;
+    if (this.#calls.size > 0 || this.#replies.size > 0 || this.#blocked || this.#inflating) return;
     if (!this.#inputEnded && this.#lingers()) return;
     this.#ended = true;
     this.#inputEnded = true;
@@ -287,6 +358,7 @@ export class ServerConnection {
   }
 
   #onClose(): void {
+    this.#options.holdings.gone(this);
     this.#cancelLinger?.();
     this.#inputEnded = true;
     this.#frameTimer.watch(false);

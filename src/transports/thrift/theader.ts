@@ -3,10 +3,11 @@
  * belong to one frame and are never kept for the next.
  * Source: Apache Thrift, doc/specs/HeaderFormat.md.
  */
-import { deflateSync, inflateSync } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import { timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
+import { inflateLarge, inflateSmall, isTooLarge } from './inflation.js';
 import type { ConnectionLimits } from './limits.js';
 import type { ThriftProtocol } from './sniff.js';
 import { FrameRefused, WireError } from './wire-error.js';
@@ -15,8 +16,8 @@ const magic = 0x0fff;
 const fixedBytes = 10;
 const zlibTransform = 1;
 const keyValues = 1;
-/** Each layer may inflate a payload to the limit, so their number is bounded too. */
-const maxTransforms = 4;
+/** Each layer may inflate a payload to the limit; no peer has a use for more than one. */
+const maxTransforms = 1;
 /** What the format's 16 bits can say, in words of 4 bytes. */
 const formatMaxHeaderBytes = 0xffff * 4;
 
@@ -28,8 +29,10 @@ export interface HeaderFrame {
   /** Whether the payload came compressed: an answer is then, too. */
   readonly zlib: boolean;
   readonly headers: HeaderMap | undefined;
-  /** One message, decompressed. A view into the frame where it was not compressed. */
+  /** One message. A view into the frame where it was not compressed. */
   readonly payload: Buffer;
+  /** Set where the payload is still to be inflated, by `inflatePayload`: it is too large to be done at once. */
+  readonly compressed: boolean;
 }
 
 export interface HeaderOptions {
@@ -68,9 +71,26 @@ export function decodeHeaderFrame(frame: Buffer, { limits, zlib }: HeaderOptions
   const protocol = protocolOf(block.varint(), refuse);
   const transforms = readTransforms(block, zlib, refuse);
   const headers = readHeaders(block, limits, refuse);
-  let payload = frame.subarray(end);
-  for (let i = 0; i < transforms; i++) payload = inflate(payload, limits.maxFrameBytes, refuse);
-  return { protocol, sequenceId, zlib: transforms > 0, headers, payload };
+  const payload = frame.subarray(end);
+  if (transforms === 0) return { protocol, sequenceId, zlib: false, headers, payload, compressed: false };
+  let small: Buffer | undefined;
+  try {
+    small = inflateSmall(payload, limits.maxFrameBytes);
+  } catch (error) {
+    throw notInflated(error, sequenceId, limits.maxFrameBytes);
+  }
+  return { protocol, sequenceId, zlib: true, headers, payload: small ?? payload, compressed: small === undefined };
+}
+
+/** `done` gets the payload's bytes, or a FrameRefused. */
+export function inflatePayload(
+  { payload, sequenceId }: Pick<HeaderFrame, 'payload' | 'sequenceId'>,
+  { maxFrameBytes }: ConnectionLimits,
+  done: (bytes: Buffer | FrameRefused) => void,
+): void {
+  inflateLarge(payload, maxFrameBytes, (error, bytes) => {
+    done(error === null ? bytes : notInflated(error, sequenceId, maxFrameBytes));
+  });
 }
 
 type Refuse = (type: ApplicationFault, message: string, cause?: unknown) => never;
@@ -90,7 +110,7 @@ function readTransforms(block: HeaderBlock, zlib: boolean, refuse: Refuse): numb
   if (count > maxTransforms) {
     refuse(
       ApplicationFault.INVALID_TRANSFORM,
-      `the frame announces ${count} transforms; at most ${maxTransforms} are undone`,
+      `the frame announces ${count} transforms; at most ${maxTransforms} is undone`,
     );
   }
   for (let i = 0; i < count; i++) {
@@ -138,18 +158,11 @@ function readHeaders(block: HeaderBlock, limits: ConnectionLimits, refuse: Refus
   return headers;
 }
 
-function inflate(payload: Buffer, maxOutputLength: number, refuse: Refuse): Buffer {
-  try {
-    return inflateSync(payload, { maxOutputLength });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-      return refuse(
-        ApplicationFault.INVALID_TRANSFORM,
-        `the payload has more than ${maxOutputLength} bytes once decompressed (maxFrameBytes)`,
-      );
-    }
-    return refuse(ApplicationFault.INVALID_TRANSFORM, 'the payload is not valid zlib data', error);
-  }
+function notInflated(error: unknown, sequenceId: number, limit: number): FrameRefused {
+  const sentence = isTooLarge(error)
+    ? `the payload has more than ${limit} bytes once decompressed (maxFrameBytes)`
+    : 'the payload is not valid zlib data';
+  return new FrameRefused(ApplicationFault.INVALID_TRANSFORM, sequenceId, sentence, { cause: error });
 }
 
 /** Reads within the header block and never beyond it. */
