@@ -1,7 +1,7 @@
 /**
  * Who calls: asked before anything is decoded, queued or counted, and of every call, since a connection may carry
- * calls of many. What the hook does not vouch for is refused. The health service is not asked about: those who probe it carry
- * no credentials, and it tells nothing but whether the server serves.
+ * calls of many. What the hook does not vouch for is refused. Check and Watch of the health service are not asked about: those
+ * who probe it carry no credentials, and it tells nothing but whether a service serves that they can name. List names them all.
  */
 import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
@@ -51,7 +51,7 @@ export function authentication(hook: Authenticate | undefined, context: Authenti
     throw new TypeError(`authenticate is ${typeof hook}; it is a function (headers, peer) => principal`);
   }
   return sharing((method, next) => {
-    if (isHealth(method)) return next;
+    if (isHealth(method) && method.name !== 'List') return next;
     return (call) => {
       let found: ReturnType<Authenticate>;
       try {

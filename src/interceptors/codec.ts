@@ -11,6 +11,7 @@ import { declaredIn } from '../call/status.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { type DecodeAccount, DecodeBudgetError } from '../contract/decode-budget.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
+import { isHealth } from './admission/health.js';
 
 /** Client, stage `encode`: a declared error of the peer comes out as its class. */
 export const clientCodec: Interceptor = sharing((method, next) => {
@@ -76,6 +77,7 @@ function encodeRequest(method: MethodType, message: unknown, call: Call): Uint8A
 
 /** `account`: charged with the message until the call is over. The messages of a stream are let go one by one, uncharged. */
 function decodeRequest(method: MethodType, bytes: Uint8Array, call: Call, account?: DecodeAccount): unknown {
+  if (bytes.length > longestProbe && isHealth(method)) throw tooLong(method, bytes.length);
   try {
     return method.request.decode(bytes, call.encoding, account);
   } catch (error) {
@@ -109,6 +111,18 @@ function decodeResponse(method: MethodType, bytes: Uint8Array, call: Call): unkn
       { reason: 'RESPONSE_MALFORMED', disposition: 'executed', cause: error },
     );
   }
+}
+
+/** Bytes of a request to the health service: it has a name, and anybody may send one. */
+const longestProbe = 4_096;
+
+function tooLong(method: MethodType, bytes: number): RpcError {
+  countRefusal('PROBE_TOO_LARGE');
+  return new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `the request of ${method.path} has ${bytes} bytes; the name of a service takes at most ${longestProbe}`,
+    { reason: 'PROBE_TOO_LARGE', disposition: 'not-executed' },
+  );
 }
 
 /** A message that is small on the wire and large in memory. */

@@ -27,8 +27,9 @@ import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from
 import { checkServerTls, type ServerTls } from '../transports/tls.js';
 import { type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
-import { healthService } from './health.js';
+import { type HealthService, healthService } from './health.js';
 import { KeyedCalls } from './keyed-calls.js';
+import { checkStreamBounds, type StreamBounds } from './open-streams.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
 import type { ServerTopic } from './topic-handle.js';
@@ -59,8 +60,8 @@ const checkNames = knownOptions<ServerOptions>({
   telemetry: orFalse(group(checkTelemetryOptions)),
   logger,
   clock,
-  health: flag,
-  reflection: flag,
+  health: checkStreamBounds,
+  reflection: checkStreamBounds,
   grpc: (options) => checkGrpcServerOptions(options as GrpcServerOptions),
   thrift: (options) => checkThriftServerOptions(options as ThriftServerOptions),
 });
@@ -91,7 +92,7 @@ class HawserServer<Tx> implements Server<Tx> {
   readonly #services = new Map<ServiceType, Map<string, Handler>>();
   readonly #interceptors: Staged[] = [];
   readonly #listeners: Listener[] = [];
-  readonly #health = healthService([]);
+  readonly #health: HealthService;
   /** Services and interceptors can no longer be added: routes are made from them. */
   #fixed = false;
   #listening = false;
@@ -109,6 +110,7 @@ class HawserServer<Tx> implements Server<Tx> {
   constructor(options: ServerOptions<Tx>) {
     checkOptions(options);
     this.#options = options;
+    this.#health = healthService([], boundsOf(options.health));
     this.#logger = correlated(options.logger ?? stderrLogger);
     this.#events = serverEvents(this.#logger);
     this.#clock = options.clock ?? systemClock;
@@ -308,7 +310,7 @@ class HawserServer<Tx> implements Server<Tx> {
     const standard: [ServiceType, Map<string, Handler>][] = [];
     if (health) standard.push([this.#health.service, bindHandlers(this.#health.service, this.#health.handlers)]);
     if (reflection) {
-      const { v1, v1alpha } = reflectionServices(() => [...this.#services.keys()]);
+      const { v1, v1alpha } = reflectionServices(() => [...this.#services.keys()], boundsOf(reflection));
       standard.push([v1.service, bindHandlers(v1.service, v1.handlers)]);
       standard.push([v1alpha.service, bindHandlers(v1alpha.service, v1alpha.handlers)]);
     }
@@ -322,4 +324,8 @@ class HawserServer<Tx> implements Server<Tx> {
 function where(address: ListenAddress): { address: string; tls?: ServerTls } {
   // What JavaScript passes besides, a bare port above all, is refused by name where the address is read.
   return typeof address === 'object' && address !== null ? address : { address };
+}
+
+function boundsOf(option: boolean | StreamBounds | undefined): StreamBounds | undefined {
+  return typeof option === 'object' ? option : undefined;
 }

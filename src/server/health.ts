@@ -6,7 +6,9 @@
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health.js';
 import { Health } from '../../gen/grpc/health/v1/health.rpc.js';
 import { RpcError } from '../call/rpc-error.js';
+import { shown } from '../contract/option-names.js';
 import type { Handlers } from './handlers.js';
+import { OpenStreams, type StreamBounds } from './open-streams.js';
 
 export interface HealthService {
   readonly service: typeof Health;
@@ -20,8 +22,12 @@ export interface HealthService {
 /** The most services that List names (grpc-proto). */
 const mostListed = 100;
 
+/** Characters of a name that is kept while its service is watched; any name may be, known or not. */
+const longestName = 256;
+
 /** All of `names`, and the server as a whole, are serving at first. */
-export function healthService(names: readonly string[]): HealthService {
+export function healthService(names: readonly string[], bounds?: StreamBounds): HealthService {
+  const streams = new OpenStreams('watchers of its health', 'TOO_MANY_WATCHES', bounds);
   const statuses = new Map<string, Status>(['', ...names].map((name) => [name, Status.SERVING]));
   const watchers = new Set<() => void>();
   let closed = false;
@@ -44,7 +50,7 @@ export function healthService(names: readonly string[]): HealthService {
       check({ service }) {
         const status = statuses.get(service);
         if (status !== undefined) return HealthCheckResponse.create({ status });
-        throw new RpcError('NOT_FOUND', `this server has no service ${JSON.stringify(service)}`, {
+        throw new RpcError('NOT_FOUND', `this server has no service ${shown(service)}`, {
           reason: 'SERVICE_UNKNOWN',
         });
       },
@@ -62,15 +68,27 @@ export function healthService(names: readonly string[]): HealthService {
         };
       },
       // One status at a time: a slow watcher misses what has changed back, and holds no queue.
-      async *watch({ service }, { signal }) {
-        let told: Status | undefined;
-        while (!signal.aborted) {
-          const status = statuses.get(service) ?? Status.SERVICE_UNKNOWN;
-          if (status !== told) {
-            told = status;
-            yield HealthCheckResponse.create({ status });
-          } else if (closed) return;
-          else await changed(watchers, signal);
+      async *watch({ service }, { signal, peer }) {
+        if (service.length > longestName) {
+          throw new RpcError(
+            'INVALID_ARGUMENT',
+            `the name of the service has ${service.length} characters; at most ${longestName} are watched`,
+            { reason: 'SERVICE_NAME_TOO_LONG', disposition: 'not-executed' },
+          );
+        }
+        const leave = streams.enter(peer.address);
+        try {
+          let told: Status | undefined;
+          while (!signal.aborted) {
+            const status = statuses.get(service) ?? Status.SERVICE_UNKNOWN;
+            if (status !== told) {
+              told = status;
+              yield HealthCheckResponse.create({ status });
+            } else if (closed) return;
+            else await changed(watchers, signal);
+          }
+        } finally {
+          leave();
         }
       },
     },

@@ -9,10 +9,12 @@ import type {
 } from '../../gen/grpc/reflection/v1/reflection.js';
 import { ServerReflection } from '../../gen/grpc/reflection/v1/reflection.rpc.js';
 import { ServerReflection as ServerReflectionAlpha } from '../../gen/grpc/reflection/v1alpha/reflection.rpc.js';
+import type { Peer } from '../call/peer.js';
 import { type Code, codeNumber } from '../contract/code.js';
 import type { ServiceType } from '../contract/service.js';
 import type { DescriptorIndex } from './descriptor-index.js';
 import type { Handlers } from './handlers.js';
+import { OpenStreams, type StreamBounds } from './open-streams.js';
 
 export interface ReflectionServices {
   readonly v1: { readonly service: typeof ServerReflection; readonly handlers: Handlers<typeof ServerReflection> };
@@ -23,20 +25,29 @@ export interface ReflectionServices {
 }
 
 /** `services` is asked on the first call, when all have been added; Thrift services are left out. */
-export function reflectionServices(services: () => readonly ServiceType[]): ReflectionServices {
+export function reflectionServices(services: () => readonly ServiceType[], bounds?: StreamBounds): ReflectionServices {
+  const streams = new OpenStreams('streams of reflection', 'TOO_MANY_REFLECTIONS', bounds);
   const listed = (): readonly ServiceType[] => services().filter((service) => service.idl === 'proto');
   let index: Promise<DescriptorIndex> | undefined;
-  async function* serverReflectionInfo(requests: AsyncIterable<Request>): AsyncGenerator<Response> {
-    // Loaded when someone asks: descriptors are large, and most servers never do.
-    index ??= import('./descriptor-index.js').then(({ DescriptorIndex: Index }) => new Index(listed()));
-    const known = await index;
-    const sent = new Set<string>();
-    for await (const request of requests) {
-      yield {
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(request, known, sent, listed),
-      };
+  async function* serverReflectionInfo(
+    requests: AsyncIterable<Request>,
+    { peer }: { readonly peer: Peer },
+  ): AsyncGenerator<Response> {
+    const leave = streams.enter(peer.address);
+    try {
+      // Loaded on the first request: descriptors are large, and most servers never need them.
+      index ??= import('./descriptor-index.js').then(({ DescriptorIndex: Index }) => new Index(listed()));
+      const known = await index;
+      const sent = new Set<string>();
+      for await (const request of requests) {
+        yield {
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(request, known, sent, listed),
+        };
+      }
+    } finally {
+      leave();
     }
   }
   return {

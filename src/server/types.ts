@@ -18,6 +18,7 @@ import type { ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
 import type { GateOptions } from './gates.js';
 import type { Handlers } from './handlers.js';
+import type { StreamBounds } from './open-streams.js';
 import type { ServerTopic } from './topic-handle.js';
 import type { TopicOptions } from './topics.js';
 
@@ -41,9 +42,9 @@ export interface ServerOptions<Tx = unknown> extends GateOptions {
   readonly logger?: Logger;
   readonly clock?: Clock;
   /** The standard gRPC health service, grpc.health.v1; on by default. Interceptors apply to it as to any service. */
-  readonly health?: boolean;
+  readonly health?: boolean | StreamBounds;
   /** The standard gRPC reflection services, v1 and v1alpha; on by default. Interceptors apply to them too. */
-  readonly reflection?: boolean;
+  readonly reflection?: boolean | StreamBounds;
   readonly grpc?: GrpcServerOptions;
   readonly thrift?: ThriftServerOptions;
 }

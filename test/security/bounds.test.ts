@@ -41,7 +41,8 @@ const places: Record<string, (name: string, value: number) => void> = {
     setThriftLimits({ [name]: value });
   },
   'thrift.limits': (name, value) => void createServer({ logger: silentLogger, thrift: { limits: { [name]: value } } }),
-  health: (name, value) => void createServer({ logger: silentLogger, health: { [name]: value } as never }),
+  health: (name, value) => void createServer({ logger: silentLogger, health: { [name]: value } }),
+  reflection: (name, value) => void createServer({ logger: silentLogger, reflection: { [name]: value } }),
   grpc: (name, value) => void createServer({ logger: silentLogger, grpc: { [name]: value } }),
 };
 
