@@ -3,6 +3,7 @@ import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { Quotes } from '../../../gen/market.js';
 import { silentLogger } from '../../../src/call/logger.js';
 import { createClient } from '../../../src/client/create-client.js';
 import { topicStream } from '../../../src/contract/method.js';
@@ -78,7 +79,9 @@ export class Market {
 
   async start(): Promise<void> {
     this.#store = sqliteStore(this.path, { logger: silentLogger, groupDelay: 0 });
-    this.#server = createServer({ logger: silentLogger, topics: { store: this.#store.topics } }).add(Logs, {});
+    this.#server = createServer({ logger: silentLogger, topics: { store: this.#store.topics } });
+    // Polls are served beside services of Thrift.
+    this.#server.add(Logs, {}).add(Quotes, {});
     this.#addresses = await this.#server.listen(this.#addresses);
   }
 
