@@ -39,6 +39,8 @@ export interface HubContext {
   /** The topic at work, made when it is not yet. Throws as `declared`, and RESOURCE_EXHAUSTED when there are too many. */
   topic(name: string): Topic;
   remove(session: HubSession): void;
+  /** Something on the connection is held back: it is asked what there is to tell for as long as that lasts. */
+  watchHeld(session: HubSession): void;
   /** Why nobody is let in now. */
   refuseHello(): { readonly code: string; readonly message: string; readonly retryAfterMs: number } | undefined;
 }

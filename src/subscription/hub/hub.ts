@@ -15,6 +15,7 @@ import { Commits } from './commits.js';
 import type { TopicDeclaration } from './declaration.js';
 import { type Fault, Faults } from './faults.js';
 import { Flush } from './flush.js';
+import { heldEvery } from './held-back.js';
 import type { Authorize, HubContext } from './hub-context.js';
 import { type HubLimits, hubLimits } from './limits.js';
 import { HubSession } from './session.js';
@@ -67,6 +68,9 @@ export class Hub implements HubContext {
   readonly #idle = new Map<Topic, number>();
   readonly #grown = new Set<Topic>();
   readonly #sessions = new Set<HubSession>();
+  /** Those on which something is held back. */
+  readonly #holding = new Set<HubSession>();
+  #cancelHeld: (() => void) | undefined;
   readonly #pressure: (() => PressureLevel) | undefined;
   readonly #gauge = new LatenessGauge();
   /** As of the last tick. */
@@ -199,8 +203,21 @@ export class Hub implements HubContext {
     return session;
   }
 
+  watchHeld(session: HubSession): void {
+    this.#holding.add(session);
+    this.#cancelHeld ??= this.clock.setTimer(() => this.#tellHeld(), heldEvery);
+  }
+
+  #tellHeld(): void {
+    const now = this.clock.now();
+    this.#cancelHeld = undefined;
+    for (const session of [...this.#holding]) if (!session.tellHeld(now)) this.#holding.delete(session);
+    if (this.#holding.size > 0) this.#cancelHeld = this.clock.setTimer(() => this.#tellHeld(), heldEvery);
+  }
+
   remove(session: HubSession): void {
     this.#sessions.delete(session);
+    this.#holding.delete(session);
     this.flush.remove(session);
     if (this.#sessions.size > 0) return;
     this.#cancelTick?.();
@@ -240,6 +257,7 @@ export class Hub implements HubContext {
   async close(graceMs: number): Promise<void> {
     await this.sendAway(graceMs);
     this.flush.stop();
+    this.#cancelHeld?.();
     for (const topic of this.#topics.values()) await topic.store.close();
     this.#topics.clear();
     await this.#stores.close();

@@ -1,5 +1,5 @@
 /** What a subscription needs of the connection that it is sent on. */
-import type { Effective } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Effective, Throttle_Cause } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { Credit } from './credit.js';
 import type { Subscription } from './subscription.js';
 
@@ -9,6 +9,8 @@ export interface Outlet {
   setTimer(fn: () => void, ms: number): () => void;
   /** Asks to be pulled. */
   enqueue(subscription: Subscription): void;
+  /** It has something to send, and may not now. */
+  heldBack(subscription: Subscription, cause: Throttle_Cause): void;
   /** Whether snapshots wait until the server has less to do. */
   readonly snapshotsPaused: boolean;
   effective(subscription: Subscription): Effective;

@@ -19,6 +19,7 @@ import { Credit } from './credit.js';
 import { brokenConnection } from './faults.js';
 import type { Sender } from './flush.js';
 import { greet } from './greeting.js';
+import { HeldBack, heldEvery } from './held-back.js';
 import type { HubContext } from './hub-context.js';
 import type { Outlet } from './outlet.js';
 import { publishAll } from './publish-requests.js';
@@ -49,6 +50,9 @@ export class HubSession implements Session, Sender, Outlet {
   #ending = false;
   #lastSent: number;
   #blockedSince: number | undefined;
+  readonly #held = new HeldBack();
+  /** When those that are held back were last told the head. */
+  #headsAt = Number.NEGATIVE_INFINITY;
   #imposed = 0;
 
   constructor(hub: HubContext, connection: Connection) {
@@ -105,6 +109,7 @@ export class HubSession implements Session, Sender, Outlet {
     this.subscriptions.clear();
     this.starting.clear();
     this.refs.clear();
+    this.#held.clear();
     this.#queue = [];
     this.#control = [];
     this.#controlBytes = 0;
@@ -196,7 +201,32 @@ export class HubSession implements Session, Sender, Outlet {
     subscription.queued = true;
     this.#queue.push(subscription);
     if (this.#writable) this.hub.flush.add(this);
-    else this.#blockedSince ??= this.hub.clock.now();
+    else {
+      this.#blockedSince ??= this.hub.clock.now();
+      this.heldBack(subscription, Throttle_Cause.SOCKET);
+    }
+  }
+
+  heldBack(subscription: Subscription, cause: Throttle_Cause): void {
+    this.#held.add(subscription, cause, this.hub.clock.now());
+    this.hub.watchHeld(this);
+  }
+
+  /** Tells what is held back how far the log is, and why. False: nothing is held back any more. Never throws. */
+  tellHeld(now: number): boolean {
+    if (this.#closed) return false;
+    if (this.#writable) this.#guarded(() => this.#tellHeads(now));
+    return this.#held.size > 0;
+  }
+
+  #tellHeads(now: number): void {
+    this.#headsAt = now;
+    const { behind, throttled } = this.#held.look(now);
+    for (const subscription of behind) {
+      const frame = subscription.headFrame();
+      if (frame !== undefined) this.say(frame);
+    }
+    for (const { subscription, cause } of throttled) this.#tellThrottled(subscription, cause);
   }
 
   get ready(): boolean {
@@ -209,12 +239,18 @@ export class HubSession implements Session, Sender, Outlet {
       this.#blockedSince ??= this.hub.clock.now();
       return 0;
     }
+    // A socket that takes a little now and then is told in between.
+    const now = this.hub.clock.now();
+    if (this.#held.size > 0 && now - this.#headsAt >= heldEvery) this.#tellHeads(now);
     const frames = this.#control;
     let size = this.#controlBytes;
     this.#control = [];
     this.#controlBytes = 0;
     size = this.#ending ? size : this.#collect(frames, size, Math.min(bytes, this.#frameBytes));
     if (frames.length > 0 && !this.#closed) this.#write(frames);
+    if (this.#queue.length > 0 && !this.#writable) {
+      for (const subscription of this.#queue) this.heldBack(subscription, Throttle_Cause.SOCKET);
+    }
     if (this.#ending && !this.#closed) {
       this.connection.close();
       this.closed();
@@ -233,6 +269,7 @@ export class HubSession implements Session, Sender, Outlet {
       if (frame !== undefined) {
         frames.push(frame);
         size += frame.byteLength;
+        if (this.#held.size > 0 && !subscription.more) this.#held.remove(subscription);
       }
       if (this.#closed) return size;
       if (!subscription.more || subscription.over) continue;
@@ -262,7 +299,7 @@ export class HubSession implements Session, Sender, Outlet {
     const blocked = this.#blockedSince;
     this.#blockedSince = undefined;
     for (const subscription of this.#queue) subscription.press();
-    if (blocked !== undefined && this.hub.clock.now() - blocked >= 1000) this.#tellThrottled(Throttle_Cause.SOCKET);
+    if (blocked !== undefined && this.hub.clock.now() - blocked >= 1000) this.#tellAllThrottled(Throttle_Cause.SOCKET);
     if (this.#control.length > 0 || this.#queue.length > 0 || this.#ending) this.hub.flush.add(this);
   }
 
@@ -365,18 +402,20 @@ export class HubSession implements Session, Sender, Outlet {
     if (this.#imposed === intervalMs) return;
     this.#imposed = intervalMs;
     for (const subscription of this.subscriptions.values()) this.applyImposed(subscription);
-    this.#tellThrottled(Throttle_Cause.CPU);
+    this.#tellAllThrottled(Throttle_Cause.CPU);
   }
 
   applyImposed({ pace, terms }: Subscription): void {
     pace.imposed = terms.when === 'NEVER' ? 0 : this.#imposed;
   }
 
-  #tellThrottled(cause: Throttle_Cause): void {
-    for (const { id, pace } of this.subscriptions.values()) {
-      const minIntervalMs = Math.max(pace.minInterval, pace.imposed);
-      this.say(item({ $case: 'throttle', value: { sub: id, minIntervalMs, maxBps: pace.maxBps, cause } }));
-    }
+  #tellAllThrottled(cause: Throttle_Cause): void {
+    for (const subscription of this.subscriptions.values()) this.#tellThrottled(subscription, cause);
+  }
+
+  #tellThrottled({ id, pace }: Subscription, cause: Throttle_Cause): void {
+    const minIntervalMs = Math.max(pace.minInterval, pace.imposed);
+    this.say(item({ $case: 'throttle', value: { sub: id, minIntervalMs, maxBps: pace.maxBps, cause } }));
   }
 
   // -------------------------------------------------------------------------------------- for subscriptions

@@ -6,7 +6,7 @@
  * `cursor` is the `to` of the last batch, so the next one begins there. `read` is how far the log was looked at, which for
  * a subscriber of few keys is further.
  */
-import { Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { Gap_Reason, Outcome, Reset_Reason, Throttle_Cause } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { type Generations, ofOneGeneration } from '../generation.js';
 import type { Position } from '../position.js';
 import type { LogUpdate, Page } from '../topic-store.js';
@@ -47,6 +47,8 @@ export class Subscription implements Reader {
   #behind = false;
   /** It could not be sent everything at once, so it gets the newest. */
   #pressed = false;
+  /** The head that it was told while it was held back. */
+  #toldHead = -1;
   #snapshot: SnapshotReader | undefined;
   #run: ConflatedRun | undefined;
   /** The last run, while something that it sent is newer than `#cursor`. */
@@ -194,6 +196,14 @@ export class Subscription implements Reader {
     return Buffer.concat(frames);
   }
 
+  /** How far the log is, for one that is held back and was not told. Not during a snapshot. */
+  headFrame(): Uint8Array | undefined {
+    const { head } = this.topic;
+    if (this.#over || this.#rewound || this.#snapshot !== undefined || this.#toldHead === head) return undefined;
+    this.#toldHead = head;
+    return progressFrame(this, this.#cursor);
+  }
+
   /** The next frame, of about `room` bytes; undefined when there is nothing, or it may not be sent now. */
   pull(room: number): Uint8Array | undefined {
     this.more = false;
@@ -208,6 +218,7 @@ export class Subscription implements Reader {
       return undefined;
     }
     if (this.paused || !this.#mayNow()) {
+      this.#outlet.heldBack(this, this.paused ? Throttle_Cause.UNSPECIFIED : this.#cause);
       this.#pressed = true;
       return undefined;
     }
@@ -215,6 +226,7 @@ export class Subscription implements Reader {
     const shared = this.#outlet.credit;
     const count = Math.min(own.updates, shared.updates);
     if (count === 0) {
+      this.#outlet.heldBack(this, Throttle_Cause.CREDIT);
       this.#pressed = true;
       return undefined;
     }
@@ -226,6 +238,11 @@ export class Subscription implements Reader {
       return this.#beginRun(count, bytes);
     }
     return this.keys === undefined ? this.#pullShared(count, bytes) : this.#pullFiltered(this.keys, count, bytes);
+  }
+
+  /** Of what the pace holds back. */
+  get #cause(): Throttle_Cause {
+    return this.pace.imposed > this.pace.minInterval ? Throttle_Cause.CPU : Throttle_Cause.QUOTA;
   }
 
   get #pending(): boolean {
