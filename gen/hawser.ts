@@ -344,6 +344,8 @@ export interface OpenRequest {
   mode: Mode;
   /** The name that commits are kept under; empty keeps none. */
   durableName: string;
+  /** Batches that are `partial` are put together. To others an atomic group comes in one answer, however large. */
+  takesParts?: boolean | undefined;
 }
 
 export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
@@ -381,6 +383,7 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
       default: () => Mode.Declared,
     },
     { id: 6, name: "durable_name", localName: "durableName", type: { kind: "string" }, requiredness: "default" },
+    { id: 7, name: "takes_parts", localName: "takesParts", type: { kind: "bool" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -406,6 +409,10 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     w.i32(v.mode ?? Mode.Declared);
     w.field(11, 6);
     w.string(v.durableName ?? "");
+    if (v.takesParts != null) {
+      w.field(2, 7);
+      w.bool(v.takesParts);
+    }
     w.structEnd();
   },
   read(r) {
@@ -415,7 +422,8 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     let accept: Outcome[] | undefined;
     let mode: Mode = Mode.Declared;
     let durableName: string = "";
-    r.structBegin(158);
+    let takesParts: boolean | undefined;
+    r.structBegin(167);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -452,12 +460,15 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
         case 1547:
           durableName = r.string();
           break;
+        case 1794:
+          takesParts = r.bool();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { topic, keys: keys ?? [], start, accept: accept ?? [], mode, durableName };
+    return { topic, keys: keys ?? [], start, accept: accept ?? [], mode, durableName, takesParts };
   },
   create: (init) => ({
     topic: init?.topic ?? "",
@@ -466,6 +477,7 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     accept: init?.accept ?? [],
     mode: init?.mode ?? Mode.Declared,
     durableName: init?.durableName ?? "",
+    takesParts: init?.takesParts,
   }),
 });
 
@@ -826,6 +838,8 @@ export interface Batch {
   generation?: Uint8Array | undefined;
   /** The generation of the newest update, where that is after `to_seq` and of another generation. */
   aheadGeneration?: Uint8Array | undefined;
+  /** Held back until the next batch that is not partial, and applied together with it; a gap or a reset voids it. */
+  partial?: boolean | undefined;
 }
 
 export const Batch: StructCodec<Batch> = defineStruct<Batch>({
@@ -850,6 +864,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
       type: { kind: "binary" },
       requiredness: "optional",
     },
+    { id: 7, name: "partial", localName: "partial", type: { kind: "bool" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -873,6 +888,10 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
       w.field(11, 6);
       w.binary(v.aheadGeneration);
     }
+    if (v.partial != null) {
+      w.field(2, 7);
+      w.bool(v.partial);
+    }
     w.structEnd();
   },
   read(r) {
@@ -882,7 +901,8 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     let updates: Update[] | undefined;
     let generation: Uint8Array | undefined;
     let aheadGeneration: Uint8Array | undefined;
-    r.structBegin(126);
+    let partial: boolean | undefined;
+    r.structBegin(135);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -911,12 +931,15 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
         case 1547:
           aheadGeneration = r.binary();
           break;
+        case 1794:
+          partial = r.bool();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, fromSeq, toSeq, updates: updates ?? [], generation, aheadGeneration };
+    return { ref, fromSeq, toSeq, updates: updates ?? [], generation, aheadGeneration, partial };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
@@ -925,6 +948,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     updates: init?.updates ?? [],
     generation: init?.generation,
     aheadGeneration: init?.aheadGeneration,
+    partial: init?.partial,
   }),
 });
 
@@ -1773,7 +1797,7 @@ export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   version: "1.1.0",
   idl: "thrift",
-  fingerprint: "ffba2a005360c654ab26ba7c0053210f6e05a5f1de7302515cb996bf0f05c6b5",
+  fingerprint: "283a5299e79d9b15f51f0c80bca10e2e9d034d8832ad91f879b4b4359e12a33c",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({

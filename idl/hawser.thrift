@@ -102,6 +102,8 @@ struct OpenRequest {
   5: Mode mode = Mode.Declared,
   /** The name that commits are kept under; empty keeps none. */
   6: string durable_name,
+  /** Batches that are `partial` are put together. To others an atomic group comes in one answer, however large. */
+  7: optional bool takes_parts,
 }
 
 struct Opened {
@@ -159,6 +161,8 @@ struct Batch {
   5: optional binary generation,
   /** The generation of the newest update, where that is after `to_seq` and of another generation. */
   6: optional binary ahead_generation,
+  /** Held back until the next batch that is not partial, and applied together with it; a gap or a reset voids it. */
+  7: optional bool partial,
 }
 
 /** All updates of the chain up to `delivered_to` have been sent. */

@@ -41,6 +41,8 @@ interface Polled {
   bytes: number;
   readonly given: { updates: number; bytes: number };
   paused: boolean;
+  /** A group has come in part: it is polled for to its end, whatever waits here. */
+  partial: boolean;
   over: boolean;
   /** Of the last commit. */
   committing: Promise<void> | undefined;
@@ -168,6 +170,7 @@ class PollWire implements Wire {
       bytes: credit?.bytes ?? 0,
       given: { updates: 0, bytes: 0 },
       paused: false,
+      partial: false,
       over: false,
       committing: undefined,
       onRoom: undefined,
@@ -194,6 +197,7 @@ class PollWire implements Wire {
         accept: accept as number[] as Outcome[],
         mode: mode as number as Mode,
         durableName,
+        takesParts: true,
       },
     });
     polled.session = session;
@@ -224,6 +228,8 @@ class PollWire implements Wire {
         item.$case === 'batch' ? item.value.updates : item.$case === 'snapshotChunk' ? item.value.entries : [];
       polled.given.updates += updates.length;
       for (const { value } of updates) polled.given.bytes += value.byteLength;
+      if (item.$case === 'batch') polled.partial = item.value.partial === true;
+      else if (item.$case !== 'progress') polled.partial = false;
       if (item.$case === 'unsubscribed') this.#forget(polled);
       items.push({ item });
     }
@@ -299,7 +305,8 @@ class PollWire implements Wire {
 }
 
 /** How many updates the next poll may ask for. */
-function roomOf({ paused, updates, bytes, given }: Polled): number {
+function roomOf({ paused, partial, updates, bytes, given }: Polled): number {
+  if (partial) return Math.max(1, Math.min(perPoll, updates - given.updates));
   if (paused || (bytes > 0 && given.bytes >= bytes)) return 0;
   return Math.max(0, Math.min(perPoll, updates - given.updates));
 }

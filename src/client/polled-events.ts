@@ -26,7 +26,7 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
       return { $case: 'subscribed', value };
     }
     case 'batch': {
-      const { fromSeq, toSeq, updates, generation, aheadGeneration } = event.value;
+      const { fromSeq, toSeq, updates, generation, aheadGeneration, partial } = event.value;
       return {
         $case: 'batch',
         value: {
@@ -36,6 +36,7 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
           updates: updates.map(updateOf),
           generation,
           aheadGeneration,
+          partial,
         },
       };
     }

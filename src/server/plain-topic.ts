@@ -122,7 +122,7 @@ class PlainReader implements Connection {
 
   subscribe(kind: Start_Kind): void {
     const { method, request } = this.#call;
-    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
+    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined, takesParts: true };
     const subscribe: Subscribe = {
       sub: 1,
       topic: topicName(method, request as object),

@@ -6,7 +6,7 @@ import type * as idl from '../../gen/hawser.js';
 export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | undefined {
   switch (item.$case) {
     case 'batch': {
-      const { ref, from, to, updates, generation, aheadGeneration } = item.value;
+      const { ref, from, to, updates, generation, aheadGeneration, partial } = item.value;
       return {
         $case: 'batch',
         value: {
@@ -16,6 +16,7 @@ export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | unde
           updates: updates.map(updateOf),
           generation,
           aheadGeneration,
+          partial,
         },
       };
     }

@@ -26,6 +26,9 @@ export interface PollSessionInit {
   readonly idleMs: number;
 }
 
+/** Bytes of values from which on what waits is enough for one answer, and bytes of one frame at most: Thrift takes 16 MB. */
+const enough = 256 * 1024;
+const answerBytes = 12_000_000;
 /** The one subscription of the connection. */
 const sub = 1;
 
@@ -33,8 +36,7 @@ export class PollSession implements Connection {
   readonly peer: string;
   readonly principal: string;
   readonly authorize: Authorize | undefined;
-  /** What credit leaves to come is one answer, so there is always room for it. */
-  readonly writable = true;
+  readonly mostBytes = answerBytes;
   readonly #clock: Clock;
   readonly #idleMs: number;
   readonly #session: Session;
@@ -43,6 +45,9 @@ export class PollSession implements Connection {
   /** Updates and entries that were handed out. */
   #given = 0;
   #waiting = 0;
+  /** Bytes of the values in what waits. */
+  #bytes = 0;
+  #drain: () => void = () => {};
   #answer: ((events: idl.Event[]) => void) | undefined;
   #cancelTimer: (() => void) | undefined;
   /** The hub has said its last; it is there for the next poll. */
@@ -61,8 +66,8 @@ export class PollSession implements Connection {
   }
 
   /** Throws a SubscriptionError for a number out of range. */
-  subscribe({ topic, keys = [], start, accept = [], mode, durableName }: idl.OpenRequest): void {
-    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
+  subscribe({ topic, keys = [], start, accept = [], mode, durableName, takesParts }: idl.OpenRequest): void {
+    const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined, takesParts };
     const from = start && {
       kind: start.kind as number as Start_Kind,
       epoch: start.epoch,
@@ -88,6 +93,11 @@ export class PollSession implements Connection {
       priority: 0,
     };
     this.#say({ $case: 'hello', value: hello }, { $case: 'subscribe', value: subscribe });
+  }
+
+  /** What waits is one answer, and no more than that. */
+  get writable(): boolean {
+    return this.#bytes < enough;
   }
 
   /** Nothing will come any more. */
@@ -126,8 +136,11 @@ export class PollSession implements Connection {
     this.#events = [];
     this.#given += this.#waiting;
     this.#waiting = 0;
+    const full = !this.writable;
+    this.#bytes = 0;
     this.#idle();
     answer(events);
+    if (full) this.#drain();
   }
 
   end(): void {
@@ -145,8 +158,8 @@ export class PollSession implements Connection {
     if (this.#events.some(({ $case }) => $case !== 'progress')) this.hush();
   }
 
-  onDrain(): void {
-    // It is never full.
+  onDrain(fn: () => void): void {
+    this.#drain = fn;
   }
 
   close(reason?: RpcError): void {
@@ -159,8 +172,10 @@ export class PollSession implements Connection {
   }
 
   #take(item: NonNullable<ServerItem['item']>): void {
-    if (item.$case === 'batch') this.#waiting += item.value.updates.length;
-    else if (item.$case === 'snapshotChunk') this.#waiting += item.value.entries.length;
+    const updates =
+      item.$case === 'batch' ? item.value.updates : item.$case === 'snapshotChunk' ? item.value.entries : [];
+    this.#waiting += updates.length;
+    for (const { value } of updates) this.#bytes += value.byteLength;
     const event = eventOf(item);
     if (event === undefined) return;
     if (event.$case === 'unsubscribed') {

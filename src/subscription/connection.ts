@@ -15,6 +15,8 @@ export interface Connection {
   onDrain(fn: () => void): void;
   /** Ends the stream: in good order without a reason. */
   close(reason?: RpcError): void;
+  /** Bytes of one frame at most, where that is not what the hub's limits say. */
+  readonly mostBytes?: number;
   /** For logs. */
   readonly peer: string;
   /** Who the client is. */

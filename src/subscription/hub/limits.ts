@@ -26,6 +26,11 @@ export interface HubLimits {
   readonly maxReplay: number;
   /** Bytes that a frame to a client aims at; 32 KiB by default. */
   readonly frameBytes: number;
+  /**
+   * Bytes of a frame to a client at most, however large an update is: a subscriber that meets more is ended with
+   * `UPDATE_TOO_LARGE`. 4,000,000 by default, as gRPC clients refuse messages above 4 MiB.
+   */
+  readonly maxMessageBytes: number;
   /** ms of one turn of sending, after which others get to run; 4 by default. */
   readonly sliceMs: number;
   /** ms at most between two signs of life; 15,000 by default. */
@@ -50,6 +55,7 @@ export const defaultLimits: HubLimits = {
   maxPublishing: 1000,
   maxReplay: 1_000_000,
   frameBytes: 32 * 1024,
+  maxMessageBytes: 4_000_000,
   sliceMs: 4,
   heartbeatMs: 15_000,
   slackMs: 5000,

@@ -11,6 +11,12 @@ export interface Outlet {
   enqueue(subscription: Subscription): void;
   /** It has something to send, and may not now. */
   heldBack(subscription: Subscription, cause: Throttle_Cause): void;
+  /** Bytes that a frame aims at. */
+  readonly frameBytes: number;
+  /** Bytes of a frame that the connection takes at most. */
+  readonly mostBytes: number;
+  /** The client puts the parts of a group together. */
+  readonly takesParts: boolean;
   /** Whether snapshots wait until the server has less to do. */
   readonly snapshotsPaused: boolean;
   effective(subscription: Subscription): Effective;

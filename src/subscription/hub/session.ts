@@ -26,7 +26,6 @@ import { publishAll } from './publish-requests.js';
 import { subscribe } from './subscribe-requests.js';
 import type { Subscription } from './subscription.js';
 import { effectiveOf } from './terms.js';
-import type { Topic } from './topic.js';
 import { item } from './wire.js';
 
 export class HubSession implements Session, Sender, Outlet {
@@ -39,7 +38,8 @@ export class HubSession implements Session, Sender, Outlet {
   credit = new Credit(undefined);
   /** Publications whose answer is outstanding. */
   publishing = 0;
-  #frameBytes: number;
+  frameBytes: number;
+  takesParts = false;
   #heartbeat: number;
   #queue: Subscription[] = [];
   #control: Uint8Array[] = [];
@@ -58,10 +58,14 @@ export class HubSession implements Session, Sender, Outlet {
   constructor(hub: HubContext, connection: Connection) {
     this.hub = hub;
     this.connection = connection;
-    this.#frameBytes = hub.limits.frameBytes;
+    this.frameBytes = hub.limits.frameBytes;
     this.#heartbeat = hub.limits.heartbeatMs;
     this.#lastSent = hub.clock.now();
     connection.onDrain(() => this.#guarded(() => this.#drained()));
+  }
+
+  get mostBytes(): number {
+    return this.connection.mostBytes ?? this.hub.limits.maxMessageBytes;
   }
 
   get isClosed(): boolean {
@@ -158,7 +162,8 @@ export class HubSession implements Session, Sender, Outlet {
     }
     this.#greeted = true;
     this.credit = new Credit(hello.credit);
-    this.#frameBytes = greeting.frameBytes;
+    this.frameBytes = greeting.frameBytes;
+    this.takesParts = hello.takesParts === true;
     this.#heartbeat = greeting.heartbeat;
     this.say(greeting.welcome);
   }
@@ -246,7 +251,7 @@ export class HubSession implements Session, Sender, Outlet {
     let size = this.#controlBytes;
     this.#control = [];
     this.#controlBytes = 0;
-    size = this.#ending ? size : this.#collect(frames, size, Math.min(bytes, this.#frameBytes));
+    size = this.#ending ? size : this.#collect(frames, size, Math.min(bytes, this.frameBytes));
     if (frames.length > 0 && !this.#closed) this.#write(frames);
     if (this.#queue.length > 0 && !this.#writable) {
       for (const subscription of this.#queue) this.heldBack(subscription, Throttle_Cause.SOCKET);
@@ -291,7 +296,10 @@ export class HubSession implements Session, Sender, Outlet {
 
   #write(frames: readonly Uint8Array[]): void {
     this.#lastSent = this.hub.clock.now();
-    this.connection.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames));
+    const bytes = frames.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (bytes <= this.mostBytes) {
+      this.connection.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames));
+    } else for (const frame of frames) this.connection.send(frame);
   }
 
   #drained(): void {

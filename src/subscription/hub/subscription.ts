@@ -16,6 +16,7 @@ import type { Credit } from './credit.js';
 import type { Outlet } from './outlet.js';
 import { onOverflow } from './overflow.js';
 import type { Pace } from './pace.js';
+import { Parts } from './parts.js';
 import { pickKeys } from './pick-keys.js';
 import type { Beginning } from './recovery.js';
 import { SnapshotReader, type SnapshotStep } from './snapshot-reader.js';
@@ -51,6 +52,8 @@ export class Subscription implements Reader {
   #toldHead = -1;
   #snapshot: SnapshotReader | undefined;
   #run: ConflatedRun | undefined;
+  /** A group that is larger than a frame, while it is sent. */
+  #parts: Parts | undefined;
   /** The last run, while something that it sent is newer than `#cursor`. */
   #ahead: ConflatedRun | undefined;
   readonly #store: StoreRead;
@@ -137,6 +140,7 @@ export class Subscription implements Reader {
     this.#cancelTimer = undefined;
     this.#snapshot = undefined;
     this.#run = undefined;
+    this.#parts = undefined;
     this.#ahead = undefined;
     this.#store.forget();
   }
@@ -153,7 +157,8 @@ export class Subscription implements Reader {
   rewound(before: Generations): void {
     const { epoch, head, generations } = this.topic.store.state();
     const cursor = this.#cursor;
-    const running = this.#snapshot !== undefined || this.#run !== undefined || this.#ahead !== undefined;
+    const { size } = new Set([this.#snapshot, this.#run, this.#ahead, this.#parts, undefined]);
+    const running = size > 1;
     const stays = epoch === this.#epoch && cursor <= head && generations.ownerOf(cursor) === before.ownerOf(cursor);
     if (stays && !running && cursor >= this.#shown && !this.#rewound) {
       this.#standAt(cursor);
@@ -188,7 +193,7 @@ export class Subscription implements Reader {
     if (this.#over || this.#rewound || this.#snapshot !== undefined || this.#store.busy) return undefined;
     const read = this.#readTo;
     const frames: Uint8Array[] = [];
-    if (read > this.#cursor && this.#run === undefined) {
+    if (read > this.#cursor && this.#run === undefined && this.#parts === undefined) {
       frames.push(batchFrame(this.ref, this.#cursor, read, [], this.topic.generationAt(read, this.#cursor)));
       this.#cursor = read;
     }
@@ -211,6 +216,7 @@ export class Subscription implements Reader {
     if (this.#rewound) return this.#tellRewound();
     if (this.#headFell) return this.#tellHead();
     if (this.#store.waiting) return undefined;
+    if (this.#parts !== undefined && !this.paused) return this.#pullParts(this.#parts);
     const step = this.#store.take();
     if (step !== undefined) return step();
     if (!this.#pending) {
@@ -246,7 +252,7 @@ export class Subscription implements Reader {
   }
 
   get #pending(): boolean {
-    if (this.#snapshot !== undefined || this.#run !== undefined) return true;
+    if (this.#snapshot !== undefined || this.#run !== undefined || this.#parts !== undefined) return true;
     return this.keys === undefined ? this.#cursor < this.topic.head : this.#behind;
   }
 
@@ -282,6 +288,7 @@ export class Subscription implements Reader {
     this.#read = seq;
     this.#behind = seq < this.topic.head;
     this.#run = undefined;
+    this.#parts = undefined;
     this.#ahead = undefined;
     this.#pressed = false;
   }
@@ -298,6 +305,7 @@ export class Subscription implements Reader {
   }
 
   #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array {
+    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
     this.#charge(updates.length, valueBytes(updates));
     if (done) {
       this.#shown = this.#snapshot?.consistentAt ?? 0;
@@ -311,6 +319,7 @@ export class Subscription implements Reader {
   #pullShared(count: number, bytes: number): Uint8Array | undefined {
     return this.#store.goOn(this.topic.batchAt(this.#cursor, this.ref), (batch) => {
       if (batch === undefined) return this.#trimmed(count, bytes);
+      if (batch.whole) return this.#pullPart(count, bytes);
       return batch.count <= count && (batch.bytes <= bytes || batch.count === 1)
         ? this.#sendShared(batch)
         : this.#pullPart(count, bytes);
@@ -319,6 +328,7 @@ export class Subscription implements Reader {
 
   #sendShared({ to, frame, count, bytes }: SharedBatch): Uint8Array | undefined {
     if (count === 0) return undefined;
+    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
     this.#cursor = to;
     this.#charge(count, bytes);
     this.#rest();
@@ -381,15 +391,47 @@ export class Subscription implements Reader {
   }
 
   #batch(updates: readonly LogUpdate[], to: number): Uint8Array {
+    const bytes = valueBytes(updates);
     let newest = to;
     for (const { seq } of updates) if (seq > newest) newest = seq;
+    if (bytes > this.#outlet.frameBytes && updates.length > 1 && this.#outlet.takesParts) {
+      this.#parts = new Parts(updates, to, newest);
+      return this.#pullParts(this.#parts);
+    }
+    return this.#send(updates, to, newest, bytes);
+  }
+
+  #pullParts(parts: Parts): Uint8Array {
+    const updates = parts.next(this.#outlet.frameBytes);
+    const bytes = valueBytes(updates);
+    if (parts.done) {
+      this.#parts = undefined;
+      return this.#send(updates, parts.to, parts.newest, bytes);
+    }
+    const frame = batchFrame(this.ref, this.#cursor, this.#cursor, updates, undefined, undefined, true);
+    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
+    this.#charge(updates.length, bytes);
+    this.more = true;
+    return frame;
+  }
+
+  /** `newest`: the highest seq in all that the subscriber applies with it. */
+  #send(updates: readonly LogUpdate[], to: number, newest: number, bytes: number): Uint8Array {
     const { topic } = this;
     const generation = topic.generationAt(to, this.#cursor);
     const frame = batchFrame(this.ref, this.#cursor, to, updates, generation, topic.generationAt(newest, to));
+    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
     this.#cursor = to;
-    this.#charge(updates.length, valueBytes(updates));
+    this.#charge(updates.length, bytes);
     this.#rest();
     return frame;
+  }
+
+  /** It would be as large the next time, so the subscriber is not asked to come back. */
+  #tooLarge(bytes: number): Uint8Array {
+    const most = this.#outlet.mostBytes;
+    const what = `what follows seq ${this.#cursor} of ${this.topic.name} has ${bytes} bytes in one frame, and the connection takes ${most} (maxMessageBytes)`;
+    return this.#outlet.ended(this, 'UPDATE_TOO_LARGE', what, false);
   }
 
   /** Whether there is more now, after a step. */

@@ -30,8 +30,11 @@ export interface SharedBatch {
   readonly bytes: number;
   /** There is more after it. */
   readonly more: boolean;
+  /** It is an atomic group, too large for one frame: there is none, and each reader sends it in its own way. */
+  readonly whole: boolean;
 }
 
+const nothing = new Uint8Array(0);
 const keptBatches = 16;
 const keptChanges = 64;
 const batchUpdates = 4096;
@@ -234,14 +237,10 @@ export class Topic {
     if (read === undefined) return undefined;
     const { updates, more } = ofOneGeneration(read, this.generations);
     const to = updates.at(-1)?.seq ?? from;
-    return {
-      from,
-      to,
-      frame: batchFrame(ref, from, to, updates, this.generationAt(to, from)),
-      count: updates.length,
-      bytes: valueBytes(updates),
-      more,
-    };
+    const bytes = valueBytes(updates);
+    const whole = updates.length > 1 && bytes > this.#batchBytes;
+    const frame = whole ? nothing : batchFrame(ref, from, to, updates, this.generationAt(to, from));
+    return { from, to, frame, count: updates.length, bytes, more, whole };
   }
 
   /** Who wants a key that was updated after `from`; undefined when that is too much to find out. */

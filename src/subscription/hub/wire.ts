@@ -23,8 +23,9 @@ export function batchFrame(
   updates: readonly LogUpdate[],
   generation?: Uint8Array | undefined,
   ahead?: Uint8Array | undefined,
+  partial = false,
 ): Buffer {
-  let size = 3 + varintSize(ref) + varintSize(from) + varintSize(to);
+  let size = (partial ? 5 : 3) + varintSize(ref) + varintSize(from) + varintSize(to);
   if (generation !== undefined) size += 2 + generation.byteLength;
   if (ahead !== undefined) size += 2 + ahead.byteLength;
   for (const update of updates) size += (update.wire ?? encodeUpdate(update)).length;
@@ -35,7 +36,8 @@ export function batchFrame(
   at = writeVarint(frame, to, writeByte(frame, 0x18, at));
   at = writeUpdates(frame, updates, at);
   if (generation !== undefined) at = writeShort(frame, 0x2a, generation, at);
-  if (ahead !== undefined) writeShort(frame, 0x32, ahead, at);
+  if (ahead !== undefined) at = writeShort(frame, 0x32, ahead, at);
+  if (partial) writeByte(frame, 1, writeByte(frame, 0x38, at));
   return frame;
 }
 

@@ -7,6 +7,7 @@ import type { SubscriptionSpec } from './spec.js';
 const codes: Readonly<Record<string, Code>> = {
   NO_SUCH_TOPIC: 'NOT_FOUND',
   UNRECOVERABLE: 'DATA_LOSS',
+  UPDATE_TOO_LARGE: 'RESOURCE_EXHAUSTED',
   BACK_PRESSURE: 'RESOURCE_EXHAUSTED',
   TOO_MANY_SUBSCRIPTIONS: 'RESOURCE_EXHAUSTED',
   TOO_MANY_KEYS: 'RESOURCE_EXHAUSTED',

@@ -22,6 +22,7 @@ import type { Credit } from './credit.js';
 import type { OutcomeName, SubscriptionEvents } from './events.js';
 import { tooLarge } from './failures.js';
 import { Feed, type RawChange } from './feed.js';
+import { GroupStage } from './group-stage.js';
 import { gapReasons, valueBytes } from './names.js';
 import type { News } from './news.js';
 import type { Replica } from './replica.js';
@@ -62,6 +63,7 @@ export class Holding {
   #target = 0;
   #head = 0;
   #arriving: OutcomeName | undefined;
+  readonly #group = new GroupStage();
   /** It has been ready once since the last reset. */
   #complete = false;
 
@@ -182,12 +184,14 @@ export class Holding {
   apply(input: Batch): Wrong {
     const chain = this.#chain;
     if (chain === undefined) return 'a Batch came before the position was known';
-    const wrong = wrongInBatch(input, chain.seq, this.#mode === 'EVERY');
-    if (wrong !== undefined) return wrong;
     const { credit, trace, taken } = this.#context;
-    const { updates, from, to } = input;
-    credit.receive(updates.length, valueBytes(updates));
+    credit.receive(input.updates.length, valueBytes(input.updates));
     if (credit.excess > largestGroup) return `the server sent ${credit.excess} updates more than it had credit for`;
+    if (input.partial === true) return this.#applyPart(input, chain);
+    const whole = this.#group.complete(input);
+    const wrong = wrongInBatch(whole, chain.seq, this.#mode === 'EVERY');
+    if (wrong !== undefined) return wrong;
+    const { updates, from, to } = whole;
     const before = { ...chain };
     this.#reach(chain, to, input.generation);
     const { top } = this.#contents;
@@ -214,6 +218,23 @@ export class Holding {
     return undefined;
   }
 
+  /** Nothing moves before the whole group is here. */
+  #applyPart(input: Batch, chain: Place): Wrong {
+    const { from, to } = input;
+    if (from !== chain.seq || to !== from) {
+      return `a part of a batch goes from ${from} to ${to}, and the position is ${chain.seq}`;
+    }
+    this.#group.add(input);
+    return this.#group.bytes > this.#spec.maxBytes ? tooLarge(this.#spec) : undefined;
+  }
+
+  /** The parts that came are worth nothing, and wait for nobody. */
+  #dropGroup(): void {
+    if (this.#group.empty) return;
+    const { updates, bytes } = this.#group.drop();
+    this.#context.taken(updates.length, bytes);
+  }
+
   bookmark(input: Progress): Wrong {
     const chain = this.#chain;
     if (chain === undefined) return undefined;
@@ -231,6 +252,7 @@ export class Holding {
     const wrong = wrongInGap(input, chain?.seq);
     if (chain === undefined || wrong !== undefined) return wrong;
     const { from, to, reason, generation } = input;
+    this.#dropGroup();
     this.#reach(chain, to, generation);
     this.#contents.lose();
     this.accounting.gap(to - from);
@@ -274,6 +296,7 @@ export class Holding {
 
   /** The chain and what is staged are of no use any more. */
   drop(): void {
+    this.#dropGroup();
     this.#contents.dropStage();
     // The place in the log stays, the chain that led there does not.
     if (this.#position === this.#chain && this.#chain !== undefined) this.#position = { ...this.#chain };

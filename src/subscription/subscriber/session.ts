@@ -32,6 +32,8 @@ export interface SessionInit {
 
 export type SessionState = 'idle' | 'connecting' | 'ready' | 'waiting' | 'closed';
 
+/** Connections that are lost at one place for a frame too large, before that is taken for what it is. */
+const mostRefusals = 3;
 /** ms that a connection must have stood before its loss counts as the first again. */
 const stable = 5000;
 /** A server that does not say how often it speaks is given this long, ms. */
@@ -74,6 +76,9 @@ export class Session implements Host {
   #unconfirmed = 0;
   /** The last connection takes its last commits to the server. */
   #parting: Promise<void> | undefined;
+  /** Connections in a row that ended for a frame too large for the wire, and where all subscriptions were. */
+  #refusals = 0;
+  #refusedAt = '';
 
   constructor(init: SessionInit) {
     this.#init = init;
@@ -185,7 +190,7 @@ export class Session implements Host {
     const { clientId, heartbeat, maxFrameBytes } = this.#init;
     this.#outbox.add({
       $case: 'hello',
-      value: { version: 1, clientId, heartbeatMs: heartbeat, maxFrameBytes },
+      value: { version: 1, clientId, heartbeatMs: heartbeat, maxFrameBytes, takesParts: true },
     });
     const outbox = this.#outbox;
     const wire = this.#init.open({
@@ -284,7 +289,7 @@ export class Session implements Host {
     const cause = error ?? this.#complaint;
     const leaveAt = this.#leaveAt;
     this.#hangUp();
-    if (error !== undefined && final.has(error.code)) {
+    if (error !== undefined && (final.has(error.code) || this.#refusedAgain(error))) {
       this.#state = 'idle';
       this.#failAll(error);
       return;
@@ -299,6 +304,15 @@ export class Session implements Host {
       return;
     const wait = leaveAt === undefined ? this.#reconnect.next(this.#floor) : Math.max(0, leaveAt - now);
     this.#cancelTimer = this.clock.setTimer(() => this.#connect(), wait);
+  }
+
+  /** What the server sends is too large for the wire, and was before, from the very same positions. */
+  #refusedAgain(error: RpcError): boolean {
+    if (error.reason !== 'MESSAGE_TOO_LARGE') return false;
+    const at = JSON.stringify([...this.#subscribers].map(({ spec, position }) => [spec.topic, position?.seq]));
+    this.#refusals = at === this.#refusedAt ? this.#refusals + 1 : 1;
+    this.#refusedAt = at;
+    return this.#refusals >= mostRefusals;
   }
 
   #failAll(error: RpcError): void {

@@ -411,7 +411,11 @@ export interface Hello {
   /** How often the client wants to hear something, ms; 0 leaves it to the server. */
   heartbeatMs: number;
   /** Credit of the whole connection; absent is unlimited. */
-  credit?: CreditLimits | undefined;
+  credit?:
+    | CreditLimits
+    | undefined;
+  /** The client puts batches that are `partial` together. To others an atomic group comes in one frame, however large. */
+  takesParts?: boolean | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -630,7 +634,14 @@ export interface Batch {
     | Uint8Array
     | undefined;
   /** The generation of the newest update, where that is after `to` and of another generation. */
-  aheadGeneration?: Uint8Array | undefined;
+  aheadGeneration?:
+    | Uint8Array
+    | undefined;
+  /**
+   * The updates are a part of an atomic group that is larger than a frame. `to` is `from`; they are held back until the next
+   * batch of the chain that is not partial, and applied together with its own. A Gap or a Reset in between voids them.
+   */
+  partial?: boolean | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2370,7 +2381,15 @@ export const Conflate: MessageFns<Conflate> = {
 };
 
 function createBaseHello(): Hello {
-  return { version: 0, clientId: "", maxFrameBytes: 0, heartbeatMs: 0, credit: undefined, _unknownFields: {} };
+  return {
+    version: 0,
+    clientId: "",
+    maxFrameBytes: 0,
+    heartbeatMs: 0,
+    credit: undefined,
+    takesParts: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -2389,6 +2408,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.credit !== undefined) {
       CreditLimits.encode(message.credit, writer.uint32(42).fork()).join();
+    }
+    if (message.takesParts !== undefined) {
+      writer.uint32(48).bool(message.takesParts);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2454,6 +2476,14 @@ export const Hello: MessageFns<Hello> = {
             message.credit = CreditLimits.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.takesParts = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2493,6 +2523,11 @@ export const Hello: MessageFns<Hello> = {
         ? globalThis.Number(object.heartbeat_ms)
         : 0,
       credit: isSet(object.credit) ? CreditLimits.fromJSON(object.credit) : undefined,
+      takesParts: isSet(object.takesParts)
+        ? globalThis.Boolean(object.takesParts)
+        : isSet(object.takes_parts)
+        ? globalThis.Boolean(object.takes_parts)
+        : undefined,
     };
   },
 
@@ -2513,6 +2548,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.credit !== undefined) {
       obj.credit = CreditLimits.toJSON(message.credit);
     }
+    if (message.takesParts !== undefined) {
+      obj.takesParts = message.takesParts;
+    }
     return obj;
   },
 
@@ -2528,6 +2566,7 @@ export const Hello: MessageFns<Hello> = {
     message.credit = (object.credit !== undefined && object.credit !== null)
       ? CreditLimits.fromPartial(object.credit)
       : undefined;
+    message.takesParts = object.takesParts ?? undefined;
     return message;
   },
 };
@@ -5120,7 +5159,16 @@ export const SnapshotEnd: MessageFns<SnapshotEnd> = {
 };
 
 function createBaseBatch(): Batch {
-  return { ref: 0, from: 0, to: 0, updates: [], generation: undefined, aheadGeneration: undefined, _unknownFields: {} };
+  return {
+    ref: 0,
+    from: 0,
+    to: 0,
+    updates: [],
+    generation: undefined,
+    aheadGeneration: undefined,
+    partial: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Batch: MessageFns<Batch> = {
@@ -5148,6 +5196,9 @@ export const Batch: MessageFns<Batch> = {
     }
     if (message.aheadGeneration !== undefined) {
       writer.uint32(50).bytes(message.aheadGeneration);
+    }
+    if (message.partial !== undefined) {
+      writer.uint32(56).bool(message.partial);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -5221,6 +5272,14 @@ export const Batch: MessageFns<Batch> = {
             message.aheadGeneration = reader.bytes();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partial = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5253,6 +5312,7 @@ export const Batch: MessageFns<Batch> = {
         : isSet(object.ahead_generation)
         ? bytesFromBase64(object.ahead_generation)
         : undefined,
+      partial: isSet(object.partial) ? globalThis.Boolean(object.partial) : undefined,
     };
   },
 
@@ -5276,6 +5336,9 @@ export const Batch: MessageFns<Batch> = {
     if (message.aheadGeneration !== undefined) {
       obj.aheadGeneration = base64FromBytes(message.aheadGeneration);
     }
+    if (message.partial !== undefined) {
+      obj.partial = message.partial;
+    }
     return obj;
   },
 
@@ -5290,6 +5353,7 @@ export const Batch: MessageFns<Batch> = {
     message.updates = object.updates?.map((e) => Update.fromPartial(e)) || [];
     message.generation = object.generation ?? undefined;
     message.aheadGeneration = object.aheadGeneration ?? undefined;
+    message.partial = object.partial ?? undefined;
     return message;
   },
 };
