@@ -181,9 +181,9 @@ describe('a server of 512 MB', () => {
       $close(): Promise<void>;
     };
     const port = Number(address.split(':').at(-1));
-    // Half of them over the budget of a message, half just below, which the budget of the process is for.
+    // Most of them over the budget of a message, a quarter just below, which the budget of the process is for.
     const answers = Array.from({ length: 64 }, async (_, n) => {
-      const args = argsOf(bagOf(n % 2 === 0 ? 1_000_000 : 900_000));
+      const args = argsOf(bagOf(n % 4 === 0 ? 900_000 : 1_000_000));
       const socket = connect(port, '127.0.0.1');
       socket.write(frameOf(writeMessage('binary', 'Count', 1, 1, args)));
       const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -192,16 +192,16 @@ describe('a server of 512 MB', () => {
     });
     let answered = 0;
     const others = (async () => {
-      for (let n = 0; n < 20; n++) {
-        expect(await client.count({ bag: {} }, { timeout: '30s' })).toBe(0);
+      for (let n = 0; n < 5; n++) {
+        expect(await client.count({ bag: {} }, { timeout: '2m' })).toBe(0);
         answered++;
       }
     })();
     // A REPLY or an EXCEPTION: each was answered.
     for (const type of await Promise.all(answers)) expect([2, 3]).toContain(type);
     await others;
-    expect(answered).toBe(20);
+    expect(answered).toBe(5);
     expect(child.exitCode).toBeNull();
     await client.$close();
-  }, 60_000);
+  }, 180_000);
 });

@@ -4,7 +4,7 @@ import { createServer, type ServiceType, silentLogger } from 'hawser';
 
 const [folder] = process.argv.slice(2);
 const { Hoard } = (await import(pathToFileURL(`${folder}/hoard.ts`).href)) as { Hoard: ServiceType };
-const server = createServer({ logger: silentLogger });
+const server = createServer({ logger: silentLogger, admission: false });
 server.add(Hoard, {
   // Holds its request for a while, as a handler that asks a database does.
   count: async ({ bag }: { bag: { nothings?: unknown[] } }) => {
