@@ -14,10 +14,15 @@ import type {
 } from '../../../src/subscription/topic-store.js';
 import type { SimClock } from './sim-clock.js';
 
+interface Moment {
+  readonly now: number;
+  readonly wallTime: number;
+}
+
 type Act =
-  | { readonly open: Generation }
-  | { readonly append: readonly Append[]; readonly time: number }
-  | { readonly trim: number };
+  | { readonly open: Generation; readonly at: Moment }
+  | { readonly append: readonly Append[]; readonly at: Moment }
+  | { readonly trim: Moment };
 
 export type MemoryCopy = readonly Act[];
 
@@ -56,19 +61,19 @@ export class MemoryDisk implements TopicStore {
   }
 
   open(): TopicState {
-    const act = { open: this.#name() };
+    const act = { open: this.#name(), at: this.#moment() };
     this.#acts.push(act);
     this.#next = act.open;
     return this.#store.open();
   }
 
   append(group: readonly Append[]): readonly Appended[] {
-    this.#acts.push({ append: group, time: this.#clock.wallTime() });
+    this.#acts.push({ append: group, at: this.#moment() });
     return this.#store.append(group);
   }
 
   trim(): void {
-    this.#acts.push({ trim: this.#clock.wallTime() });
+    this.#acts.push({ trim: this.#moment() });
     this.#store.trim();
   }
 
@@ -94,21 +99,25 @@ export class MemoryDisk implements TopicStore {
     this.#rewound.clear();
   }
 
+  #moment(): Moment {
+    return { now: this.#clock.now(), wallTime: this.#clock.wallTime() };
+  }
+
   #made(acts: readonly Act[]): MemoryTopicStore {
-    let time: number | undefined;
+    let moment: Moment | undefined = acts[0] === undefined ? undefined : momentOf(acts[0]);
     const clock = {
-      now: () => this.#clock.now(),
-      wallTime: () => time ?? this.#clock.wallTime(),
+      now: () => moment?.now ?? this.#clock.now(),
+      wallTime: () => moment?.wallTime ?? this.#clock.wallTime(),
       setTimer: (fn: () => void, ms: number) => this.#clock.setTimer(fn, ms),
     };
     const store = new MemoryTopicStore(this.#spec, clock, this.#epoch, () => this.#next);
     for (const act of acts) {
+      moment = momentOf(act);
       if ('open' in act) {
         this.#next = act.open;
         store.open();
         continue;
       }
-      time = 'trim' in act ? act.trim : act.time;
       try {
         if ('trim' in act) store.trim();
         else store.append(act.append);
@@ -116,10 +125,14 @@ export class MemoryDisk implements TopicStore {
         // It was refused then, too.
       }
     }
-    time = undefined;
+    moment = undefined;
     store.onVisible((head) => {
       for (const fn of this.#visible) fn(head);
     });
     return store;
   }
+}
+
+function momentOf(act: Act): Moment {
+  return 'trim' in act ? act.trim : act.at;
 }
