@@ -97,6 +97,8 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   /** Streams above it are refused in silence: our GOAWAY has said so. */
   #lastAcceptedId = lastStreamId;
   #peerMaxStreams = 100;
+  /** Bytes of a header list that the peer takes, as it says. */
+  peerMaxHeaderList = Number.POSITIVE_INFINITY;
   /** Streams that are closed and whose work goes on. */
   #lingering = 0;
   #ready = false;
@@ -524,6 +526,9 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
           throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'MAX_FRAME_SIZE is out of range');
         }
         this.#sending.setMaxFrameSize(value);
+        return;
+      case Setting.MAX_HEADER_LIST_SIZE:
+        this.peerMaxHeaderList = value;
     }
   }
 

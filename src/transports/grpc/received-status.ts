@@ -66,6 +66,15 @@ export function notBegun(address: string, error: unknown): RpcError {
   });
 }
 
+/** The server has said that it does not take so many headers. */
+export function headersTooLarge(path: string, limit: number): RpcError {
+  return new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `the headers of the call to ${path} have more than the ${limit} bytes that its server takes`,
+    { reason: 'HEADERS_TOO_LARGE', disposition: 'not-executed' },
+  );
+}
+
 /** The connection broke under the call. */
 export function connectionLost(address: string): RpcError {
   return new RpcError('UNAVAILABLE', `the connection to ${address} was lost during the call`, {

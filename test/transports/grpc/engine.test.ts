@@ -171,3 +171,25 @@ describe('an answer', () => {
     expect(await failure(client)).toBe(code);
   });
 });
+
+test('headers that the server does not take cost their own call alone, however large they are', async () => {
+  const { address } = await serve({}, own);
+  const client = connect(address, own);
+  await client.echo(note());
+  const go = new Promise((resolve) => setTimeout(resolve, 100));
+  const other = client.collect(
+    (async function* () {
+      await go;
+      yield note('through');
+    })(),
+  );
+  for (const length of [70_000, 1 << 20, 16 << 20]) {
+    await expect(client.echo(note(), { headers: { 'x-a': 'a'.repeat(length) } })).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'HEADERS_TOO_LARGE',
+      disposition: 'not-executed',
+    });
+  }
+  await other;
+  await client.echo(note());
+});

@@ -68,6 +68,11 @@ export class EngineConnection implements ClientConnection {
     return this.#peer;
   }
 
+  /** Bytes of headers, as HTTP/2 counts them, beyond which the server might end the connection and all calls on it. */
+  get maxHeaderBytes(): number {
+    return this.#connection?.peerMaxHeaderList ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Undefined where there is no room. */
   begin(receiver: StreamReceiver): Stream | undefined {
     const stream = this.#connection?.open(receiver);

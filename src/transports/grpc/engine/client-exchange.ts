@@ -10,7 +10,7 @@ import type { Call } from '../../../call/call.js';
 import { formatTimeout, timeoutHeader } from '../../../call/deadline.js';
 import type { RpcError } from '../../../call/rpc-error.js';
 import { ErrorCode } from '../../../http2/error-code.js';
-import type { HeaderList } from '../../../http2/header-list.js';
+import { fieldOverhead, type HeaderList } from '../../../http2/header-list.js';
 import type { HpackEncoder } from '../../../http2/hpack-encoder.js';
 import type { Stream, StreamFailure, StreamReceiver } from '../../../http2/stream.js';
 import type { Exchange, Receiver } from '../exchange.js';
@@ -21,6 +21,7 @@ import {
   connectionLost,
   errorOf,
   foreign,
+  headersTooLarge,
   notBegun,
   refusedStream,
   streamFailed,
@@ -79,6 +80,13 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
 
   begin(connection: EngineConnection): void {
     if (this.#over) return;
+    const { maxHeaderBytes } = connection;
+    const headBytes = this.#collect();
+    if (headBytes > maxHeaderBytes) {
+      fields.length = 0;
+      this.#fail(headersTooLarge(this.#call.method.path, maxHeaderBytes));
+      return;
+    }
     const stream = connection.begin(this);
     if (stream === undefined) {
       this.#fail(notBegun(this.#terms.link.address, new Error('its connection has no room')));
@@ -86,7 +94,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     }
     this.#connection = connection;
     this.#stream = stream;
-    this.#sendHead(stream);
+    // `fields` is what `#collect` has just made; what a field takes on the wire is less than what it counts.
+    stream.sendHead(headBytes, writeFields, false);
     const request = this.#request;
     if (request === undefined) this.#receiver.begun?.();
     else if (sendMessage(stream, request, this.#compressed, true) !== 'sent') stream.finish();
@@ -190,28 +199,17 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
 
   // Inside
 
-  #sendHead(stream: Stream): void {
-    const { headers } = this.#terms;
-    let bytes = 0;
-    for (let i = 0; i < headers.length; i++) {
-      const text = headers[i] as string;
-      fields.push(text);
-      bytes += text.length + 6;
-    }
-    const call = this.#call;
-    if (call.hasHeaders) {
-      forEachOutgoing(call.headers, (name, value) => {
-        fields.push(name, value);
-        bytes += name.length + value.length + 12;
-      });
-    }
-    if (call.deadline !== undefined) {
-      const timeout = formatTimeout(call.deadline.remaining());
-      fields.push(timeoutHeader, timeout);
-      bytes += timeout.length + 24;
-    }
-    stream.sendHead(bytes, writeFields, false);
+  /** Puts the head together in `fields`; returns its bytes as HTTP/2 counts them. */
+  #collect(): number {
     fields.length = 0;
+    const { headers } = this.#terms;
+    for (let i = 0; i < headers.length; i++) fields.push(headers[i] as string);
+    const call = this.#call;
+    if (call.hasHeaders) forEachOutgoing(call.headers, addField);
+    if (call.deadline !== undefined) fields.push(timeoutHeader, formatTimeout(call.deadline.remaining()));
+    let bytes = 0;
+    for (let i = 0; i < fields.length; i++) bytes += (fields[i] as string).length + fieldOverhead / 2;
+    return bytes;
   }
 
   /** The receiver has room again. */
@@ -263,6 +261,10 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     this.writable();
   }
 }
+
+const addField = (name: string, value: string): void => {
+  fields.push(name, value);
+};
 
 function writeFields(encoder: HpackEncoder, bytes: Uint8Array, start: number): number {
   let at = start;
