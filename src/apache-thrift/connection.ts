@@ -5,7 +5,8 @@
 import type { Call } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import type { RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
 import { clock, oneOf } from '../contract/option-kinds.js';
@@ -99,7 +100,7 @@ class ApacheConnectionTransport implements ClientTransport {
     if (streamsResponse(method.kind)) {
       return () =>
         Promise.reject(
-          new RpcError('UNIMPLEMENTED', `${method.path} is a stream, and Thrift has no streaming calls`, {
+          ownError('NOT_OVER_THRIFT', `${method.path} is a stream, and Thrift has no streaming calls`, {
             disposition: 'not-executed',
           }),
         );
@@ -127,7 +128,7 @@ class ApacheConnectionTransport implements ClientTransport {
       });
     }
     for (const pending of [...this.#pending.values()]) {
-      pending.fail(new RpcError('CANCELLED', 'the client was closed', { disposition: 'unknown' }));
+      pending.fail(ownError('CLIENT_CLOSED', 'the client was closed'));
     }
     // Whoever owns the connection hears of its errors from here on.
     this.#connection.removeListener('error', this.#onError);
@@ -137,10 +138,7 @@ class ApacheConnectionTransport implements ClientTransport {
 
   async #exchange(call: Call, method: MethodType, wireName: string): Promise<Buffer | undefined> {
     if (this.#closed) {
-      throw new RpcError('CANCELLED', 'the client is closed', {
-        reason: 'CLIENT_CLOSED',
-        disposition: 'not-executed',
-      });
+      throw ownError('CLIENT_CLOSED', 'the client is closed', { disposition: 'not-executed' });
     }
     // Were it written before, the package would queue it, and send it again and late after a reconnect.
     if (!this.#connection.connected) await this.#connected(call);
@@ -176,7 +174,9 @@ class ApacheConnectionTransport implements ClientTransport {
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         pending.fail(
-          new RpcError('INTERNAL', `the request of ${method.path} could not be sent: ${message}`, { cause: error }),
+          ownError('REQUEST_UNSENDABLE', `the request of ${method.path} could not be sent: ${message}`, {
+            cause: error,
+          }),
         );
       }
     });
@@ -282,19 +282,19 @@ class ApacheConnectionTransport implements ClientTransport {
   }
 
   #failAll(message: string, cause?: unknown): void {
-    const error = new RpcError('UNAVAILABLE', message, { disposition: 'unknown', cause });
+    const error = ownError('CONNECTION_LOST', message, { cause });
     for (const pending of [...this.#pending.values()]) pending.fail(error);
   }
 }
 
 function unavailable(message: string): RpcError {
-  return new RpcError('UNAVAILABLE', message, { disposition: 'not-executed' });
+  return ownError('CONNECT_FAILED', message, { disposition: 'not-executed' });
 }
 
 function malformed(method: MethodType, cause: unknown): RpcError {
-  return new RpcError(
-    'INTERNAL',
+  return ownError(
+    'RESPONSE_MALFORMED',
     `the reply of ${method.path} is malformed: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { disposition: 'unknown', cause },
+    { cause },
   );
 }

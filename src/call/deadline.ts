@@ -4,7 +4,8 @@
  * Source: gRPC over HTTP/2, "Timeout": at most 8 digits and a unit.
  */
 import type { Clock } from './clock.js';
-import { RpcError } from './rpc-error.js';
+import { ownError } from './own-error.js';
+import type { RpcError } from './rpc-error.js';
 
 /** ms */
 const leastSaid = 1e-6;
@@ -73,7 +74,7 @@ export function formatTimeout(ms: number): string {
 
 /** For transports: why an attempt does not go out whose deadline has passed while it waited to. */
 export function spentBeforeSent(path: string): RpcError {
-  return new RpcError('DEADLINE_EXCEEDED', `the deadline of ${path} had passed before it was sent`, {
+  return ownError('DEADLINE_BEFORE_SENT', `the deadline of ${path} had passed before it was sent`, {
     disposition: 'not-executed',
   });
 }

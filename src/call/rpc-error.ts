@@ -6,10 +6,10 @@ import { ErrorInfo } from '../../gen/google/rpc/error_details.js';
 import type { Code } from '../contract/code.js';
 
 /**
- * Whether the handler of the failed call ran: `not-executed` is proof that it did not,
- * `executed` that it was started, `unknown` is neither.
+ * Whether the handler of the failed call ran: `not-executed` is proof that it did not, `rolled-back` that it ran and the store
+ * undid what it wrote there (KEYED methods), `executed` that it was started, `unknown` is neither.
  */
-export type Disposition = 'not-executed' | 'executed' | 'unknown';
+export type Disposition = 'not-executed' | 'rolled-back' | 'executed' | 'unknown';
 
 /** A google.protobuf.Any: the full name of a message, and its bytes. */
 export interface ErrorDetail {
@@ -19,9 +19,9 @@ export interface ErrorDetail {
 }
 
 export interface RpcErrorOptions {
-  /** For programs: UPPER_SNAKE, at most 63 characters (AIP-193). The code's name by default. */
+  /** For programs: UPPER_SNAKE, at most 63 characters (AIP-193). */
   readonly reason?: string;
-  /** Who gives the reason its meaning; `hawser` by default. */
+  /** Who gives the reason its meaning. An error that a handler throws leaves with its service's full name, unless this says another. */
   readonly domain?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   /** Further google.rpc messages; an ErrorInfo among them takes the place of reason, domain and metadata. */
@@ -33,57 +33,87 @@ export interface RpcErrorOptions {
 const errorInfoType = 'google.rpc.ErrorInfo';
 const brand = Symbol.for('hawser.rpc-error');
 
+/** Whether the runtime made an error, which only the class can see; for own-error.ts. */
+export const ownMark: { set(error: RpcError): void; isOn(error: RpcError): boolean } = {
+  set: () => {},
+  isOn: () => false,
+};
+
 /**
  * @example
  * throw new RpcError('NOT_FOUND', `no sale of ${fish} yet`, { reason: 'NO_SALE', metadata: { fish } });
  */
 export class RpcError extends Error {
+  static {
+    ownMark.set = (error) => {
+      error.#own = true;
+    };
+    // An error of another copy of the package has no such member.
+    ownMark.isOn = (error) => #own in error && error.#own;
+  }
+
   readonly code: Code;
   readonly disposition: Disposition;
   readonly #reason: string | undefined;
-  readonly #domain: string;
-  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #domain: string | undefined;
+  readonly #metadata: Readonly<Record<string, string>> | undefined;
   readonly #given: readonly ErrorDetail[];
+  #own = false;
   #details: readonly ErrorDetail[] | undefined;
-  #info: ErrorInfo | undefined;
+  #info: ErrorInfo | null | undefined;
 
   constructor(code: Code, message: string, options: RpcErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.disposition = options.disposition ?? 'unknown';
     this.#reason = options.reason;
-    this.#domain = options.domain ?? 'hawser';
-    this.#metadata = options.metadata ?? {};
+    this.#domain = options.domain;
+    this.#metadata = options.metadata;
     this.#given = options.details ?? [];
   }
 
-  /** The google.rpc details; an ErrorInfo is always among them. */
+  /** The google.rpc details; an ErrorInfo is among them where there is a reason. */
   get details(): readonly ErrorDetail[] {
     if (this.#details === undefined) {
-      this.#details = this.#given.some((detail) => detail.type === errorInfoType)
-        ? this.#given
-        : [{ type: errorInfoType, value: ErrorInfo.encode(this.info).finish() }, ...this.#given];
+      const { info } = this;
+      this.#details =
+        info === undefined || this.#given.some(isErrorInfo)
+          ? this.#given
+          : [{ type: errorInfoType, value: ErrorInfo.encode(info).finish() }, ...this.#given];
     }
     return this.#details;
   }
 
-  get info(): ErrorInfo {
+  /** Reason, domain and metadata; undefined for an error without a reason. */
+  get info(): ErrorInfo | undefined {
     if (this.#info === undefined) {
-      this.#info =
-        this.find(errorInfoType, ErrorInfo) ??
-        ErrorInfo.create({ reason: this.#reason ?? this.code, domain: this.#domain, metadata: { ...this.#metadata } });
+      const found = this.find(errorInfoType, ErrorInfo);
+      if (found !== undefined) this.#info = found;
+      else if (this.#reason === undefined && this.#metadata === undefined) this.#info = null;
+      else {
+        this.#info = ErrorInfo.create({
+          reason: this.#reason ?? this.code,
+          domain: this.#domain ?? '',
+          metadata: { ...this.#metadata },
+        });
+      }
     }
-    return this.#info;
+    return this.#info ?? undefined;
   }
 
-  /** For programs: `IDEMPOTENCY_KEY_REUSED`. */
+  /** For programs: `IDEMPOTENCY_KEY_REUSED`. The code's name where there is no reason. */
   get reason(): string {
-    return this.info.reason;
+    return this.info?.reason ?? this.code;
+  }
+
+  /** Who gives the reason its meaning: `hawser`, or the full name of a service. Undefined where nobody said. */
+  get domain(): string | undefined {
+    return this.#given.some(isErrorInfo) ? this.info?.domain : this.#domain;
   }
 
   /** The first detail of a type, decoded; undefined when there is none or it does not decode. */
   find<T>(type: string, message: { decode(bytes: Uint8Array): T }): T | undefined {
-    const detail = this.#given.find((one) => one.type === type);
+    const detail = this.#given.find((one) => bareType(one.type) === type);
     if (detail === undefined) return undefined;
     try {
       return message.decode(detail.value);
@@ -94,19 +124,32 @@ export class RpcError extends Error {
 
   /** The same error with another word on whether the handler ran. */
   withDisposition(disposition: Disposition): RpcError {
-    if (disposition === this.disposition) return this;
+    return disposition === this.disposition ? this : this.#copy(disposition, this.#domain, this.#given);
+  }
+
+  /** The same error, its reason in another domain; itself where it has no reason. */
+  withDomain(domain: string): RpcError {
+    const { info } = this;
+    if (info === undefined || info.domain === domain) return this;
+    const given = this.#given.map((detail) => (isErrorInfo(detail) ? inDomain(detail, domain) : detail));
+    return this.#copy(this.disposition, domain, given);
+  }
+
+  #copy(disposition: Disposition, domain: string | undefined, details: readonly ErrorDetail[]): RpcError {
     // Neither a stack of its own nor the text of this one's: to write that down costs more than the call.
     const copy = withoutStack(
       () =>
         new RpcError(this.code, this.message, {
           ...(this.#reason === undefined ? {} : { reason: this.#reason }),
-          domain: this.#domain,
-          metadata: this.#metadata,
-          details: this.#given,
+          ...(domain === undefined ? {} : { domain }),
+          ...(this.#metadata === undefined ? {} : { metadata: this.#metadata }),
+          details,
           disposition,
           cause: this.cause,
         }),
     );
+    if (this.#own) copy.#own = true;
+    if (downstream.has(this)) downstream.add(copy);
     let stack: string | undefined;
     Object.defineProperty(copy, 'stack', {
       get: () => stack ?? this.stack,
@@ -137,4 +180,37 @@ export function withoutStack<E extends Error>(make: () => E): E {
 /** Whether a value is an RpcError, of this copy of the package or another. */
 export function isRpcError(value: unknown): value is RpcError {
   return typeof value === 'object' && value !== null && (value as { [brand]?: unknown })[brand] === true;
+}
+
+/** What follows the last slash of a type URL: as such a text a detail travels, and so it is read again. */
+function bareType(type: string): string {
+  return type.slice(type.lastIndexOf('/') + 1);
+}
+
+function isErrorInfo({ type }: ErrorDetail): boolean {
+  return bareType(type) === errorInfoType;
+}
+
+function inDomain(detail: ErrorDetail, domain: string): ErrorDetail {
+  try {
+    const info = ErrorInfo.decode(detail.value);
+    return { type: detail.type, value: ErrorInfo.encode({ ...info, domain }).finish() };
+  } catch {
+    return detail; // nobody can read it
+  }
+}
+
+const downstream = new WeakSet<object>();
+
+/** Marks an error that a client call of ours ended with. Its copies are marked, too. */
+export function markDownstream(error: unknown): void {
+  if (typeof error === 'object' && error !== null) downstream.add(error);
+}
+
+/**
+ * Whether an error comes from a call to another service. A handler that lets one escape does not
+ * forward it: its code and disposition speak of that service, not of this one.
+ */
+export function isDownstream(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && downstream.has(error);
 }

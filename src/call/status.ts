@@ -7,7 +7,8 @@ import { type Code, codeNumber, codeOf } from '../contract/code.js';
 import type { Encoding } from '../contract/codec.js';
 import { declaredTypeName, type MethodError } from '../contract/declared-error.js';
 import type { MethodType } from '../contract/method.js';
-import { type Disposition, type ErrorDetail, isRpcError, RpcError, withoutStack } from './rpc-error.js';
+import { ownError } from './own-error.js';
+import { type Disposition, type ErrorDetail, RpcError, withoutStack } from './rpc-error.js';
 
 export const dispositionHeader = 'hawser-disposition';
 export const pushbackHeader = 'grpc-retry-pushback-ms';
@@ -27,8 +28,8 @@ export function declarationOf(method: MethodType, error: unknown): MethodError |
 
 /** A declared error as an RpcError: its fields are a detail of its own type. */
 export function statusOfDeclared(error: Error, { type }: MethodError, encoding: Encoding): RpcError {
-  return new RpcError(declaredCode, error.message, {
-    reason: 'DECLARED_ERROR',
+  return ownError('DECLARED_ERROR', error.message, {
+    code: declaredCode,
     metadata: { type: type.typeName },
     details: [{ type: type.typeName, value: type.codec.encode(error, encoding) }],
     disposition: 'executed',
@@ -97,26 +98,7 @@ function decodeDetails(bytes: Uint8Array | undefined): readonly ErrorDetail[] {
   }
 }
 
+/** A word that this version does not know is no word. */
 function dispositionOf(header: string | undefined): Disposition {
-  return header === 'not-executed' || header === 'executed' ? header : 'unknown';
-}
-
-const downstream = new WeakSet<object>();
-
-/** Marks an error that a client call of ours ended with. */
-export function markDownstream(error: unknown): void {
-  if (typeof error === 'object' && error !== null) downstream.add(error);
-}
-
-/**
- * Whether an error comes from a call to another service. A handler that lets one escape does not
- * forward it: its code and disposition speak of that service, not of this one.
- */
-export function isDownstream(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && downstream.has(error);
-}
-
-/** An RpcError for any failure on the client's own side. */
-export function clientError(error: unknown, code: Code, message: string, disposition: Disposition): RpcError {
-  return isRpcError(error) ? error : new RpcError(code, message, { cause: error, disposition });
+  return header === 'not-executed' || header === 'rolled-back' || header === 'executed' ? header : 'unknown';
 }

@@ -7,8 +7,9 @@
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
+import { ownError } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 import type { Encoding } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
@@ -151,11 +152,11 @@ export class Balancer implements ClientTransport {
 
   #refuse(method: MethodType): RpcError {
     const error = this.#closed
-      ? new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' })
-      : new RpcError(
-          'UNAVAILABLE',
+      ? ownError('CLIENT_CLOSED', 'the client is closed', { disposition: 'not-executed' })
+      : ownError(
+          'BREAKER_OPEN',
           `no address of ${this.address} is in use: the breaker of ${this.#endpoints.map((one) => one.address).join(', ')} is open`,
-          { reason: 'BREAKER_OPEN', disposition: 'not-executed' },
+          { disposition: 'not-executed' },
         );
     const { events } = this.#init;
     if (events.wants('discarded')) events.emit('discarded', { method, stage: 'pick', error });

@@ -6,7 +6,8 @@
 import { lookup } from 'node:dns/promises';
 import type { Clock } from '../call/clock.js';
 import type { Logger } from '../call/logger.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 
 /** What a client can connect to, by name. */
@@ -121,8 +122,7 @@ export class ResolvedAddresses implements AddressSource {
   #failure(error: unknown): RpcError {
     if (isRpcError(error)) return error;
     const why = error instanceof Error ? error.message : String(error);
-    return new RpcError('UNAVAILABLE', `the addresses of ${this.#init.name} were not found: ${why}`, {
-      reason: 'UNRESOLVED',
+    return ownError('UNRESOLVED', `the addresses of ${this.#init.name} were not found: ${why}`, {
       disposition: 'not-executed',
       cause: error,
     });

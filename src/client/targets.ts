@@ -4,8 +4,8 @@
  */
 import { type Clock, systemClock } from '../call/clock.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
+import { ownError } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
-import { RpcError } from '../call/rpc-error.js';
 import type { ClientTransport } from '../call/transport.js';
 import type { ServiceType } from '../contract/service.js';
 import type { BreakerTerms } from '../interceptors/breaker.js';
@@ -189,10 +189,10 @@ export function pollTransports(
   if (parsed.kind === 'places') return undefined;
   const looked = parsed.addresses.find((one) => dnsName(one) !== undefined);
   if (looked !== undefined) {
-    throw new RpcError(
-      'FAILED_PRECONDITION',
+    throw ownError(
+      'POLLS_NEED_ADDRESSES',
       `a subscription over Thrift is polled from one server, and ${looked.target} may be several; give createClient their addresses`,
-      { reason: 'POLLS_NEED_ADDRESSES', disposition: 'not-executed' },
+      { disposition: 'not-executed' },
     );
   }
   return parsed.addresses.map(

@@ -58,6 +58,7 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
     initialBackoff: policy.initialBackoff.value,
     maxBackoff: policy.maxBackoff.value,
     codes: new Set(policy.codes.value),
+    keyed: idempotency === 'KEYED',
     attemptTimeout: policy.attemptTimeout.value,
     hedge: policy.hedge.value === undefined ? undefined : hedgePlan(policy.hedge.value, latency),
     alone:

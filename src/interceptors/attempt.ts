@@ -7,7 +7,8 @@
 import { Call } from '../call/call.js';
 import { Deadline } from '../call/deadline.js';
 import { HeaderMap } from '../call/headers.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import type { AttemptPlan } from './attempt-plan.js';
 import type { AttemptKind } from './client-events.js';
 import { mark } from './retry-rules.js';
@@ -133,14 +134,13 @@ function deadlineOf({ attemptTimeout, clock }: AttemptPlan, outer: Call): Deadli
 
 /** Why an attempt that took its whole time is given up. Not the call's own deadline: that one has not passed. */
 export function attemptTimedOut(path: string, ms: number): RpcError {
-  return new RpcError('DEADLINE_EXCEEDED', `an attempt of ${path} had ${ms} ms and no answer came`, {
-    reason: 'ATTEMPT_TIMEOUT',
+  return ownError('ATTEMPT_TIMEOUT', `an attempt of ${path} had ${ms} ms and no answer came`, {
     disposition: 'unknown',
   });
 }
 
 function isTimeout(error: unknown): boolean {
-  return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED';
+  return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED' && error.disposition !== 'not-executed';
 }
 
 /** The caller's headers and ours. Where there are none, or none would arrive, no map is made. */

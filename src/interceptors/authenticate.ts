@@ -10,9 +10,9 @@ import type { Clock } from '../call/clock.js';
 import type { HeaderMap } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
+import { ownError } from '../call/own-error.js';
 import type { Peer } from '../call/peer.js';
-import { isRpcError, RpcError, withoutStack } from '../call/rpc-error.js';
-import { isDownstream } from '../call/status.js';
+import { isDownstream, isRpcError, type RpcError, withoutStack } from '../call/rpc-error.js';
 import { isHealth } from './admission/health.js';
 import { rejected } from './admission/refusal.js';
 import type { ServerEventHub } from './server-events.js';
@@ -89,10 +89,10 @@ function namedCertificates(context: AuthenticateContext): Interceptor {
       if (certificate === undefined || certificatePrincipal(certificate) !== undefined) return next(call);
       rejected(context.events, call, 'unauthenticated');
       return Promise.reject(
-        new RpcError(
-          'UNAUTHENTICATED',
+        ownError(
+          'CERTIFICATE_UNNAMED',
           `the certificate of the caller (SHA-256 ${certificate.fingerprint}) names nobody: give it a URI, DNS or email alternative name or a subject, or name callers by \`authenticate\``,
-          { reason: 'CERTIFICATE_UNNAMED', disposition: 'not-executed' },
+          { disposition: 'not-executed' },
         ),
       );
     };
@@ -139,12 +139,10 @@ function refusalFor(call: Call, error: unknown, context: AuthenticateContext): u
 
 function unauthenticated(call: Call, { events }: AuthenticateContext): RpcError {
   rejected(events, call, 'unauthenticated');
-  return withoutStack(
-    () =>
-      new RpcError('UNAUTHENTICATED', 'the server does not know who calls; send credentials that it accepts', {
-        reason: 'UNAUTHENTICATED',
-        disposition: 'not-executed',
-      }),
+  return withoutStack(() =>
+    ownError('UNAUTHENTICATED', 'the server does not know who calls; send credentials that it accepts', {
+      disposition: 'not-executed',
+    }),
   );
 }
 
@@ -154,10 +152,11 @@ function within<T>(call: Call, promise: Promise<T>, { clock }: AuthenticateConte
     const cancel = clock.setTimer(() => {
       stop();
       reject(
-        new RpcError('UNAVAILABLE', `the server could not find out within ${longestAuthentication} ms who calls`, {
-          reason: 'AUTHENTICATION_TIMEOUT',
-          disposition: 'not-executed',
-        }),
+        ownError(
+          'AUTHENTICATION_TIMEOUT',
+          `the server could not find out within ${longestAuthentication} ms who calls`,
+          { disposition: 'not-executed' },
+        ),
       );
     }, longestAuthentication);
     const removeListener = call.onAbort((reason) => {

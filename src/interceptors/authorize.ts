@@ -6,8 +6,8 @@ import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { isRpcError, RpcError, withoutStack } from '../call/rpc-error.js';
-import { isDownstream } from '../call/status.js';
+import { ownError } from '../call/own-error.js';
+import { isDownstream, isRpcError, type RpcError, withoutStack } from '../call/rpc-error.js';
 import { isHealth } from './admission/health.js';
 import { rejected } from './admission/refusal.js';
 import type { ServerEventHub } from './server-events.js';
@@ -92,11 +92,9 @@ function denied(call: Call, { events }: AuthorizeContext, resource: Resource | u
   rejected(events, call, 'denied');
   const what =
     resource === undefined ? '' : ` on ${resource.topic}${resource.key === undefined ? '' : ` ${resource.key}`}`;
-  return withoutStack(
-    () =>
-      new RpcError('PERMISSION_DENIED', `${call.principal} may not call ${call.method.path}${what}`, {
-        reason: 'PERMISSION_DENIED',
-        disposition: 'not-executed',
-      }),
+  return withoutStack(() =>
+    ownError('PERMISSION_DENIED', `${call.principal} may not call ${call.method.path}${what}`, {
+      disposition: 'not-executed',
+    }),
   );
 }

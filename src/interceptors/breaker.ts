@@ -5,6 +5,7 @@
  * Rules: Envoy outlier detection (which codes, how much may be ejected), Finagle FailureAccrual.
  */
 import type { Clock } from '../call/clock.js';
+import { isCallersFault, ownTerms } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
 import { isRpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
@@ -80,22 +81,22 @@ export function breakerTerms(options: BreakerOptions = {}): BreakerTerms {
   return { failures, successRate, window, minimumAttempts, openFor, maxOpenFor, maxEjected };
 }
 
+/** Of what has no reason of ours. ABORTED is two callers in each other's way, which no other address mends. */
 const failureCodes: ReadonlySet<Code> = new Set([
   'DEADLINE_EXCEEDED',
   'RESOURCE_EXHAUSTED',
-  'ABORTED',
   'INTERNAL',
   'UNAVAILABLE',
   'DATA_LOSS',
 ]);
-/** Raised on our side or about the call itself: no word on the address. */
-const neutralReasons: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'CLIENT_CLOSED', 'IDEMPOTENCY_IN_PROGRESS']);
+const outcomes = { faulty: 'failure', sound: 'success', unknown: 'neutral' } as const;
 
-/** `neutral`: says nothing of the address. */
+/** `neutral`: says nothing of the address. The table of reasons decides, else the code. */
 export function outcomeOf(error: unknown): 'success' | 'failure' | 'neutral' {
   if (error === undefined) return 'success';
-  if (!isRpcError(error)) return 'neutral';
-  if (error.code === 'CANCELLED' || neutralReasons.has(error.reason)) return 'neutral';
+  if (!isRpcError(error) || error.code === 'CANCELLED' || isCallersFault(error)) return 'neutral';
+  const terms = ownTerms(error);
+  if (terms !== undefined) return outcomes[terms.address];
   return failureCodes.has(error.code) ? 'failure' : 'success';
 }
 

@@ -5,6 +5,7 @@ import { type Disposition, isRpcError, type RpcError } from '../call/rpc-error.j
 import type { Ownership } from './attempt.js';
 import { type AttemptPlan, mayRepeat, ownershipOf } from './attempt-plan.js';
 import type { GiveUpEvent } from './client-events.js';
+import { dispositionOf, most } from './disposition.js';
 
 /** ms; a retry that has less than this until the deadline only adds load. */
 export const leastRemaining = 5;
@@ -22,8 +23,8 @@ export abstract class CallAttempts {
   protected done = false;
   /** Since the back-off last started anew. */
   protected retries = 0;
-  /** What the attempts that failed may have done, the most of it. */
-  #worst: Disposition = 'not-executed';
+  /** The most that the attempts which have ended may have done. */
+  #disposition: Disposition = 'not-executed';
   /** Cancels the attempt that is to come. */
   #cancelRetry: (() => void) | undefined;
 
@@ -77,14 +78,12 @@ export abstract class CallAttempts {
 
   /** Notes an attempt that brought no answer. */
   protected failed(error: unknown): void {
-    if (!isRpcError(error) || this.#worst === 'executed' || error.disposition === 'not-executed') return;
-    this.#worst = error.disposition;
+    this.#disposition = most(this.#disposition, dispositionOf(error));
   }
 
-  /** An attempt's error as the call's: that the last one did not run proves nothing of those before it. */
+  /** The error that the call ends with: told by all its attempts. */
   protected ofAll(error: unknown): unknown {
-    if (this.#worst === 'not-executed' || !isRpcError(error) || error.disposition !== 'not-executed') return error;
-    return error.withDisposition(this.#worst);
+    return isRpcError(error) ? error.withDisposition(this.#disposition) : error;
   }
 
   protected tellRetry(delay: number, cause: RpcError | 'slow'): void {

@@ -5,8 +5,9 @@
 import { type AnswerStage, leaveStage, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Interceptor } from '../call/interceptor.js';
+import { ownError } from '../call/own-error.js';
 import { countRefusal } from '../call/refusals.js';
-import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
+import { type Disposition, isRpcError, type RpcError } from '../call/rpc-error.js';
 import { declaredIn } from '../call/status.js';
 import { declaredTypeName } from '../contract/declared-error.js';
 import { type DecodeAccount, DecodeBudgetError } from '../contract/decode-budget.js';
@@ -84,10 +85,10 @@ function decodeRequest(method: MethodType, bytes: Uint8Array, call: Call, accoun
     if (error instanceof DecodeBudgetError) {
       throw tooCostly(error, `the request of ${method.path}`, call.handlerStarted ? 'executed' : 'not-executed');
     }
-    throw new RpcError(
-      'INVALID_ARGUMENT',
+    throw ownError(
+      'REQUEST_MALFORMED',
       `the request of ${method.path} is not a valid ${method.request.typeName}: ${sentence(error)}`,
-      { reason: 'REQUEST_MALFORMED', disposition: call.handlerStarted ? 'executed' : 'not-executed', cause: error },
+      { disposition: call.handlerStarted ? 'executed' : 'not-executed', cause: error },
     );
   }
 }
@@ -105,10 +106,10 @@ function decodeResponse(method: MethodType, bytes: Uint8Array, call: Call): unkn
   } catch (error) {
     if (declaredTypeName(error) !== undefined) throw error;
     if (error instanceof DecodeBudgetError) throw tooCostly(error, `the response of ${method.path}`, 'executed');
-    throw new RpcError(
-      'INTERNAL',
+    throw ownError(
+      'RESPONSE_MALFORMED',
       `the response of ${method.path} is not a valid ${method.response.typeName}: ${sentence(error)}`,
-      { reason: 'RESPONSE_MALFORMED', disposition: 'executed', cause: error },
+      { disposition: 'executed', cause: error },
     );
   }
 }
@@ -118,10 +119,10 @@ const longestProbe = 4_096;
 
 function tooLong(method: MethodType, bytes: number): RpcError {
   countRefusal('PROBE_TOO_LARGE');
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'PROBE_TOO_LARGE',
     `the request of ${method.path} has ${bytes} bytes; the name of a service takes at most ${longestProbe}`,
-    { reason: 'PROBE_TOO_LARGE', disposition: 'not-executed' },
+    { code: 'RESOURCE_EXHAUSTED', disposition: 'not-executed' },
   );
 }
 
@@ -129,8 +130,8 @@ function tooLong(method: MethodType, bytes: number): RpcError {
 function tooCostly(error: DecodeBudgetError, what: string, disposition: Disposition): RpcError {
   const reason = error.retryable ? 'DECODE_MEMORY_FULL' : 'MESSAGE_TOO_COSTLY';
   countRefusal(reason);
-  return new RpcError('RESOURCE_EXHAUSTED', `${what} was not decoded: ${error.message}`, {
-    reason,
+  return ownError(reason, `${what} was not decoded: ${error.message}`, {
+    code: 'RESOURCE_EXHAUSTED',
     disposition,
     cause: error,
   });

@@ -7,9 +7,10 @@ import { RequestInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
 import { begun, type Handler, type Interceptor } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
+import { ofService, ownError } from '../call/own-error.js';
 import { isPushSource } from '../call/push-source.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
-import { declarationOf, declaredCode, isDownstream } from '../call/status.js';
+import { isDownstream, isRpcError } from '../call/rpc-error.js';
+import { declarationOf, declaredCode } from '../call/status.js';
 import type { Code } from '../contract/code.js';
 import { type MethodType, streamsResponse } from '../contract/method.js';
 
@@ -24,7 +25,7 @@ export function failed(logger: Logger): Failed {
       return safe(call, error, logger);
     } catch {
       // The logger is the user's. The call is answered all the same.
-      return new RpcError('INTERNAL', 'the server failed', { disposition: call.disposition });
+      return ownError('HANDLER_FAILED', 'the server failed', { disposition: call.disposition });
     }
   };
 }
@@ -69,7 +70,8 @@ function guardItems(call: Call, logger: Logger): void {
 function safe(call: Call, error: unknown, logger: Logger): unknown {
   if (declarationOf(call.method, error) !== undefined) return error;
   const { disposition } = call;
-  if (isRpcError(error) && !isDownstream(error)) return error.withDisposition(disposition);
+  if (isRpcError(error) && !isDownstream(error))
+    return ofService(error, call.method.service.name).withDisposition(disposition);
   const correlationId = call.correlationId;
   logger.error(
     { err: error, method: call.method.path, correlationId, peer: call.peer.address },
@@ -77,16 +79,20 @@ function safe(call: Call, error: unknown, logger: Logger): unknown {
   );
   const code = isRpcError(error) ? downstreamCode(error.code) : 'INTERNAL';
   const what = isRpcError(error) ? 'a service that this one depends on failed' : 'the server failed';
-  return new RpcError(code, `${what}; the server's log has it under correlation id ${correlationId}`, {
-    reason: isRpcError(error) ? 'DEPENDENCY_FAILED' : 'HANDLER_FAILED',
-    details: [
-      {
-        type: 'google.rpc.RequestInfo',
-        value: RequestInfo.encode(RequestInfo.create({ requestId: correlationId })).finish(),
-      },
-    ],
-    disposition,
-  });
+  return ownError(
+    isRpcError(error) ? 'DEPENDENCY_FAILED' : 'HANDLER_FAILED',
+    `${what}; the server's log has it under correlation id ${correlationId}`,
+    {
+      code,
+      details: [
+        {
+          type: 'google.rpc.RequestInfo',
+          value: RequestInfo.encode(RequestInfo.create({ requestId: correlationId })).finish(),
+        },
+      ],
+      disposition,
+    },
+  );
 }
 
 /** The code that the caller sees of what a handler failed with. */

@@ -34,7 +34,7 @@ class FirstAttempt implements AnswerStep {
   answered(response: unknown, call: Call): unknown {
     const { aborted } = call;
     if (this.#plan.events.wants('attempt')) this.#attempt(call).end(aborted);
-    if (aborted !== undefined) throw aborted;
+    if (aborted !== undefined) throw aborted.withDisposition('executed');
     succeeded(this.#plan, this.#startedAt);
     return response;
   }

@@ -73,8 +73,8 @@ export type Work<Tx, T> = (tx: Tx) => Promise<T> | T;
 
 /**
  * Failures of the database itself (disk full, connection lost, file read-only) are RpcErrors UNAVAILABLE with a
- * disposition that is true: `not-executed` when it is certain that nothing committed, `unknown` when a COMMIT went
- * unanswered. After one the store recovers by itself; nobody restarts anything.
+ * disposition that is true: `not-executed` when it is certain that nothing committed (a caller whose handler ran is told
+ * `rolled-back`), `unknown` when a COMMIT went unanswered. After one the store recovers by itself; nobody restarts anything.
  */
 export interface IdempotencyStore<Tx = unknown> {
   /** For messages and metrics: `sqlite`, `postgres`, `memory`. */
@@ -82,8 +82,8 @@ export interface IdempotencyStore<Tx = unknown> {
   /** How long a record is kept at least, ms. */
   readonly retention: number;
   /**
-   * Whether `tx` undoes what the handler wrote. Only then is a call whose handler failed told as not-executed: nothing
-   * of it is left.
+   * Whether `tx` undoes what the handler wrote. Only then is a call whose handler failed told as rolled-back: nothing of it
+   * is left in the store.
    */
   readonly transactional: boolean;
   /** Whether a record is found in microseconds: then an answer is kept besides only once it has been asked for again. */

@@ -13,11 +13,14 @@ import { rawText, rawValues } from '../call/headers.js';
 import type { InFlight } from '../call/in-flight.js';
 import { type Handler, type Interceptor, immediateOf } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import type { RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { traceparentHeader, traceparentOf } from '../call/trace-context.js';
 import type { MethodType } from '../contract/method.js';
+import type { Reason } from '../contract/reasons.js';
 import { discard, longestTimeout, pastCheck, unwanted } from './deadline.js';
+import { dispositionOfExecution } from './disposition.js';
 import { nameOf, withTransaction } from './execution-call.js';
 import { fingerprintOf, sameRequest } from './fingerprint.js';
 import { type Key, keyHeader, keyPropertyOf, parseKey, replayedHeader, transactionHeader } from './idempotency-key.js';
@@ -146,10 +149,9 @@ class KeyedStage {
     if (outcome.kind === 'declared') {
       const type = this.#method.errors.find((one) => one.type.typeName === outcome.type)?.type;
       if (type !== undefined) throw type.codec.decode(outcome.bytes, outcome.encoding);
-      throw new RpcError(
-        'INTERNAL',
+      throw ownError(
+        'IDEMPOTENCY_RECORD_UNREADABLE',
         `the recorded answer of ${this.#method.path} is the error ${outcome.type}, which this version does not declare`,
-        { reason: 'IDEMPOTENCY_RECORD_UNREADABLE' },
       );
     }
     const { response: codec } = this.#method;
@@ -166,10 +168,10 @@ class KeyedStage {
     const { store, events } = this.#context;
     if (this.#method.policy.keyRequired === true) {
       this.#tell(call, 'refused');
-      throw new RpcError(
-        'INVALID_ARGUMENT',
+      throw ownError(
+        'IDEMPOTENCY_KEY_REQUIRED',
         `${this.#method.path} needs an idempotency key: send one in the header ${keyHeader}${this.#property === undefined ? '' : `, or in ${this.#field}`}`,
-        { reason: 'IDEMPOTENCY_KEY_REQUIRED', disposition: 'not-executed' },
+        { disposition: 'not-executed' },
       );
     }
     let failure: { readonly error: unknown } | undefined;
@@ -214,10 +216,14 @@ class KeyedStage {
     } catch (error) {
       // Without a record nobody finds out what became of a commit that went unanswered.
       if (call.commit?.state === 'open') call.commit.rolledBack();
-      if (failure?.error === error) {
-        this.#tell(call, 'failed');
-        if (store.transactional) call.verdict = 'not-executed';
-      } else if (error instanceof RpcError) call.verdict = error.disposition;
+      const before = failure?.error === error;
+      if (before) this.#tell(call, 'failed');
+      // A declared error committed, and says so by the handler alone.
+      if (before || declarationOf(this.#method, error) === undefined) {
+        const { handlerStarted } = call;
+        const { transactional } = store;
+        call.verdict = dispositionOfExecution({ error, before, handlerStarted, transactional });
+      }
       throw error;
     }
   }
@@ -268,10 +274,10 @@ class KeyedStage {
     }
     if (now - made < retention) return;
     this.#tell(call, 'expired');
-    throw new RpcError(
-      'FAILED_PRECONDITION',
+    throw ownError(
+      'IDEMPOTENCY_KEY_EXPIRED',
       `the idempotency key ${key} was made at ${when(made)}; keys are remembered for ${retention / 60_000} minutes, so whether it had its effect is no longer known, and it is never run again`,
-      { reason: 'IDEMPOTENCY_KEY_EXPIRED', disposition: 'not-executed' },
+      { disposition: 'not-executed' },
     );
   }
 
@@ -283,24 +289,24 @@ class KeyedStage {
     call.transactions = held.slice(0, 400);
     if (!held.split(',').includes(this.#storeName)) return;
     this.#tell(call, 'refused');
-    throw new RpcError(
-      'FAILED_PRECONDITION',
+    throw ownError(
+      'NESTED_TRANSACTION',
       `${this.#method.path} was called from inside a KEYED handler whose transaction is in the same store, and would wait for it; do this work through that handler's own call.tx`,
-      { reason: 'NESTED_TRANSACTION', disposition: 'not-executed' },
+      { disposition: 'not-executed' },
     );
   }
 
-  #refusedKey(call: Call, reason: string, message: string): RpcError {
+  #refusedKey(call: Call, reason: Reason, message: string): RpcError {
     this.#tell(call, 'refused');
-    return new RpcError('INVALID_ARGUMENT', message, { reason, disposition: 'not-executed' });
+    return ownError(reason, message, { code: 'INVALID_ARGUMENT', disposition: 'not-executed' });
   }
 
   #mismatch(call: Call): RpcError {
     this.#tell(call, 'mismatched');
-    return new RpcError(
-      'INVALID_ARGUMENT',
+    return ownError(
+      'IDEMPOTENCY_KEY_REUSED',
       `the idempotency key ${JSON.stringify(call.idempotencyKey)} was used for another request of ${this.#method.path}; make a new key for a new request`,
-      { reason: 'IDEMPOTENCY_KEY_REUSED', disposition: 'not-executed' },
+      { disposition: 'not-executed' },
     );
   }
 
@@ -315,10 +321,10 @@ class KeyedStage {
 /** A service of the same name in both IDLs has one set of keys; its messages cannot stand for each other's. */
 function otherIdl(call: Call, idl: 'proto' | 'thrift'): RpcError {
   const wire = idl === 'proto' ? 'gRPC' : 'Thrift';
-  return new RpcError(
-    'FAILED_PRECONDITION',
+  return ownError(
+    'IDEMPOTENCY_KEY_OF_OTHER_IDL',
     `the idempotency key ${JSON.stringify(call.idempotencyKey)} was used over ${wire}, and its answer is a ${wire} message; repeat the call over ${wire}`,
-    { reason: 'IDEMPOTENCY_KEY_OF_OTHER_IDL', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 

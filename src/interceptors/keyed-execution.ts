@@ -16,6 +16,7 @@ import type { Logger } from '../call/logger.js';
 import { type Disposition, isRpcError, RpcError } from '../call/rpc-error.js';
 import { declarationOf } from '../call/status.js';
 import { alarmAfter, discard, unwanted } from './deadline.js';
+import { dispositionOfExecution } from './disposition.js';
 import { executionOf, nameOf } from './execution-call.js';
 import type { Execution, IdempotencyStore, NewRecord, StoredOutcome, StoredRecord } from './idempotency-store.js';
 import { inProgress } from './in-progress.js';
@@ -357,13 +358,13 @@ export class KeyedExecution implements AnswerStep {
     else hooks.rolledBack();
   }
 
-  /** What the callers may be told: the store proves that nothing is left of a failed work, or says itself what it knows. */
   #verdictOn(error: unknown): Disposition {
-    if (this.#failure?.error === error) {
-      if (this.#context.store.transactional || this.#call?.handlerStarted !== true) return 'not-executed';
-      return 'executed';
-    }
-    return isRpcError(error) ? error.disposition : 'unknown';
+    return dispositionOfExecution({
+      error,
+      before: this.#failure?.error === error,
+      handlerStarted: this.#call?.handlerStarted === true,
+      transactional: this.#context.store.transactional,
+    });
   }
 
   #tell(call: Call, outcome: 'new' | 'failed' | 'in-progress'): void {

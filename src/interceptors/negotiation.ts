@@ -10,7 +10,8 @@ import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import { rawText } from '../call/headers.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import type { RpcError } from '../call/rpc-error.js';
 import type { ServiceType } from '../contract/service.js';
 import { rangeOf, type VersionOptions } from './contract-range.js';
 import { criticalityOf } from './criticality.js';
@@ -158,8 +159,7 @@ class ServedContract {
 
   unsupported({ range }: Client, message: string): RpcError {
     const ours = this.#hello;
-    return new RpcError('FAILED_PRECONDITION', message, {
-      reason: 'VERSION_UNSUPPORTED',
+    return ownError('VERSION_UNSUPPORTED', message, {
       metadata: {
         service: ours.contract,
         clientMin: range.min.text,

@@ -7,7 +7,8 @@ import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { RpcError, withoutStack } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import { type RpcError, withoutStack } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
 import { func, having } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
@@ -125,17 +126,15 @@ function refusal(
   const ms = Math.ceil(wait);
   pushBack(call, never ? -1 : ms);
   const description = `${rate} units a second, ${burst} at once; this call takes ${cost}`;
-  return withoutStack(
-    () =>
-      new RpcError(
-        'RESOURCE_EXHAUSTED',
-        `${key} has used up its quota (${description}); ${never ? 'this call never fits it' : `come again in ${ms} ms`}`,
-        {
-          reason: 'QUOTA_EXCEEDED',
-          disposition: 'not-executed',
-          details: never ? [violated(key, description)] : [violated(key, description), retryIn(ms)],
-        },
-      ),
+  return withoutStack(() =>
+    ownError(
+      'QUOTA_EXCEEDED',
+      `${key} has used up its quota (${description}); ${never ? 'this call never fits it' : `come again in ${ms} ms`}`,
+      {
+        disposition: 'not-executed',
+        details: never ? [violated(key, description)] : [violated(key, description), retryIn(ms)],
+      },
+    ),
   );
 }
 

@@ -8,9 +8,11 @@ import { RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Call } from '../call/call.js';
 import { ownerHeader } from '../call/correlation-id.js';
 import type { HeaderMap } from '../call/headers.js';
+import { isCallersFault, isOwn } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
 import type { RpcError } from '../call/rpc-error.js';
 import type { Code } from '../contract/code.js';
+import { isUndone } from './disposition.js';
 
 export const attemptsHeader = 'grpc-previous-rpc-attempts';
 const pushbackHeader = 'grpc-retry-pushback-ms';
@@ -46,6 +48,8 @@ export function mark(headers: HeaderMap, before: number, owner: string | undefin
 /** What the rules look at. */
 export interface RetryTerms {
   readonly codes: ReadonlySet<Code>;
+  /** KEYED: the effect of the method is its store's alone. */
+  readonly keyed: boolean;
   readonly initialBackoff: number;
   readonly maxBackoff: number;
 }
@@ -73,10 +77,11 @@ const stopped: Verdict = { kind: 'refused', reason: 'pushback' };
 /** `retries`: repeats since the back-off last started anew. */
 export function judge(failure: Failure, terms: RetryTerms, retries: number, random: Random): Verdict {
   const { error, attempt, repeatable, ownedElsewhere } = failure;
-  const unharmed = error.disposition === 'not-executed';
+  if (isCallersFault(error)) return never;
+  const unharmed = isUndone(error.disposition, terms.keyed);
   // From inside a handler the same call may be repeated by our caller: no proof, no repeat.
   if (!unharmed && !repeatable) return never;
-  if (!couldHelp(error, terms.codes, repeatable)) return never;
+  if (!couldHelp(error, terms.codes, repeatable, unharmed)) return never;
   if (!unharmed && ownedElsewhere) return { kind: 'refused', reason: 'not-owner' };
   const pushback = pushbackOf(attempt);
   if (pushback === 'stop') return stopped;
@@ -93,14 +98,14 @@ export function judge(failure: Failure, terms: RetryTerms, retries: number, rand
   return delay >= left ? { kind: 'refused', reason: 'deadline' } : { kind: 'again', delay, exact: false };
 }
 
-function couldHelp(error: RpcError, codes: ReadonlySet<Code>, repeatable: boolean): boolean {
+function couldHelp(error: RpcError, codes: ReadonlySet<Code>, repeatable: boolean, unharmed: boolean): boolean {
   switch (error.code) {
     case 'UNAVAILABLE':
-      return codes.has('UNAVAILABLE') || error.disposition === 'not-executed';
+      return codes.has('UNAVAILABLE') || unharmed;
     case 'RESOURCE_EXHAUSTED':
       return retryInfo(error) !== undefined;
     case 'ABORTED':
-      return error.reason === 'IDEMPOTENCY_IN_PROGRESS';
+      return isOwn(error, 'IDEMPOTENCY_IN_PROGRESS');
     case 'DEADLINE_EXCEEDED':
       return true; // of an attempt: the call's own ends the call, and is not asked about
     case 'INTERNAL':

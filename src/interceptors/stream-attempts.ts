@@ -146,7 +146,8 @@ export class StreamAttempts extends CallAttempts {
     if (this.#committed) {
       this.done = true;
       attempt.call.finish();
-      this.reject(error);
+      this.failed(error);
+      this.reject(this.ofAll(error));
       return;
     }
     attempt.end(error);
@@ -193,6 +194,7 @@ export class StreamAttempts extends CallAttempts {
     this.done = true;
     this.dropRetry();
     if (attempt !== undefined) {
+      if (this.#committed || !attempt.ended) this.failed(undefined);
       if (this.#committed) {
         attempt.call.abort(reason);
         attempt.call.finish();
@@ -202,7 +204,7 @@ export class StreamAttempts extends CallAttempts {
       }
     }
     this.#replay?.close();
-    if (pending) this.reject(reason);
+    if (pending) this.reject(this.ofAll(reason));
   }
 
   /** The call as a whole has ended. */

@@ -7,8 +7,9 @@
 import { sharing } from '../call/answer-steps.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
+import { ownError, ownTerms } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { isRpcError } from '../call/rpc-error.js';
 import { type Duration, duration } from '../contract/duration.js';
 import { knownOptions } from '../contract/option-names.js';
 import { within } from './budget.js';
@@ -51,26 +52,13 @@ export function throttleTerms(options: ThrottleOptions = {}): ThrottleTerms {
   return { multiplier, window, maxRejection, minimumRate };
 }
 
-/** Raised on our side, or by a server that is going away: no word on how much there is to do. */
-const otherReasons: ReadonlySet<string> = new Set([
-  'BREAKER_OPEN',
-  'CLIENT_CLOSED',
-  'CLIENT_THROTTLED',
-  'CONNECTION_LOST',
-  'CONNECT_FAILED',
-  'MESSAGE_TOO_LARGE',
-  'NO_STREAM',
-  'REFUSED',
-  'REQUEST_TOO_LARGE',
-  'SHUTDOWN',
-  'TOO_MANY_WAITING',
-  'UNRESOLVED',
-]);
-
-/** Whether a server refused a call because it has too much to do. */
+/**
+ * Whether a server refused a call because it has too much to do: by the table of reasons, or, of a call that an interceptor of the
+ * server's user refused, by its code.
+ */
 export function isOverload(error: unknown): boolean {
   if (!isRpcError(error) || error.disposition !== 'not-executed') return false;
-  return (error.code === 'UNAVAILABLE' || error.code === 'RESOURCE_EXHAUSTED') && !otherReasons.has(error.reason);
+  return ownTerms(error)?.overload ?? (error.code === 'UNAVAILABLE' || error.code === 'RESOURCE_EXHAUSTED');
 }
 
 /** The window moves in steps. */
@@ -152,10 +140,10 @@ export class Throttle {
 export function clientThrottle(throttle: Throttle, events: ClientEventHub): Interceptor {
   return sharing((method, next) => (call) => {
     if (throttle.admits()) return next(call);
-    const error = new RpcError(
-      'UNAVAILABLE',
+    const error = ownError(
+      'CLIENT_THROTTLED',
       `${method.path} was not sent: ${Math.round(throttle.refused * 100)} % of the calls of late were refused for overload, so this client holds back for a while`,
-      { reason: 'CLIENT_THROTTLED', disposition: 'not-executed' },
+      { disposition: 'not-executed' },
     );
     if (events.wants('discarded')) events.emit('discarded', { method, stage: 'throttle', error });
     return Promise.reject(error);

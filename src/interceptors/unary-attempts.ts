@@ -3,7 +3,8 @@
  * wins and the others are cancelled; the call fails when nothing is running and nothing more may begin.
  */
 import { answerFrom } from '../call/answer-steps.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
 import { succeeded } from './attempt-plan.js';
 import { CallAttempts, leastRemaining } from './call-attempts.js';
@@ -21,6 +22,7 @@ export class UnaryAttempts extends CallAttempts {
   /** Goes on after a first attempt that was the call itself, and failed. Settles with the call. */
   after(first: Attempt, error: unknown): Promise<unknown> {
     const answer = this.settled();
+    this.failed(error);
     this.outer.onAbort((reason) => this.#abort(reason));
     this.#failed(first, error);
     return answer;
@@ -190,8 +192,9 @@ export class UnaryAttempts extends CallAttempts {
     this.#clear();
     const last = this.#running.at(-1);
     if (last !== undefined) this.outer.adopt(last.call);
+    if (this.#running.length > 0) this.failed(undefined);
     this.#cancelAll(reason);
-    this.reject(reason);
+    this.reject(this.ofAll(reason));
   }
 
   #settle(attempt: Attempt, error: unknown): void {
@@ -200,7 +203,7 @@ export class UnaryAttempts extends CallAttempts {
     this.outer.adopt(attempt.call);
     this.#clear();
     if (this.#running.length > 0) {
-      this.failed(superseded());
+      this.failed(undefined);
       this.#cancelAll(superseded());
     }
     this.reject(this.ofAll(error));
@@ -224,5 +227,5 @@ export class UnaryAttempts extends CallAttempts {
 }
 
 function superseded(): RpcError {
-  return new RpcError('CANCELLED', 'another attempt of the same call was faster', { reason: 'SUPERSEDED' });
+  return ownError('SUPERSEDED', 'another attempt of the same call was faster');
 }

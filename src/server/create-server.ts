@@ -7,7 +7,7 @@ import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
 import type { TopicMethod } from '../contract/method.js';
-import { clock, flag, func, group, having, logger, orFalse, text } from '../contract/option-kinds.js';
+import { clock, func, group, having, logger, orFalse, text } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';

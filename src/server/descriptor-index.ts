@@ -5,6 +5,8 @@
 
 import { fromBinary } from '@bufbuild/protobuf';
 import { type DescriptorProto, type FieldDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { file as errorDetails } from '../../gen/google/rpc/error_details.desc.js';
+import { file as status } from '../../gen/google/rpc/status.desc.js';
 import type { ServiceType } from '../contract/service.js';
 
 interface IndexedFile {
@@ -19,9 +21,11 @@ export class DescriptorIndex {
   /** Name of the file by extended message and field number. */
   readonly #extensions = new Map<string, Map<number, string>>();
 
-  /** Throws when the descriptors of a service do not decode. */
+  /** With what the details of errors are, which no service names. Throws when the descriptors of a service do not decode. */
   constructor(services: readonly ServiceType[]) {
     for (const service of services) for (const bytes of service.descriptors()) this.#addFile(bytes);
+    // After the services' own: a copy of googleapis among their imports has more in it.
+    for (const file of [status, errorDetails]) for (const bytes of file.withImports()) this.#addFile(bytes);
   }
 
   fileOfSymbol(symbol: string): string | undefined {

@@ -5,7 +5,7 @@
  */
 import { HealthCheckResponse, HealthCheckResponse_ServingStatus as Status } from '../../gen/grpc/health/v1/health.js';
 import { Health } from '../../gen/grpc/health/v1/health.rpc.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
 import { shown } from '../contract/option-names.js';
 import type { Handlers } from './handlers.js';
 import { OpenStreams, type StreamBounds } from './open-streams.js';
@@ -50,14 +50,12 @@ export function healthService(names: readonly string[], bounds?: StreamBounds): 
       check({ service }) {
         const status = statuses.get(service);
         if (status !== undefined) return HealthCheckResponse.create({ status });
-        throw new RpcError('NOT_FOUND', `this server has no service ${shown(service)}`, {
-          reason: 'SERVICE_UNKNOWN',
-        });
+        throw ownError('SERVICE_UNKNOWN', `this server has no service ${shown(service)}`);
       },
       list() {
         if (statuses.size > mostListed) {
-          throw new RpcError(
-            'RESOURCE_EXHAUSTED',
+          throw ownError(
+            'TOO_MANY_SERVICES',
             `this server has ${statuses.size} services, more than List may name (${mostListed}); use Check for one of them`,
           );
         }
@@ -70,10 +68,10 @@ export function healthService(names: readonly string[], bounds?: StreamBounds): 
       // One status at a time: a slow watcher misses what has changed back, and holds no queue.
       async *watch({ service }, { signal, peer }) {
         if (service.length > longestName) {
-          throw new RpcError(
-            'INVALID_ARGUMENT',
+          throw ownError(
+            'SERVICE_NAME_TOO_LONG',
             `the name of the service has ${service.length} characters; at most ${longestName} are watched`,
-            { reason: 'SERVICE_NAME_TOO_LONG', disposition: 'not-executed' },
+            { code: 'INVALID_ARGUMENT', disposition: 'not-executed' },
           );
         }
         const leave = streams.enter(peer.address);

@@ -4,7 +4,7 @@ import type { Clock } from '../call/clock.js';
 import { InFlight } from '../call/in-flight.js';
 import { type Staged, serverStages } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
 import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import { isKeyed, serverIdempotency } from '../interceptors/idempotency.js';
@@ -86,7 +86,7 @@ export class KeyedCalls {
     if (running.size === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#context.clock.setTimer(() => {
-        for (const call of running) call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down'));
+        for (const call of running) call.abort(ownError('SHUTDOWN', 'the server is shutting down'));
         resolve();
       }, graceMs);
       for (const call of running) {

@@ -2,9 +2,11 @@
  * Streams that wait rather than work, and that anybody may open: how many there are at once, for the server and for each
  * connection. They cost little each, so that only their number can hurt.
  */
+
+import { ownError } from '../call/own-error.js';
 import { countRefusal } from '../call/refusals.js';
-import { RpcError } from '../call/rpc-error.js';
 import { knownOptions, shown } from '../contract/option-names.js';
+import type { Reason } from '../contract/reasons.js';
 
 export interface StreamBounds {
   /** Streams of this service that are open at once. 1,000. */
@@ -27,14 +29,14 @@ export function checkStreamBounds(given: unknown, where: string): void {
 
 export class OpenStreams {
   readonly #what: string;
-  readonly #reason: string;
+  readonly #reason: Reason;
   readonly #most: number;
   readonly #mostPerPeer: number;
   readonly #byPeer = new Map<string, number>();
   #open = 0;
 
   /** `what` is refused with `reason`. */
-  constructor(what: string, reason: string, { maxStreams = 1_000, maxStreamsPerPeer = 16 }: StreamBounds = {}) {
+  constructor(what: string, reason: Reason, { maxStreams = 1_000, maxStreamsPerPeer = 16 }: StreamBounds = {}) {
     this.#what = what;
     this.#reason = reason;
     this.#most = maxStreams;
@@ -68,8 +70,8 @@ export class OpenStreams {
 
   #refuse(there: string, bound: string): never {
     countRefusal(this.#reason);
-    throw new RpcError('RESOURCE_EXHAUSTED', `${there} ${this.#what} open; ${bound}`, {
-      reason: this.#reason,
+    throw ownError(this.#reason, `${there} ${this.#what} open; ${bound}`, {
+      code: 'RESOURCE_EXHAUSTED',
       disposition: 'not-executed',
     });
   }

@@ -14,8 +14,10 @@ import {
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type { Call } from '../call/call.js';
 import { Inbox } from '../call/inbox.js';
+import { ownError, toldError } from '../call/own-error.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { MethodType } from '../contract/method.js';
+import type { Reason } from '../contract/reasons.js';
 import type { Connection, Session } from '../subscription/connection.js';
 import { version } from '../subscription/hub/greeting.js';
 import type { Hub } from '../subscription/hub/hub.js';
@@ -175,7 +177,7 @@ class PlainReader implements Connection {
   }
 
   close(reason?: RpcError): void {
-    this.#fail(reason ?? new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+    this.#fail(reason ?? ownError('SHUTDOWN', 'the server is shutting down'));
   }
 
   #take(item: Item): void {
@@ -232,10 +234,10 @@ class PlainReader implements Connection {
     const { most = Number.POSITIVE_INFINITY } = this.#sink;
     if (keyed || head - from <= most) return true;
     this.#fail(
-      new RpcError(
-        'RESOURCE_EXHAUSTED',
+      ownError(
+        'TOPIC_TOO_LONG',
         `the log holds ${head - from} updates, and one answer ${most} at most (maxReplay); subscribe, or poll from where you are`,
-        { reason: 'TOPIC_TOO_LONG', disposition: 'not-executed' },
+        { disposition: 'not-executed' },
       ),
     );
     return false;
@@ -282,9 +284,9 @@ function keysIn(method: MethodType, request: unknown): string[] {
   return [...(keys as Iterable<unknown>)].map(String);
 }
 
-function aborted(reason: string, message: string): RpcError {
-  return new RpcError('ABORTED', `${message}; call again for a snapshot, or subscribe to lose nothing`, {
-    reason,
+function aborted(reason: Reason, message: string): RpcError {
+  return ownError(reason, `${message}; call again for a snapshot, or subscribe to lose nothing`, {
+    code: 'ABORTED',
     disposition: 'executed',
   });
 }
@@ -292,5 +294,5 @@ function aborted(reason: string, message: string): RpcError {
 /** The reason says what it was; the codes are those a caller can act on. */
 function ended(reason: string, message: string): RpcError {
   const code = reason === 'NO_SUCH_TOPIC' || reason.startsWith('INVALID_') ? 'INVALID_ARGUMENT' : 'ABORTED';
-  return new RpcError(code, message === '' ? 'the stream of the topic has ended' : message, { reason });
+  return toldError(reason, code, message === '' ? 'the stream of the topic has ended' : message);
 }

@@ -14,7 +14,7 @@ import type { Call } from '../call/call.js';
 import { type Clock, systemClock } from '../call/clock.js';
 import type { Handler } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
 import type { Codec } from '../contract/codec.js';
 import { bidi, type MethodType, type TopicMethod } from '../contract/method.js';
 import { flag, group, having } from '../contract/option-kinds.js';
@@ -238,8 +238,7 @@ export class ServerTopics {
     if (hook === undefined && !clientsPublish) return undefined;
     return async (request) => {
       if (request.action === 'publish' && !clientsPublish) {
-        throw new RpcError('PERMISSION_DENIED', `clients may not publish to ${request.topic}`, {
-          reason: 'MAY_NOT_PUBLISH',
+        throw ownError('MAY_NOT_PUBLISH', `clients may not publish to ${request.topic}`, {
           disposition: 'not-executed',
         });
       }

@@ -6,7 +6,7 @@
 
 import { type Clock, systemClock } from '../call/clock.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
-import { RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
 import { clock as clockKind, logger as loggerKind } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import {
@@ -93,10 +93,10 @@ export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
     if (known !== undefined) return { kind: 'recorded', record: known.record };
     if (this.#running.has(id)) return { kind: 'running' };
     if (!this.#closed && this.#records.size + this.#running.size >= this.#maxRecords) {
-      throw new RpcError(
-        'RESOURCE_EXHAUSTED',
+      throw ownError(
+        'IDEMPOTENCY_STORE_FULL',
         `the memory store holds ${this.#maxRecords} idempotency records, its maxRecords; raise it, or use a database`,
-        { reason: 'IDEMPOTENCY_STORE_FULL', disposition: 'not-executed' },
+        { disposition: 'not-executed' },
       );
     }
     this.#running.add(id);
@@ -123,10 +123,7 @@ export class MemoryStore implements IdempotencyStore<MemoryTransaction> {
     commit: (result: T) => void = () => {},
   ): Promise<T> {
     if (this.#closed) {
-      throw new RpcError('UNAVAILABLE', 'the memory store is closed', {
-        reason: 'IDEMPOTENCY_STORE_CLOSED',
-        disposition: 'not-executed',
-      });
+      throw ownError('IDEMPOTENCY_STORE_CLOSED', 'the memory store is closed', { disposition: 'not-executed' });
     }
     const writes: (() => void)[] = [];
     let over = false;

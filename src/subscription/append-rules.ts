@@ -1,5 +1,7 @@
 /** Which group of updates may be appended: the same rules for every store, which tells what it knows. */
-import { type Disposition, RpcError } from '../call/rpc-error.js';
+import { ownError } from '../call/own-error.js';
+import type { Disposition, RpcError } from '../call/rpc-error.js';
+import type { Reason } from '../contract/reasons.js';
 import type { Generation } from './generation.js';
 import type { Epoch } from './position.js';
 import type { Append, Appended, TopicSpec } from './topic-store.js';
@@ -66,7 +68,7 @@ export function checkRoom(group: readonly Append[], { name, keyed, maxKeys }: To
 }
 
 function full(message: string): RpcError {
-  return new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'TOPIC_FULL', disposition: 'not-executed' });
+  return ownError('TOPIC_FULL', message, { disposition: 'not-executed' });
 }
 
 function duplicatesIn(group: readonly Append[], log: LogView): readonly Appended[] | undefined {
@@ -156,11 +158,11 @@ function checkGeneration(seq: number | undefined, expected: Generation | undefin
   );
 }
 
-function aborted(reason: string, message: string, log: LogView, disposition: Disposition = 'not-executed'): RpcError {
+function aborted(reason: Reason, message: string, log: LogView, disposition: Disposition = 'not-executed'): RpcError {
   const { epoch, head } = log;
   const generation = log.generationOf(head);
-  return new RpcError('ABORTED', message, {
-    reason,
+  return ownError(reason, message, {
+    code: 'ABORTED',
     metadata: { epoch, head: String(head), ...(generation === undefined ? {} : { generation }) },
     disposition,
   });

@@ -5,7 +5,8 @@
 import { type Clock, systemClock } from '../call/clock.js';
 import { outsideCalls } from '../call/current.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
-import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { isOwn, ownError } from '../call/own-error.js';
+import type { RpcError } from '../call/rpc-error.js';
 import { abortSignal, clock, logger } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import type { OffsetStore } from './offset-store.js';
@@ -243,21 +244,21 @@ class Consuming<Request, T, Tx> implements Consumer {
 
 /** The database failed, and may come back. */
 function isStoreFailure(error: unknown): boolean {
-  return isRpcError(error) && (error.reason === 'STORE_UNAVAILABLE' || error.reason === 'STORE_BUSY');
+  return isOwn(error, 'STORE_UNAVAILABLE') || isOwn(error, 'STORE_BUSY');
 }
 
 function fenced(name: string, topic: string): RpcError {
-  return new RpcError(
-    'ABORTED',
+  return ownError(
+    'CONSUMER_FENCED',
     `another consumer runs under the name ${name} and has moved on in ${topic}; run one at a time, or give each a name of its own`,
-    { reason: 'CONSUMER_FENCED', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 
 function epochChanged(topic: string, position: Position | undefined): RpcError {
-  return new RpcError(
-    'ABORTED',
+  return ownError(
+    'EPOCH_CHANGED',
     `the log of ${topic} is another one than the consumer has read up to ${position?.seq ?? 0}, or was put back to before that; what it derived from the old one is void: begin anew under another name`,
-    { reason: 'EPOCH_CHANGED', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }

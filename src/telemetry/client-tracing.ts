@@ -8,7 +8,7 @@ import { sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
-import { isRpcError } from '../call/rpc-error.js';
+import { isOwn } from '../call/own-error.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import { passBaggageOn } from '../interceptors/propagation.js';
 import { type ClientMetrics, ofMethod, server } from './client-metrics.js';
@@ -170,7 +170,7 @@ class TracedAttempt implements Watcher {
   end(error: unknown): void {
     this.#cancelTimer?.();
     const call = this.#call;
-    const superseded = isRpcError(error) && error.code === 'CANCELLED' && error.reason === 'SUPERSEDED';
+    const superseded = isOwn(error, 'SUPERSEDED');
     const outcome = clientOutcome(error);
     const kind = call.attemptKind ?? 'first';
     const metrics = this.#metrics;

@@ -99,7 +99,7 @@ describe('a keyed call', () => {
       disposition: 'executed',
     });
     Object.defineProperty(store, 'transactional', { value: true });
-    expect(await rejection(client.sell(note('cod'), withKey('k')))).toMatchObject({ disposition: 'not-executed' });
+    expect(await rejection(client.sell(note('cod'), withKey('k')))).toMatchObject({ disposition: 'rolled-back' });
     fails = false;
     expect(await client.sell(note('cod'), withKey('k'))).toEqual(note('cod'));
     expect(runs).toEqual(['k', 'k', 'k']);

@@ -1,6 +1,7 @@
 import { type AttemptEvent, createClient, type Disposition, type GiveUpEvent, RpcError, silentLogger } from 'hawser';
 import { describe, expect, it } from 'vitest';
 import { RetryInfo } from '../../gen/google/rpc/error_details.js';
+import { ownError } from '../../src/call/own-error.js';
 import { codes as allCodes } from '../../src/contract/code.js';
 import { Echo, note, Refused } from '../support/echo.js';
 import {
@@ -240,10 +241,17 @@ describe('what may be repeated', () => {
     ['ABORTED', failed('ABORTED'), true, { repeatable: true }, 1],
     [
       'ABORTED because the same key is at work',
-      failed('ABORTED', 'IDEMPOTENCY_IN_PROGRESS'),
+      ownError('IDEMPOTENCY_IN_PROGRESS', 'x'),
       false,
       { repeatable: true },
       3,
+    ],
+    [
+      'ABORTED of a handler that says the same',
+      new RpcError('ABORTED', 'x', { reason: 'IDEMPOTENCY_IN_PROGRESS', domain: 'hawser' }),
+      false,
+      { repeatable: true },
+      1,
     ],
     ['DEADLINE_EXCEEDED of an attempt, idempotent', failed('DEADLINE_EXCEEDED'), false, { repeatable: true }, 3],
     ['DEADLINE_EXCEEDED of an attempt, not idempotent', failed('DEADLINE_EXCEEDED'), false, { repeatable: false }, 1],

@@ -83,6 +83,25 @@ test('what a stream has sent it does not send again, but for the file that was a
   expect(names(second)).toEqual(['market/v1/market.proto']);
 });
 
+test("google.rpc's error details are there, though no service names them", async () => {
+  const { client } = await reflecting();
+  const types = [
+    'ErrorInfo',
+    'RetryInfo',
+    'DebugInfo',
+    'QuotaFailure',
+    'PreconditionFailure',
+    'BadRequest',
+    'RequestInfo',
+  ];
+  for (const type of [...types, 'ResourceInfo', 'Help', 'LocalizedMessage']) {
+    const [answer] = await ask(client, { $case: 'fileContainingSymbol', value: `google.rpc.${type}` });
+    expect(names(answer)).toEqual(['google/rpc/error_details.proto', 'google/protobuf/duration.proto']);
+  }
+  const [status] = await ask(client, { $case: 'fileContainingSymbol', value: 'google.rpc.Status' });
+  expect(names(status)).toEqual(['google/rpc/status.proto', 'google/protobuf/any.proto']);
+});
+
 test('extensions are found by message and number', async () => {
   const { client } = await reflecting();
   const message = 'google.protobuf.MethodOptions';

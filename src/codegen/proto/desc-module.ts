@@ -1,4 +1,4 @@
-/** Prints `<file>.desc.ts`: the compiled file in base64, for reflection. Files of services and their imports have one. */
+/** Prints `<file>.desc.ts`: the compiled file in base64, for reflection. Files of services have one, google.rpc's error details, and what these import. */
 import { clone, type DescFile, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { header, importSpecifier, modulePath } from './paths.js';

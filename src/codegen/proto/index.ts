@@ -150,10 +150,16 @@ class Unit {
       const own = [...errors].filter((message) => message.file === file);
       if (services.length + own.length > 0) put(source, '.rpc', printRpcModule({ file, services, errors: own }, names));
     }
-    for (const file of this.closure(this.services.map((one) => one.service.file))) {
+    for (const file of this.closure([...this.services.map((one) => one.service.file), ...this.errorDetails()])) {
       put(`${file.name}.proto`, '.desc', printDescriptors(file));
     }
     return printed;
+  }
+
+  /** What errors are made of: no method names them, and reflection is asked for them all the same. */
+  private errorDetails(): DescFile[] {
+    const files = this.inputs.map((input) => this.file(input));
+    return files.filter((file) => file !== undefined && file.proto.package === 'google.rpc') as DescFile[];
   }
 
   private file(name: string): DescFile | undefined {

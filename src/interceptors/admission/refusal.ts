@@ -3,7 +3,8 @@
  * brings the server down: no stack is written down, and what is the same for all is made and encoded once a second.
  */
 import type { Call } from '../../call/call.js';
-import { RpcError, withoutStack } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import { withoutStack } from '../../call/rpc-error.js';
 import { preencoded, pushbackHeader } from '../../call/status.js';
 import type { Refusal } from '../../call/transport.js';
 import { criticalityOf } from '../criticality.js';
@@ -48,12 +49,10 @@ export class Refusals {
     const pushback = now - this.#saturatedSince > hopeless ? '-1' : '0';
     const known = this.#made.get(reason);
     if (known !== undefined && now < known.until && known.refusal.pushback === pushback) return known.refusal;
-    const error = withoutStack(
-      () =>
-        new RpcError('UNAVAILABLE', `the server is overloaded: ${sentence()}; try another one, or later`, {
-          reason: 'OVERLOADED',
-          disposition: 'not-executed',
-        }),
+    const error = withoutStack(() =>
+      ownError('OVERLOADED', `the server is overloaded: ${sentence()}; try another one, or later`, {
+        disposition: 'not-executed',
+      }),
     );
     preencoded(error);
     const refusal = { error, pushback };

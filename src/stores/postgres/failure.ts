@@ -3,7 +3,9 @@
  * statement's. The first kind fails calls with UNAVAILABLE and a word on whether anything was committed; the second is the
  * handler's. Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-import { type Disposition, isRpcError, RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import { type Disposition, isRpcError, type RpcError } from '../../call/rpc-error.js';
+import type { Reason } from '../../contract/reasons.js';
 
 export const sqlState = {
   undefinedTable: '42P01',
@@ -50,11 +52,11 @@ export function unavailable(error: unknown, disposition: Disposition): RpcError 
     disposition === 'not-executed'
       ? 'nothing of this call was committed, so it may be repeated'
       : 'whether this call was committed is not known; repeat it with the same key to find out';
-  return new RpcError('UNAVAILABLE', `the database failed (${what}); ${outcome}`, {
-    reason: isConflict(error) ? 'STORE_CONFLICT' : 'STORE_UNAVAILABLE',
-    disposition,
-    cause: error,
-  });
+  return ownError(
+    isConflict(error) ? 'STORE_CONFLICT' : 'STORE_UNAVAILABLE',
+    `the database failed (${what}); ${outcome}`,
+    { code: 'UNAVAILABLE', disposition, cause: error },
+  );
 }
 
 /** Without what is nobody else's matter: Node's errors tell the address of the database, and a refused login its user. */
@@ -67,6 +69,6 @@ function described(error: unknown): string {
 }
 
 /** UNAVAILABLE: nothing was tried, for a reason that has a name and a way out. */
-export function refusedByStore(reason: string, message: string): RpcError {
-  return new RpcError('UNAVAILABLE', message, { reason, disposition: 'not-executed' });
+export function refusedByStore(reason: Reason, message: string): RpcError {
+  return ownError(reason, message, { code: 'UNAVAILABLE', disposition: 'not-executed' });
 }

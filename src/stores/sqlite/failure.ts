@@ -3,7 +3,8 @@
  * The first kind fails calls with UNAVAILABLE and a word on whether anything was committed; the second is the handler's.
  * Codes: https://www.sqlite.org/rescode.html
  */
-import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 
 const primary = { busy: 5, io: 10, full: 13, constraint: 19 };
 /** BUSY, NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB. */
@@ -50,9 +51,5 @@ export function unavailable(error: unknown, disposition: CommitDoubt): RpcError 
     disposition === 'not-executed'
       ? 'nothing of this call was committed, so it may be repeated'
       : 'whether this call was committed is not known; repeat it with the same key to find out';
-  return new RpcError('UNAVAILABLE', `the database failed (${what}); ${outcome}`, {
-    reason: 'STORE_UNAVAILABLE',
-    disposition,
-    cause: error,
-  });
+  return ownError('STORE_UNAVAILABLE', `the database failed (${what}); ${outcome}`, { disposition, cause: error });
 }

@@ -1,8 +1,10 @@
 /** What the writer says when it does not run a turn, or not to its end. */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Reason } from '../../contract/reasons.js';
 
-function refused(reason: string, message: string): RpcError {
-  return new RpcError('UNAVAILABLE', message, { reason, disposition: 'not-executed' });
+function refused(reason: Reason, message: string): RpcError {
+  return ownError(reason, message, { code: 'UNAVAILABLE', disposition: 'not-executed' });
 }
 
 export const storeClosed = (): RpcError => refused('STORE_CLOSED', 'the store is closed');
@@ -12,17 +14,17 @@ export const storeBusy = (queueLimit: number): RpcError =>
 
 /** A turn inside a turn would wait for itself. */
 export const nestedWrite = (outer: string): RpcError =>
-  new RpcError(
-    'FAILED_PRECONDITION',
+  ownError(
+    'NESTED_TRANSACTION',
     `${outer} holds the writer of this database and would wait for itself; write through its own transaction (call.tx) instead of a KEYED call or store.write to the same store`,
-    { reason: 'NESTED_TRANSACTION', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 
 export const heldTooLong = (name: string, holdLimit: number): RpcError =>
-  new RpcError(
-    'DEADLINE_EXCEEDED',
+  ownError(
+    'STORE_HELD',
     `${name} held the writer of the database for ${holdLimit} ms (holdLimit) and was rolled back; do what takes long before the first write, and never wait inside a write for another one`,
-    { reason: 'STORE_HELD', disposition: 'executed' },
+    { disposition: 'rolled-back' },
   );
 
 /** INSERT OR ROLLBACK and RAISE(ROLLBACK) end the transaction of all. */
@@ -37,7 +39,6 @@ export const recordFailed = (name: string, cause: unknown): Error =>
 
 /** A record that was not there when the turn began. */
 export const committedElsewhere = (): RpcError =>
-  new RpcError('ABORTED', 'this key has been committed meanwhile; repeat the call to get its answer', {
-    reason: 'IDEMPOTENCY_IN_PROGRESS',
+  ownError('IDEMPOTENCY_IN_PROGRESS', 'this key has been committed meanwhile; repeat the call to get its answer', {
     disposition: 'not-executed',
   });

@@ -6,7 +6,8 @@
  * Whether the file still holds the log that readers have seen is looked at in the transaction of each append and each read: its
  * newest generation is the one that is known, or this store's own, and its head has not fallen.
  */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, checkRoom, forgettable } from '../../subscription/append-rules.js';
 import { Generations } from '../../subscription/generation.js';
 import { newEpoch } from '../../subscription/position.js';
@@ -322,8 +323,7 @@ export class SqliteTopicStore implements TopicStore {
           this.#looking = false;
         });
     }
-    return new RpcError('UNAVAILABLE', `the log of ${this.spec.name} was changed from outside; it is looked at anew`, {
-      reason: 'LOG_CHANGED',
+    return ownError('LOG_CHANGED', `the log of ${this.spec.name} was changed from outside; it is looked at anew`, {
       disposition: 'not-executed',
     });
   }

@@ -1,5 +1,6 @@
 /** How the end of a subscription, and a failure, are told to a client. */
-import { isRpcError } from '../../call/rpc-error.js';
+import { plainReason } from '../../call/own-error.js';
+import { isDownstream, isRpcError } from '../../call/rpc-error.js';
 import type { WirePosition } from '../position.js';
 import { item } from './wire.js';
 
@@ -14,13 +15,19 @@ export function unsubscribed(
   return item({ $case: 'unsubscribed', value: { sub, code, retryable, retryAfterMs, position, message } });
 }
 
-/** What a client is told of a failure: an RpcError as it is, of anything else nothing. */
+/**
+ * What a client is told of a failure: an RpcError as it is, of anything else nothing. A service that `authorize` asked is
+ * another server, and its words are not ours.
+ */
 export function refusalOf(error: unknown): {
   readonly code: string;
   readonly message: string;
   readonly retryable: boolean;
 } {
   if (!isRpcError(error)) return { code: 'INTERNAL', message: 'the server failed', retryable: true };
+  if (isDownstream(error)) {
+    return { code: 'DEPENDENCY_FAILED', message: 'a service that this one depends on failed', retryable: true };
+  }
   const retryable = error.code === 'UNAVAILABLE' || error.code === 'RESOURCE_EXHAUSTED';
-  return { code: error.reason, message: error.message, retryable };
+  return { code: plainReason(error), message: error.message, retryable };
 }

@@ -1,5 +1,7 @@
 /** What may be published at all, whoever does it: messages of the declared type under their own key; sizes and numbers. */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Reason } from '../../contract/reasons.js';
 import type { Append } from '../topic-store.js';
 import type { TopicDeclaration } from './declaration.js';
 import { type HubLimits, maxKeyBytes } from './limits.js';
@@ -82,13 +84,12 @@ function checkValue({ name, keyOf, check }: TopicDeclaration, key: string, value
 
 export function malformed(topic: string, cause: unknown): RpcError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new RpcError('INVALID_ARGUMENT', `what is published is no update of ${topic}: ${why}`, {
-    reason: 'VALUE_MALFORMED',
+  return ownError('VALUE_MALFORMED', `what is published is no update of ${topic}: ${why}`, {
     disposition: 'not-executed',
     cause,
   });
 }
 
-function invalid(reason: string, message: string): RpcError {
-  return new RpcError('INVALID_ARGUMENT', message, { reason, disposition: 'not-executed' });
+function invalid(reason: Reason, message: string): RpcError {
+  return ownError(reason, message, { code: 'INVALID_ARGUMENT', disposition: 'not-executed' });
 }

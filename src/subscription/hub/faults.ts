@@ -3,7 +3,8 @@
  * logged and counted here, and ends the one subscription or connection that met it; it never leaves the turn that serves others.
  */
 import type { Logger } from '../../call/logger.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 
 export interface Fault {
   /** Empty where it is not about one topic. */
@@ -45,7 +46,7 @@ export class Faults {
 
 /** For a connection that ends by a fault: its cause is for the log alone. */
 export function brokenConnection(cause: unknown): RpcError {
-  return new RpcError('INTERNAL', 'the server failed on this connection; connect again', { reason: 'INTERNAL', cause });
+  return ownError('CONNECTION_FAULT', 'the server failed on this connection; connect again', { cause });
 }
 
 function attempt(fn: () => void): void {

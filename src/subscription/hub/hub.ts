@@ -2,12 +2,14 @@
  * All topics and all connections of one server. Knows no transport: a connection is whatever takes and gives frames, time
  * and storage come in through ports, so that a test can run a thousand connections in virtual time.
  */
+
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { CommitHooks } from '../../call/commit-hooks.js';
 import { currentCall } from '../../call/current.js';
 import { type Logger, stderrLogger } from '../../call/logger.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import type { Append, Appended, Awaitable, Durability, TopicStores } from '../topic-store.js';
 import { checkAppendable } from './appendable.js';
@@ -47,8 +49,7 @@ const ranks: Readonly<Record<Durability, number>> = { NONE: 0, PROCESS: 1, FSYNC
 
 const onlyTheServerPublishes: Authorize = ({ action, topic }) => {
   if (action === 'subscribe') return;
-  throw new RpcError('PERMISSION_DENIED', `clients may not publish to ${topic}; the server's \`authorize\` decides`, {
-    reason: 'MAY_NOT_PUBLISH',
+  throw ownError('MAY_NOT_PUBLISH', `clients may not publish to ${topic}; the server's \`authorize\` decides`, {
     disposition: 'not-executed',
   });
 };
@@ -119,8 +120,7 @@ export class Hub implements HubContext {
     const mark = name.indexOf('?');
     const declaration = this.#declared.get(mark < 0 ? name : name.slice(0, mark));
     if (declaration?.takes(mark < 0 ? '' : name.slice(mark + 1)) === true) return declaration;
-    throw new RpcError('NOT_FOUND', `there is no topic ${JSON.stringify(name.slice(0, 200))}`, {
-      reason: 'NO_SUCH_TOPIC',
+    throw ownError('NO_SUCH_TOPIC', `there is no topic ${JSON.stringify(name.slice(0, 200))}`, {
       disposition: 'not-executed',
     });
   }
@@ -130,8 +130,7 @@ export class Hub implements HubContext {
     if (known !== undefined) return known;
     const declaration = this.declared(name);
     if (this.#topics.size >= this.limits.maxTopics) {
-      throw new RpcError('RESOURCE_EXHAUSTED', `the server has ${this.limits.maxTopics} topics; raise maxTopics`, {
-        reason: 'TOO_MANY_TOPICS',
+      throw ownError('TOO_MANY_TOPICS', `the server has ${this.limits.maxTopics} topics; raise maxTopics`, {
         disposition: 'not-executed',
       });
     }
@@ -249,7 +248,7 @@ export class Hub implements HubContext {
     for (const session of [...this.#sessions]) session.goAway(reason, windowMs);
     await gone;
     for (const session of [...this.#sessions]) {
-      session.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+      session.abort(ownError('SHUTDOWN', 'the server is shutting down'));
     }
   }
 
@@ -314,9 +313,9 @@ export class Hub implements HubContext {
 }
 
 function transactionOver(topic: string): RpcError {
-  return new RpcError(
-    'FAILED_PRECONDITION',
+  return ownError(
+    'TRANSACTION_OVER',
     `the transaction of this call was rolled back, so nothing is published to ${topic} in it any more; await publications before the handler ends`,
-    { reason: 'TRANSACTION_OVER', disposition: 'not-executed' },
+    { code: 'FAILED_PRECONDITION', disposition: 'not-executed' },
   );
 }

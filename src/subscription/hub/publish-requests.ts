@@ -1,6 +1,8 @@
 /** Publish of a client: checked as the server's own would be, authorized, appended, and answered with the position. */
 import type { ClientItem, Publish } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Reason } from '../../contract/reasons.js';
 import { generationFromBytes } from '../generation.js';
 import { epochFromBytes, positionToWire } from '../position.js';
 import type { Append, Appended, Awaitable, Expectation } from '../topic-store.js';
@@ -64,7 +66,7 @@ function append(session: HubSession, group: readonly Publish[]): Awaitable<reado
     throw exhausted('TOO_MANY_PUBLISHING', `${session.publishing} publications are not answered yet; wait for some`);
   }
   if (group.some(({ topic }) => topic !== name)) {
-    throw new RpcError('INVALID_ARGUMENT', 'an atomic group is of one topic', { reason: 'GROUP_OF_TOPICS' });
+    throw ownError('GROUP_OF_TOPICS', 'an atomic group is of one topic');
   }
   const { principal, peer } = session.connection;
   const keys = new Set(group.map(({ key }) => key));
@@ -107,6 +109,6 @@ function expectationOf(expect: NonNullable<Publish['expect']>): Expectation {
   };
 }
 
-function exhausted(reason: string, message: string): RpcError {
-  return new RpcError('RESOURCE_EXHAUSTED', message, { reason, disposition: 'not-executed' });
+function exhausted(reason: Reason, message: string): RpcError {
+  return ownError(reason, message, { code: 'RESOURCE_EXHAUSTED', disposition: 'not-executed' });
 }

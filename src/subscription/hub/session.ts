@@ -10,7 +10,8 @@ import {
   type Hello,
   Throttle_Cause,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { positionToWire } from '../position.js';
 import { amend, commit, raise, unsubscribe } from './amend-requests.js';
@@ -177,7 +178,7 @@ export class HubSession implements Session, Sender, Outlet {
     this.#controlBytes += frame.byteLength;
     if (this.#controlBytes > this.hub.limits.maxWaitingBytes && !this.#writable) {
       const message = `${this.#controlBytes} bytes of answers wait for a client that does not read them`;
-      this.abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+      this.abort(ownError('CLIENT_DOES_NOT_READ', message));
       return;
     }
     this.hub.flush.add(this);
@@ -371,7 +372,7 @@ export class HubSession implements Session, Sender, Outlet {
       this.#blockedSince ??= now;
       if (now - this.#blockedSince >= this.hub.limits.stallMs) {
         const message = `the client took nothing for ${this.hub.limits.stallMs} ms`;
-        this.abort(new RpcError('RESOURCE_EXHAUSTED', message, { reason: 'CLIENT_DOES_NOT_READ' }));
+        this.abort(ownError('CLIENT_DOES_NOT_READ', message));
       }
       return;
     }

@@ -1,6 +1,6 @@
 /** Subscribe of a client: checked, authorized, decided on, and answered, exactly once. */
 import { type Start, Start_Kind, type Subscribe } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { Awaitable } from '../topic-store.js';
 import { refusalOf, unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
@@ -32,7 +32,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
   };
   if (subscriptions.size + starting.size >= hub.limits.maxSubscriptions) {
     const message = `a connection has ${hub.limits.maxSubscriptions} subscriptions at most; end some, or open another`;
-    refuse(new RpcError('FAILED_PRECONDITION', message, { reason: 'TOO_MANY_SUBSCRIPTIONS' }));
+    refuse(ownError('TOO_MANY_SUBSCRIPTIONS', message, { code: 'FAILED_PRECONDITION' }));
     return;
   }
   const token = Symbol();

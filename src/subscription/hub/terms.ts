@@ -7,7 +7,8 @@ import {
   type Conflate as ProtoConflate,
   type Subscribe,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { acceptedBy, type ConflateWhen, type DeliveryMode, type TopicDeclaration } from './declaration.js';
 import { type HubLimits, maxKeyBytes } from './limits.js';
 import type { Overflow } from './overflow.js';
@@ -111,6 +112,6 @@ export function effectiveOf({ mode, when, overflow }: Terms, minInterval: number
   };
 }
 
-function invalid(what: string, message: string): RpcError {
-  return new RpcError('INVALID_ARGUMENT', message, { reason: `INVALID_${what}`, disposition: 'not-executed' });
+function invalid(what: 'CONFLATE' | 'KEYS' | 'MODE', message: string): RpcError {
+  return ownError(`INVALID_${what}`, message, { code: 'INVALID_ARGUMENT', disposition: 'not-executed' });
 }

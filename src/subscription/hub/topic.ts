@@ -2,7 +2,7 @@
  * One topic at work: its store, who reads it, and what several readers share. Readers that stand at one position get the
  * same bytes, encoded once; readers that are behind at one position share the list of what changed.
  */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
 import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
@@ -219,8 +219,7 @@ export class Topic {
     try {
       return merge(values);
     } catch (cause) {
-      throw new RpcError('DATA_LOSS', `${values.length} updates of ${this.name} could not be merged into one`, {
-        reason: 'MERGE_FAILED',
+      throw ownError('MERGE_FAILED', `${values.length} updates of ${this.name} could not be merged into one`, {
         cause,
       });
     }

@@ -1,5 +1,6 @@
 /** What ends a subscription for good, in the words of RpcError. */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError, toldError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { type Code, isCode } from '../../contract/code.js';
 import type { SubscriptionSpec } from './spec.js';
 
@@ -20,34 +21,33 @@ function codeOf(code: string): Code {
 
 /** The server ended it, or refused it. */
 export function ended(topic: string, code: string, message: string): RpcError {
-  return new RpcError(codeOf(code), `the subscription to ${topic} has ended: ${message === '' ? code : message}`, {
-    reason: /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED',
-    metadata: { topic },
-  });
+  const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED';
+  const sentence = `the subscription to ${topic} has ended: ${message === '' ? code : message}`;
+  return toldError(reason, codeOf(code), sentence, { metadata: { topic } });
 }
 
 export function brokenForGood(topic: string, breaks: number, problem?: string): RpcError {
-  return new RpcError(
-    'DATA_LOSS',
+  return ownError(
+    'CHAIN_BROKEN',
     `the subscription to ${topic} broke ${breaks} times and cannot go on by what it accepts${problem === undefined ? '' : `; the last time because ${problem}`}. Accept RESET to begin anew with a snapshot`,
-    { reason: 'CHAIN_BROKEN', metadata: { topic } },
+    { metadata: { topic } },
   );
 }
 
 export function tooLarge({ topic, maxKeys, maxBytes }: SubscriptionSpec): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'REPLICA_TOO_LARGE',
     `the state of ${topic} is larger than this subscription holds: ${maxKeys} keys, ${maxBytes} bytes. Subscribe to some of the keys, or raise maxKeys or maxBytes`,
-    { reason: 'REPLICA_TOO_LARGE', metadata: { topic } },
+    { metadata: { topic } },
   );
 }
 
 /** What a value is not. */
 export function undecodable(topic: string, key: string, seq: number, typeName: string, cause: unknown): RpcError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new RpcError(
-    'INTERNAL',
+  return ownError(
+    'RESPONSE_MALFORMED',
     `the update ${seq} of ${topic}, key ${JSON.stringify(key)}, is not a valid ${typeName}: ${why}`,
-    { reason: 'RESPONSE_MALFORMED', metadata: { topic }, cause },
+    { metadata: { topic }, cause },
   );
 }

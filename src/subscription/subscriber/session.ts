@@ -5,8 +5,9 @@
  */
 import type { ServerFrame, ServerItem } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { Clock } from '../../call/clock.js';
+import { ownError, toldError } from '../../call/own-error.js';
 import type { Random } from '../../call/random.js';
-import { RpcError } from '../../call/rpc-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { Code } from '../../contract/code.js';
 import { Backoff, type BackoffTerms } from './backoff.js';
 import type { Host, Sent } from './host.js';
@@ -88,7 +89,7 @@ export class Session implements Host {
     this.#reconnect = new Backoff(init.backoff, init.random);
     this.#silence = new SilenceWatch(init.clock, (silentFor) => {
       const what = `the server has said nothing for ${Math.round(silentFor)} ms`;
-      this.#lost(new RpcError('UNAVAILABLE', what, { reason: 'HEARTBEAT_LOST' }));
+      this.#lost(ownError('HEARTBEAT_LOST', what));
     });
   }
 
@@ -215,7 +216,7 @@ export class Session implements Host {
       const problem = this.#dispatch(item);
       if (problem !== undefined) {
         this.send({ $case: 'bye', value: { reason: problem } });
-        this.#lost(new RpcError('INTERNAL', `the server broke the protocol: ${problem}`, { reason: 'PROTOCOL' }));
+        this.#lost(ownError('PROTOCOL', `the server broke the protocol: ${problem}`));
       }
       if (generation !== this.#generation) return;
     }
@@ -257,13 +258,8 @@ export class Session implements Host {
   #complained(code: string, message: string, retryable: boolean, retryAfterMs: number): void {
     this.#floor = Math.max(this.#floor, retryAfterMs);
     const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'SERVER_ERROR';
-    this.#complaint = new RpcError(
-      retryable ? 'UNAVAILABLE' : 'FAILED_PRECONDITION',
-      `the server says: ${code} ${message}`,
-      {
-        reason,
-      },
-    );
+    const status = retryable ? 'UNAVAILABLE' : 'FAILED_PRECONDITION';
+    this.#complaint = toldError(reason, status, `the server says: ${code} ${message}`);
     if (!retryable && this.#state === 'connecting') this.#failAll(this.#complaint);
   }
 
@@ -359,5 +355,5 @@ export class Session implements Host {
 }
 
 export function closed(): RpcError {
-  return new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
+  return ownError('CLIENT_CLOSED', 'the client is closed', { disposition: 'not-executed' });
 }

@@ -3,7 +3,7 @@
  * between them. The same seed, calls and faults cut the bytes at the same places and break connections at the same ones.
  */
 import { type Clock, systemClock } from '../../call/clock.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { ClientTransport, Dispatcher, Listener } from '../../call/transport.js';
 import type { MemoryNode } from '../../transports/memory/network.js';
 import { thriftTransport } from '../../transports/thrift/client.js';
@@ -103,7 +103,7 @@ export class ThriftNetwork {
         if (this.#bound.get(name) === connections) this.#bound.delete(name);
         const closed = connections.close();
         const cancel = dispatcher.clock.setTimer(
-          () => connections.abort(new RpcError('UNAVAILABLE', 'the server is shutting down')),
+          () => connections.abort(ownError('SHUTDOWN', 'the server is shutting down')),
           graceMs,
         );
         await closed;

@@ -1,7 +1,7 @@
 /** What stands between the two halves of one attempt: a lane each way, and the attempt's fate. */
 import type { Clock } from '../../call/clock.js';
 import { HeaderMap } from '../../call/headers.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { RequestFrame, RequestPath, ResponsePath } from '../../transports/memory/paths.js';
 import type { SeededRandom } from '../random.js';
 import { drawFate, type Fate, type Faults } from './faults.js';
@@ -88,7 +88,7 @@ export class AttemptLink implements RequestPath {
   reset(by: string): void {
     if (this.#broken) return;
     this.#broken = true;
-    const error = new RpcError('UNAVAILABLE', `the connection to ${this.#init.node} was reset by ${by}`, {
+    const error = ownError('CONNECTION_LOST', `the connection to ${this.#init.node} was reset by ${by}`, {
       disposition: 'unknown',
     });
     this.#up.carry('reset', () => this.#server?.lost());
@@ -102,8 +102,7 @@ export class AttemptLink implements RequestPath {
       return;
     }
     this.#broken = true;
-    const error = new RpcError('UNAVAILABLE', `${this.#init.node} refused the connection`, {
-      reason: 'CONNECT_FAILED',
+    const error = ownError('CONNECT_FAILED', `${this.#init.node} refused the connection`, {
       disposition: 'not-executed',
     });
     this.#down.carry('refusal', () => this.#arrived(() => this.#init.back.lost(error)));

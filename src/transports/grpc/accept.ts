@@ -7,6 +7,7 @@ import type { Metadata, ServerUnaryCall, StatusObject } from '@grpc/grpc-js';
 import { Call } from '../../call/call.js';
 import { Deadline } from '../../call/deadline.js';
 import type { InFlight } from '../../call/in-flight.js';
+import { ownError } from '../../call/own-error.js';
 import type { Peer, PeerCertificate } from '../../call/peer.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
@@ -72,8 +73,8 @@ function ownNote(rpc: ServerRpc): RequestNote {
 }
 
 function malformed(path: string): RpcError {
-  return new RpcError('INTERNAL', `the grpc-timeout header of the call to ${path} is malformed`, {
-    reason: 'TIMEOUT_MALFORMED',
+  return ownError('TIMEOUT_MALFORMED', `the grpc-timeout header of the call to ${path} is malformed`, {
+    code: 'INTERNAL',
     disposition: 'not-executed',
   });
 }
@@ -118,10 +119,10 @@ export function responseHeaders(call: Call, gzip: boolean): Metadata {
 
 /** The error for a response message above the server's own limit. */
 export function tooLarge(call: Call, bytes: number, limit: number): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'MESSAGE_TOO_LARGE',
     `a response message of ${call.method.path} has ${bytes} bytes, more than this server sends at once (${limit}); raise maxSendBytes or split it`,
-    { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
+    { disposition: 'executed' },
   );
 }
 

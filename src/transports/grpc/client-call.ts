@@ -3,7 +3,8 @@ import { Buffer } from 'node:buffer';
 import type { Call } from '../../call/call.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { InFlight } from '../../call/in-flight.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 
 interface Cancellable {
   cancel(reason: RpcError): void;
@@ -40,10 +41,10 @@ export function refusal(call: Call): RpcError | undefined {
 
 /** The error for a request message above the client's own limit. */
 export function requestTooLarge(call: Call, bytes: number, limit: number): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'MESSAGE_TOO_LARGE',
     `a request message of ${call.method.path} has ${bytes} bytes, more than this client sends at once (${limit}); raise maxSendBytes or split it`,
-    { reason: 'MESSAGE_TOO_LARGE', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 

@@ -4,9 +4,9 @@
  */
 import type { Call } from '../../call/call.js';
 import { Inbox } from '../../call/inbox.js';
+import { ownError, requestStreamFailed } from '../../call/own-error.js';
 import { pump, type Source } from '../../call/pump.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
-import { clientError } from '../../call/status.js';
 import { streamsRequest } from '../../contract/method.js';
 import { type Attempts, requestTooLarge } from './client-call.js';
 import { answered } from './client-unary.js';
@@ -58,7 +58,7 @@ export class StreamAttempt implements Receiver {
           (one) => {
             if (!this.#ended) this.#exchange.start(one, gzip);
           },
-          (error: unknown) => this.cancel(sourceError(call, error)),
+          (error: unknown) => this.cancel(requestStreamFailed(error, call.method.path)),
         );
       }
     }
@@ -68,7 +68,7 @@ export class StreamAttempt implements Receiver {
     const { call } = this.#init;
     pump(call, call.request as Source<unknown>, (message) => this.#write(call.encodeItem(message))).then(
       () => this.#exchange.endRequests(),
-      (error: unknown) => this.cancel(sourceError(call, error)),
+      (error: unknown) => this.cancel(requestStreamFailed(error, call.method.path)),
     );
   }
 
@@ -182,16 +182,10 @@ export function oneResponse(init: Omit<StreamAttemptInit, 'sink'>): Promise<Uint
   });
 }
 
-function sourceError(call: Call, error: unknown): RpcError {
-  const what = error instanceof Error ? error.message : String(error);
-  return clientError(error, 'CANCELLED', `the request stream of ${call.method.path} failed: ${what}`, 'unknown');
-}
-
 function undecodable(call: Call, error: unknown): RpcError {
   if (isRpcError(error)) return error;
   const what = error instanceof Error ? error.message : String(error);
-  return new RpcError('INTERNAL', `a response of ${call.method.path} does not decode: ${what}`, {
-    reason: 'RESPONSE_MALFORMED',
+  return ownError('RESPONSE_MALFORMED', `a response of ${call.method.path} does not decode: ${what}`, {
     disposition: 'executed',
     cause: error,
   });

@@ -1,6 +1,8 @@
 /** One request, one response: the path that most calls take. */
+
 import type { Call } from '../../call/call.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { Attempts } from './client-call.js';
 import type { Exchange, OpenExchange, Receiver } from './exchange.js';
 import { zipped } from './gzip.js';
@@ -45,7 +47,12 @@ export class UnaryAttempt implements Receiver {
           if (!this.#settled) this.#exchange.start(one, gzip);
         },
         (error: unknown) =>
-          this.failed(new RpcError('INTERNAL', 'the request could not be compressed', { cause: error })),
+          this.failed(
+            ownError('REQUEST_UNSENDABLE', 'the request could not be compressed', {
+              disposition: 'not-executed',
+              cause: error,
+            }),
+          ),
       );
     }
   }
@@ -86,5 +93,5 @@ export class UnaryAttempt implements Receiver {
 
 /** The error for a number of messages that the method does not have. */
 export function answered(address: string, call: Call, how: string): RpcError {
-  return new RpcError('INTERNAL', `${address} answered ${call.method.path} ${how}`);
+  return ownError('RESPONSE_MALFORMED', `${address} answered ${call.method.path} ${how}`);
 }

@@ -3,7 +3,8 @@ import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import type { ClientTls } from '../tls.js';
@@ -97,10 +98,7 @@ class GrpcTransport implements ClientTransport {
 
   #refusal(call: Call): RpcError | undefined {
     if (this.#closing === undefined) return refusal(call);
-    return new RpcError('CANCELLED', `the client of ${this.address} is closed`, {
-      reason: 'CLIENT_CLOSED',
-      disposition: 'not-executed',
-    });
+    return ownError('CLIENT_CLOSED', `the client of ${this.address} is closed`, { disposition: 'not-executed' });
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -108,7 +106,7 @@ class GrpcTransport implements ClientTransport {
     if (this.#attempts.size > 0) {
       this.#logger.debug({ address: this.address, calls: this.#attempts.size }, 'closing cancels calls in flight');
     }
-    for (const attempt of this.#attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
+    for (const attempt of this.#attempts) attempt.cancel(ownError('CLIENT_CLOSED', 'the client was closed'));
     this.#wire.close();
   }
 

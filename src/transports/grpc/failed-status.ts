@@ -6,6 +6,7 @@
 import type { Call } from '../../call/call.js';
 import { HeaderMap, rawText } from '../../call/headers.js';
 import type { Logger } from '../../call/logger.js';
+import { ofService, ownError } from '../../call/own-error.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import {
   declarationOf,
@@ -93,10 +94,13 @@ function asRpcError(call: Call, reason: unknown, logger: Logger): RpcError {
   if (declaration !== undefined) return statusOfDeclared(reason as Error, declaration, call.encoding);
   // No one else's word on whether our handler ran: it did, so that is what the caller hears.
   if (isRpcError(reason)) {
-    return call.handlerStarted || call.verdict !== undefined ? reason.withDisposition(call.disposition) : reason;
+    const error = ofService(reason, call.method.service.name);
+    return call.handlerStarted || call.verdict !== undefined ? error.withDisposition(call.disposition) : error;
   }
   logger.error({ err: reason, method: call.method.path, peer: call.peer.address }, 'the call failed');
-  return new RpcError('INTERNAL', 'the server failed', { disposition: call.handlerStarted ? 'executed' : 'unknown' });
+  return ownError('HANDLER_FAILED', 'the server failed', {
+    disposition: call.handlerStarted ? 'executed' : 'unknown',
+  });
 }
 
 function detailsWithin(error: RpcError, message: string, room: number): Uint8Array | undefined {

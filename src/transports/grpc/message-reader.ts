@@ -4,7 +4,8 @@
  * behind it wait; a turn of the event loop inflates so much and no more.
  * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
  */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { inflatedAtOnce, inflatedLater, isEncoding, isTooLarge, mostInflatedAtOnce } from './gzip.js';
 
 const prefix = 5;
@@ -172,13 +173,10 @@ export class MessageReader {
 /** A client reads responses. */
 export const responses: ReaderSide = {
   tooLarge: (numbers) =>
-    new RpcError(
-      'RESOURCE_EXHAUSTED',
-      `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`,
-      { reason: 'MESSAGE_TOO_LARGE', disposition: 'executed' },
-    ),
-  malformed: (what) =>
-    new RpcError('INTERNAL', `the server sent ${what}`, { reason: 'RESPONSE_MALFORMED', disposition: 'executed' }),
+    ownError('MESSAGE_TOO_LARGE', `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`, {
+      disposition: 'executed',
+    }),
+  malformed: (what) => ownError('RESPONSE_MALFORMED', `the server sent ${what}`, { disposition: 'executed' }),
   unknownEncoding: (encoding) =>
     responses.malformed(`a message compressed with ${encoding ?? 'nothing that it named'}`),
 };

@@ -5,7 +5,8 @@
 
 import type { Server, ServerDuplexStream, UntypedHandleCall } from '@grpc/grpc-js';
 import { InFlight } from '../../call/in-flight.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, encodeStatus } from '../../call/status.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
 import { codeNumber } from '../../contract/code.js';
@@ -55,11 +56,11 @@ export const oversizedPath = '/hawser-oversized/call';
 export function registerRefusals(server: Server, maxHeaderBytes: number): void {
   refuse(server, unimplementedPath, (note) => {
     const path = note?.slice(0, 200) ?? 'of this name';
-    return new RpcError('UNIMPLEMENTED', `the server has no method ${path}`, { reason: 'UNKNOWN_METHOD' });
+    return ownError('UNKNOWN_METHOD', `the server has no method ${path}`);
   });
   refuse(server, oversizedPath, (bytes) => {
     const sentence = `the headers of the call have ${bytes} bytes; the limit is ${maxHeaderBytes} (grpc.maxHeaderBytes)`;
-    return new RpcError('RESOURCE_EXHAUSTED', sentence, { reason: 'HEADERS_TOO_LARGE' });
+    return ownError('HEADERS_TOO_LARGE', sentence);
   });
 }
 

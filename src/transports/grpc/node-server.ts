@@ -9,7 +9,7 @@ import { Metadata, Server } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import type { Clock } from '../../call/clock.js';
 import { InFlight } from '../../call/in-flight.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import { bind, parseListenAddress } from '../listen-address.js';
 import type { ServerTls } from '../tls.js';
@@ -87,7 +87,7 @@ export async function listenNode(
     const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     if (!(await within(drained, graceMs, dispatcher.clock))) {
       for (const call of calls) {
-        call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+        call.abort(ownError('SHUTDOWN', 'the server is shutting down'));
       }
       await within(drained, flushMs);
     }

@@ -6,6 +6,7 @@
  */
 import { constants } from 'node:http2';
 import type { Call } from '../../call/call.js';
+import { ownError } from '../../call/own-error.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, errorOfStatus } from '../../call/status.js';
 import type { Code } from '../../contract/code.js';
@@ -17,13 +18,24 @@ const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTT
 export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
   const status = trailers.text('grpc-status');
   if (status === '0') return undefined;
+  const message = unescaped(trailers.text('grpc-message') ?? '');
+  const details = trailers.bytes(detailsHeader);
+  const disposition = trailers.text(dispositionHeader);
+  // A handler of ours has run when it says so; gRPC's libraries refuse a message before one does, and have no other word for it.
+  if (status === '8' && details === undefined && disposition === undefined && sizeRefused.test(message)) {
+    return ownError('MESSAGE_TOO_LARGE', message);
+  }
   return errorOfStatus({
     code: /^[1-9]\d{0,8}$/.test(status ?? '') ? Number(status) : 2,
-    message: unescaped(trailers.text('grpc-message') ?? ''),
-    details: trailers.bytes(detailsHeader),
-    disposition: trailers.text(dispositionHeader),
+    message,
+    details,
+    disposition,
   });
 }
+
+/** The sentences of gRPC's libraries (C++, Python, Node; Go; Java; .NET; connect-go) for a message above their limit. */
+const sizeRefused =
+  /received message (after decompression )?larger than max|message exceeds (the )?maximum|larger than configured max/i;
 
 /** An answer that is not gRPC's, by its headers; undefined for one that is. */
 export function foreign(headers: ReceivedHeaders, address: string): RpcError | undefined {
@@ -31,10 +43,10 @@ export function foreign(headers: ReceivedHeaders, address: string): RpcError | u
   const { status } = headers;
   const type = headers.text('content-type') ?? '';
   if (status === 200 && type.startsWith('application/grpc')) return undefined;
-  return new RpcError(
-    status === 200 ? 'UNKNOWN' : (codes[status] ?? 'UNKNOWN'),
+  return ownError(
+    'NO_STATUS',
     `${address} answered with HTTP ${status}${type === '' ? '' : ` and ${type.slice(0, 100)}`}; is it a gRPC server?`,
-    { reason: 'NO_STATUS', disposition: 'unknown' },
+    { code: status === 200 ? 'UNKNOWN' : (codes[status] ?? 'UNKNOWN'), disposition: 'unknown' },
   );
 }
 
@@ -51,16 +63,12 @@ const codes: Readonly<Record<number, Code>> = {
 
 /** There was no connection to begin the call on. */
 export function notConnected(address: string, why: Error | undefined): RpcError {
-  return new RpcError('UNAVAILABLE', `cannot connect to ${address}: ${messageOf(why)}`, {
-    reason: 'CONNECT_FAILED',
-    disposition: 'not-executed',
-  });
+  return ownError('CONNECT_FAILED', `cannot connect to ${address}: ${messageOf(why)}`, { disposition: 'not-executed' });
 }
 
 /** node:http2 did not take the call. */
 export function notBegun(address: string, error: unknown): RpcError {
-  return new RpcError('INTERNAL', `the call to ${address} could not be begun: ${messageOf(error)}`, {
-    reason: 'NO_STREAM',
+  return ownError('NO_STREAM', `the call to ${address} could not be begun: ${messageOf(error)}`, {
     disposition: 'not-executed',
     cause: error,
   });
@@ -77,18 +85,17 @@ export function headersTooLarge(path: string, limit: number): RpcError {
 
 /** The connection broke under the call. */
 export function connectionLost(address: string): RpcError {
-  return new RpcError('UNAVAILABLE', `the connection to ${address} was lost during the call`, {
-    reason: 'CONNECTION_LOST',
+  return ownError('CONNECTION_LOST', `the connection to ${address} was lost during the call`, {
     disposition: 'unknown',
   });
 }
 
 /** The server said that it did not look at the call. */
 export function refusedStream(address: string): RpcError {
-  return new RpcError(
-    'UNAVAILABLE',
+  return ownError(
+    'REFUSED',
     `${address} refused the call before looking at it: it is shutting down, or has too many calls`,
-    { reason: 'REFUSED', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 
@@ -112,8 +119,7 @@ export function withoutStatus(address: string, rst: number, call?: Call): RpcErr
   }
   switch (rst) {
     case 0:
-      return new RpcError('UNKNOWN', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
-        reason: 'NO_STATUS',
+      return ownError('NO_STATUS', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
         disposition: 'unknown',
       });
     case NGHTTP2_REFUSED_STREAM:
@@ -133,7 +139,7 @@ export function withoutStatus(address: string, rst: number, call?: Call): RpcErr
 }
 
 function reset(code: Code, message: string): RpcError {
-  return new RpcError(code, message, { reason: 'STREAM_RESET', disposition: 'unknown' });
+  return ownError('STREAM_RESET', message, { code, disposition: 'unknown' });
 }
 
 /** Percent-encoded UTF-8; what is not stays as it is. */

@@ -1,7 +1,8 @@
 /** The ClientTransport of every network in memory: what it sends an attempt over is the network's own. */
 import type { Call } from '../../call/call.js';
 import { InFlight } from '../../call/in-flight.js';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import type { ServiceType } from '../../contract/service.js';
 import { type Attempt, type AttemptInit, attemptOf } from './client-half.js';
@@ -30,11 +31,11 @@ export function attemptsOver(
     },
     close: async () => {
       closed = true;
-      for (const attempt of attempts) attempt.cancel(new RpcError('CANCELLED', 'the client was closed'));
+      for (const attempt of attempts) attempt.cancel(ownError('CLIENT_CLOSED', 'the client was closed'));
     },
   };
 }
 
 function clientClosed(): RpcError {
-  return new RpcError('CANCELLED', 'the client is closed', { reason: 'CLIENT_CLOSED', disposition: 'not-executed' });
+  return ownError('CLIENT_CLOSED', 'the client is closed', { disposition: 'not-executed' });
 }

@@ -2,10 +2,10 @@
 import type { Call } from '../../call/call.js';
 import { HeaderMap } from '../../call/headers.js';
 import type { InFlight } from '../../call/in-flight.js';
+import { requestStreamFailed } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
 import { pump, type Source } from '../../call/pump.js';
 import type { RpcError } from '../../call/rpc-error.js';
-import { clientError } from '../../call/status.js';
 import { streamsRequest, streamsResponse } from '../../contract/method.js';
 import { type MessageInbox, messageInbox } from './message-inbox.js';
 import { copy, type RequestPath, type ResponsePath } from './paths.js';
@@ -81,7 +81,7 @@ abstract class ClientHalf implements ResponsePath, Attempt {
       () => {
         if (!this.#over) this.#forward.end();
       },
-      (error: unknown) => this.cancel(clientError(error, 'CANCELLED', 'the request stream failed', 'unknown')),
+      (error: unknown) => this.cancel(requestStreamFailed(error, call.method.path)),
     );
   }
 

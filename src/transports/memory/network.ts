@@ -3,8 +3,8 @@
  * object. Messages are bytes here too, so what works here is encoded, decoded and copied as on a
  * wire. Used by fast tests; `hawser/testing` has a network that fails like a real one.
  */
+import { ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
-import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport, Dispatcher, Listener } from '../../call/transport.js';
 import type { ServiceType } from '../../contract/service.js';
 import { attemptsOver } from './attempts.js';
@@ -45,10 +45,7 @@ export class MemoryNetwork implements MemoryNode {
     const here: Peer = Object.freeze({ address: this.address });
     return attemptsOver(service, this.address, (back) => {
       if (this.#bound !== undefined) return this.#bound.accept(here, back);
-      throw new RpcError('UNAVAILABLE', 'no server listens on this memory network', {
-        reason: 'CONNECT_FAILED',
-        disposition: 'not-executed',
-      });
+      throw ownError('CONNECT_FAILED', 'no server listens on this memory network', { disposition: 'not-executed' });
     });
   }
 }

@@ -10,10 +10,11 @@ import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { InFlight } from '../../call/in-flight.js';
+import { ofService, ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
 import { pump } from '../../call/pump.js';
-import { RpcError } from '../../call/rpc-error.js';
-import { clientError, declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
+import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { declarationOf, encodeStatus, errorOfStatus, statusOfDeclared } from '../../call/status.js';
 import type { Dispatcher, Listener, Route } from '../../call/transport.js';
 import { codeNumber } from '../../contract/code.js';
 import { streamsRequest, streamsResponse } from '../../contract/method.js';
@@ -46,7 +47,7 @@ async function drained(calls: InFlight<Call>, { clock }: Dispatcher, graceMs: nu
   await new Promise<void>((resolve) => {
     const cancel = clock.setTimer(() => {
       for (const call of calls) {
-        call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+        call.abort(ownError('SHUTDOWN', 'the server is shutting down'));
       }
       resolve();
     }, graceMs);
@@ -92,7 +93,7 @@ class ServerHalf implements RequestPath, AnswerStep {
     if (route === undefined) {
       this.#back.end(
         undefined,
-        new RpcError('UNIMPLEMENTED', `the server has no method ${frame.path}`, { disposition: 'not-executed' }),
+        ownError('UNKNOWN_METHOD', `the server has no method ${frame.path}`, { disposition: 'not-executed' }),
       );
       return;
     }
@@ -214,7 +215,9 @@ function overTheWire(error: unknown, call: Call): RpcError {
   const sent =
     declaration !== undefined
       ? statusOfDeclared(error as Error, declaration, call.encoding)
-      : clientError(error, 'INTERNAL', 'the server failed', 'executed');
+      : isRpcError(error)
+        ? ofService(error, call.method.service.name)
+        : ownError('HANDLER_FAILED', 'the server failed', { disposition: 'executed', cause: error });
   return errorOfStatus({
     code: codeNumber(sent.code),
     message: sent.message,

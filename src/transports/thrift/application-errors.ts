@@ -3,6 +3,7 @@
  * our client sees the same error on every wire; for others the type is the nearest that Apache has.
  */
 import { HeaderMap } from '../../call/headers.js';
+import { ownError } from '../../call/own-error.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { dispositionHeader, encodeStatus, errorOfStatus } from '../../call/status.js';
 import { type Code, codeNumber } from '../../contract/code.js';
@@ -16,7 +17,14 @@ import {
 export const statusHeader = 'hawser-status';
 export const statusDetailsHeader = 'hawser-status-details-bin';
 
-const names = Object.keys(ApplicationFault);
+const names = Object.keys(ApplicationFault) as readonly FaultName[];
+
+type FaultName = keyof typeof ApplicationFault;
+
+/** The name that Apache gives a type. */
+export function faultName(type: ApplicationFault): FaultName {
+  return names[type] as FaultName;
+}
 
 /** The type that a foreign client reads. */
 function faultOf(code: Code): ApplicationFault {
@@ -98,7 +106,7 @@ export function decodeError(
 
 /** A message that this end refused before any handler saw it. */
 export function refusal(type: ApplicationFault, message: string): RpcError {
-  return new RpcError(meanings[type].code, message, { reason: `THRIFT_${names[type]}`, disposition: 'not-executed' });
+  return ownError(`THRIFT_${faultName(type)}`, message, { code: meanings[type].code, disposition: 'not-executed' });
 }
 
 function foreignError(type: number, message: string): RpcError {

@@ -5,11 +5,12 @@
 import type { Call } from '../../call/call.js';
 import { formatTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import { isOwn, ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
-import { RpcError } from '../../call/rpc-error.js';
+import type { Disposition, RpcError } from '../../call/rpc-error.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
-import { decodeError, withoutStatusHeaders } from './application-errors.js';
+import { decodeError, faultName, withoutStatusHeaders } from './application-errors.js';
 import { type Envelope, encodeEnvelope } from './envelope.js';
 import { type Compressed, type Incoming, openMessage } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
@@ -177,12 +178,15 @@ function takeException(attempt: Attempt, sequenceId: number, message: Incoming):
     });
   }
   attempt.fail(received.error, message.headers);
+  // Answers come in order: a server that takes nothing more ran none of what was asked after this.
+  if (isShutdown(received.error)) return received.error;
+  if (received.error.disposition === 'not-executed' && isOwn(received.error, 'MESSAGE_TOO_LARGE')) {
+    return givenUp('the server closes the connection because a request on it was too large', 'not-executed');
+  }
   if (message.sequenceId !== sequenceId) return new WireError(wrongId(message, sequenceId));
   if (message.name !== name && message.name !== wireName) {
     return new WireError(`the server answered ${JSON.stringify(message.name)} to a call of ${JSON.stringify(name)}`);
   }
-  // Answers come in order: a server that takes nothing more ran none of what was asked after this.
-  if (isShutdown(received.error)) return received.error;
   const { type } = received;
   const confused =
     type === ApplicationFault.INVALID_MESSAGE_TYPE ||
@@ -191,17 +195,21 @@ function takeException(attempt: Attempt, sequenceId: number, message: Incoming):
   return confused ? new WireError(`the server lost track of the connection: ${received.error.message}`) : undefined;
 }
 
+/** The error of a call whose connection ends because of another call of this client. */
+export function givenUp(sentence: string, disposition: Disposition): RpcError {
+  return ownError('CONNECTION_GIVEN_UP', sentence, { disposition });
+}
+
 /** Whether a server of ours has said that it takes no more calls on this connection. */
 export function isShutdown(error: RpcError): boolean {
-  return error.code === 'UNAVAILABLE' && error.disposition === 'not-executed' && error.reason === 'SHUTDOWN';
+  return error.disposition === 'not-executed' && isOwn(error, 'SHUTDOWN');
 }
 
 /** The answer is not this call's, so neither are those behind it. */
 function breach(attempt: Attempt, type: ApplicationFault, sentence: string): Error {
-  const name = Object.keys(ApplicationFault)[type] as string;
   attempt.fail(
-    new RpcError('INTERNAL', `the server broke the protocol: ${sentence}`, {
-      reason: `THRIFT_${name}`,
+    ownError(`THRIFT_${faultName(type)}`, `the server broke the protocol: ${sentence}`, {
+      code: 'INTERNAL',
       disposition: 'unknown',
     }),
   );

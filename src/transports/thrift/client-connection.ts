@@ -7,12 +7,13 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Clock } from '../../call/clock.js';
 import { spentBeforeSent } from '../../call/deadline.js';
+import { ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
 import { countRefusal } from '../../call/refusals.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import type { Endpoint } from '../endpoint.js';
-import { type Attempt, isShutdown, openReply, settleWith } from './attempt.js';
+import { type Attempt, givenUp, openReply, settleWith } from './attempt.js';
 import { type Envelope, encodeEnvelope } from './envelope.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameTimer, stalled } from './frame-timer.js';
@@ -21,7 +22,7 @@ import { decodeHelloAnswer, encodeHello, type Introduction, introductionMethod }
 import type { ConnectionLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import { peerOf } from './tls.js';
-import { WireError } from './wire-error.js';
+import { MessageTooLong, WireError } from './wire-error.js';
 
 export interface ClientConnectionOptions {
   readonly endpoint: Endpoint;
@@ -144,8 +145,7 @@ export class ClientConnection {
       bytes = attempt.encode(sequenceId);
     } catch (error) {
       attempt.fail(
-        new RpcError('RESOURCE_EXHAUSTED', error instanceof Error ? error.message : String(error), {
-          reason: 'REQUEST_TOO_LARGE',
+        ownError('MESSAGE_TOO_LARGE', error instanceof Error ? error.message : String(error), {
           disposition: 'not-executed',
           cause: error,
         }),
@@ -343,8 +343,19 @@ export class ClientConnection {
     this.#outstanding = [];
     this.#head = 0;
     this.#oneways.clear();
+    const first = lost[0];
     for (const { attempt, batch } of lost) {
-      attempt.fail(this.#lost(error, batch < this.#outbox.batch ? 'unknown' : 'not-executed'));
+      const disposition = batch < this.#outbox.batch ? 'unknown' : 'not-executed';
+      // An answer that is too large is the first's that waits; the others can do nothing for it.
+      const other = error instanceof MessageTooLong && attempt !== first?.attempt;
+      attempt.fail(
+        other
+          ? givenUp(
+              `the connection ended because an answer to another call was too large: ${error.message}`,
+              disposition,
+            )
+          : this.#lost(error, disposition),
+      );
     }
     this.#options.onClosed(
       error ?? (wasConnecting ? new Error('the connection was closed before it was open') : undefined),
@@ -352,19 +363,24 @@ export class ClientConnection {
   }
 
   #lost(error: Error | undefined, disposition: Disposition): RpcError {
-    if (error instanceof RpcError) return isShutdown(error) ? error : error.withDisposition(disposition);
+    if (error instanceof RpcError)
+      return error.disposition === 'not-executed' ? error : error.withDisposition(disposition);
     const { address } = this.#options;
     if (error instanceof WireError) {
-      return new RpcError(error.code, `the connection to ${address} was given up: ${error.message}`, {
-        reason: 'THRIFT_PROTOCOL',
-        disposition,
-        cause: error,
-      });
+      return ownError(
+        error instanceof MessageTooLong ? 'MESSAGE_TOO_LARGE' : 'THRIFT_PROTOCOL',
+        `the connection to ${address} was given up: ${error.message}`,
+        {
+          code: error.code,
+          disposition,
+          cause: error,
+        },
+      );
     }
-    return new RpcError(
-      'UNAVAILABLE',
+    return ownError(
+      'CONNECTION_LOST',
       `the connection to ${address} was lost: ${error?.message ?? 'the server closed it'}`,
-      { reason: 'CONNECTION_LOST', disposition, cause: error },
+      { disposition, cause: error },
     );
   }
 }

@@ -4,8 +4,10 @@
  * more, and is pipelined behind others only when neither is to be had.
  */
 import type { Logger } from '../../call/logger.js';
+import { ownError } from '../../call/own-error.js';
 import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
+import type { Reason } from '../../contract/reasons.js';
 import type { Attempt } from './attempt.js';
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
 import type { Introduction } from './introduction.js';
@@ -85,7 +87,7 @@ export class ClientPool {
         };
       });
     }
-    const closed = new RpcError('CANCELLED', 'the client was closed');
+    const closed = ownError('CLIENT_CLOSED', 'the client was closed');
     for (const attempt of [...this.#waiting]) attempt.fail(closed.withDisposition('not-executed'));
     this.#waiting.clear();
     for (const connection of [...this.#connections]) connection.destroy(closed);
@@ -93,21 +95,19 @@ export class ClientPool {
 
   #refusal(): RpcError | undefined {
     const { address, maxWaiting } = this.#options;
-    if (this.#closing) return notExecuted('CANCELLED', 'the client is closed', 'CLIENT_CLOSED');
+    if (this.#closing) return notExecuted('CLIENT_CLOSED', 'the client is closed');
     if (this.#waiting.size >= maxWaiting) {
       return notExecuted(
-        'RESOURCE_EXHAUSTED',
-        `${maxWaiting} calls wait for a connection to ${address} already (maxWaiting); raise it or maxConnections, or call less at once`,
         'TOO_MANY_WAITING',
+        `${maxWaiting} calls wait for a connection to ${address} already (maxWaiting); raise it or maxConnections, or call less at once`,
       );
     }
     if (this.#connections.size > 0) return undefined;
     const left = this.#nextTry - this.#options.clock.now();
     if (left <= 0) return undefined;
     return notExecuted(
-      'UNAVAILABLE',
-      `cannot connect to ${address}: ${this.#lastFailure}; the next try is in ${Math.ceil(left)} ms`,
       'CONNECT_FAILED',
+      `cannot connect to ${address}: ${this.#lastFailure}; the next try is in ${Math.ceil(left)} ms`,
     );
   }
 
@@ -247,7 +247,7 @@ export class ClientPool {
     this.#waiting.clear();
     const sentence = `cannot connect to ${this.#options.address}: ${this.#lastFailure}`;
     for (const attempt of waiting) {
-      attempt.fail(notExecuted('UNAVAILABLE', sentence, 'CONNECT_FAILED', this.#lastError));
+      attempt.fail(notExecuted('CONNECT_FAILED', sentence, this.#lastError));
     }
   }
 }
@@ -257,11 +257,6 @@ function load(connection: ClientConnection): number {
   return connection.outstanding + (connection.stuck ? 1_000_000 : 0);
 }
 
-function notExecuted(
-  code: 'CANCELLED' | 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED',
-  message: string,
-  reason: string,
-  cause?: unknown,
-): RpcError {
-  return new RpcError(code, message, { reason, disposition: 'not-executed', cause });
+function notExecuted(reason: Reason, message: string, cause?: unknown): RpcError {
+  return ownError(reason, message, { disposition: 'not-executed', cause });
 }

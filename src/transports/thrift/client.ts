@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import type { Logger } from '../../call/logger.js';
+import { ownError } from '../../call/own-error.js';
 import { type Random, systemRandom } from '../../call/random.js';
-import { RpcError } from '../../call/rpc-error.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
@@ -120,14 +120,14 @@ function bindMethod(method: MethodType, pool: ClientPool, target: AttemptTarget)
   if (streamsRequest(method.kind) || streamsResponse(method.kind)) {
     return async () => {
       if (method.path === subscriptionStream) {
-        throw new RpcError(
-          'UNIMPLEMENTED',
+        throw ownError(
+          'POLLS_NEED_ADDRESSES',
           'a subscription over Thrift is polled from one server; give createClient addresses, not a function or transports',
-          { reason: 'POLLS_NEED_ADDRESSES', disposition: 'not-executed' },
+          { code: 'UNIMPLEMENTED', disposition: 'not-executed' },
         );
       }
-      throw new RpcError(
-        'UNIMPLEMENTED',
+      throw ownError(
+        'NOT_OVER_THRIFT',
         `${method.path} is a stream, and Thrift has no streaming calls; subscribe to its topic instead`,
         { disposition: 'not-executed' },
       );

@@ -8,7 +8,7 @@ import { BinaryScanner } from './scan-binary.js';
 import { CompactScanner } from './scan-compact.js';
 import type { MessageScanner } from './scan-stack.js';
 import { type FrameKind, kindOf, openingOf } from './sniff.js';
-import { WireError } from './wire-error.js';
+import { MessageTooLong, WireError } from './wire-error.js';
 
 /** What a reader takes: frames only, frames or bare messages as the first bytes say, bare messages only. */
 export type AcceptedFraming = 'framed' | 'either' | 'unframed';
@@ -97,11 +97,10 @@ export class FrameReader {
   #nextFrame(): Buffer | undefined {
     const queue = this.#queue;
     const length = queue.readInt32BE(0);
-    if (length <= 0 || length > this.#limits.maxFrameBytes) {
-      throw new WireError(
-        `a frame is announced with ${length} bytes; a frame has 1 to ${this.#limits.maxFrameBytes} (maxFrameBytes)`,
-        { code: length > 0 ? 'RESOURCE_EXHAUSTED' : 'INTERNAL' },
-      );
+    const { maxFrameBytes } = this.#limits;
+    if (length <= 0 || length > maxFrameBytes) {
+      const sentence = `a frame is announced with ${length} bytes; a frame has 1 to ${maxFrameBytes} (maxFrameBytes)`;
+      throw length > 0 ? new MessageTooLong(sentence, queue.peek().subarray(4), true) : new WireError(sentence);
     }
     if (queue.length < 4 + length) return undefined;
     queue.skip(4);

@@ -2,7 +2,8 @@
  * Which method a message's name means. Plain names are looked for in all services of the server;
  * `Service:method` (TMultiplexedProtocol) in the one that is named, by its full or its short name.
  */
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher, Route } from '../../call/transport.js';
 import type { MethodType } from '../../contract/method.js';
 import type { ServiceType } from '../../contract/service.js';
@@ -84,7 +85,7 @@ export function answerName(wireName: string): string {
 }
 
 function unknownMethod(message: string): RpcError {
-  return new RpcError('UNIMPLEMENTED', message, { reason: 'UNKNOWN_METHOD', disposition: 'not-executed' });
+  return ownError('UNKNOWN_METHOD', message, { disposition: 'not-executed' });
 }
 
 function shortName(name: string): string {

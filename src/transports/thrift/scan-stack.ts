@@ -4,7 +4,7 @@
  * chunks, so nothing is read twice.
  */
 import { maxNameBytes, thriftLimits } from '../../contract/thrift/limits.js';
-import { WireError } from './wire-error.js';
+import { MessageTooLong, WireError } from './wire-error.js';
 
 /** Finds the end of one message in bytes that are still arriving. */
 export interface MessageScanner {
@@ -44,7 +44,11 @@ export abstract class ScanStack implements MessageScanner {
     }
     for (;;) {
       if (this.position > this.maxBytes) {
-        throw new WireError(`an unframed message is longer than the limit of ${this.maxBytes} bytes (maxFrameBytes)`);
+        throw new MessageTooLong(
+          `an unframed message is longer than the limit of ${this.maxBytes} bytes (maxFrameBytes)`,
+          bytes,
+          false,
+        );
       }
       if (this.pending >= 0) {
         if (this.position >= bytes.length || !this.value(bytes)) return -1;

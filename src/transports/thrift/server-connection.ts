@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { Call } from '../../call/call.js';
 import { InFlight } from '../../call/in-flight.js';
+import { ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
 import { countRefusal } from '../../call/refusals.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
@@ -24,7 +25,7 @@ import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run } from
 import { TurnSlice } from './turn-slice.js';
 import { TurnedAway } from './turned-away.js';
 import { Uncalled } from './uncalled.js';
-import { FrameRefused, WireError } from './wire-error.js';
+import { FrameRefused, MessageTooLong, WireError } from './wire-error.js';
 
 export interface ServerConnectionOptions extends ExchangeContext {
   readonly routes: RouteTable;
@@ -143,6 +144,7 @@ export class ServerConnection implements Holder {
         this.#lastMessageAt = now;
       }
     } catch (error) {
+      if (error instanceof MessageTooLong) this.#uncalled.refuseLong(error);
       if (error instanceof WireError) this.#breakOff(error.message);
       else this.#giveUp(error);
       return;
@@ -226,7 +228,7 @@ export class ServerConnection implements Holder {
     } else if (this.#draining) {
       this.#uncalled.refuse(
         message,
-        new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN', disposition: 'not-executed' }),
+        ownError('SHUTDOWN', 'the server is shutting down', { disposition: 'not-executed' }),
       );
     } else this.#serve(message, now, bytes);
   }

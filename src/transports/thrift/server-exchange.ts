@@ -9,6 +9,7 @@ import { helloHeader } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
+import { ofService, ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
@@ -68,8 +69,8 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
   const headers = message.headers ?? (hello === undefined ? undefined : new HeaderMap({ [helloHeader]: hello }));
   const deadline = headers?.has(timeoutHeader) === true ? deadlineOf(headers, context.dispatcher.clock) : undefined;
   if (streamsResponse(route.method.kind)) {
-    throw new RpcError(
-      'UNIMPLEMENTED',
+    throw ownError(
+      'NOT_OVER_THRIFT',
       `${route.method.path} is a stream, and Thrift has no streaming calls; subscribe to its topic instead`,
       { disposition: 'not-executed' },
     );
@@ -92,13 +93,13 @@ function deadlineOf(headers: HeaderMap, clock: Clock): Deadline {
   const [first, ...others] = headers.getAll(timeoutHeader);
   const ms = typeof first === 'string' && others.length === 0 ? parseTimeout(first) : undefined;
   if (ms !== undefined) return Deadline.after(ms, clock);
-  throw new RpcError(
-    'INVALID_ARGUMENT',
+  throw ownError(
+    'TIMEOUT_MALFORMED',
     `the header ${timeoutHeader} is ${headers
       .getAll(timeoutHeader)
       .map((one) => JSON.stringify(one))
       .join(' and ')}; it must be 1 to 8 digits and a unit (H, M, S, m, u or n), once`,
-    { reason: 'TIMEOUT_MALFORMED', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 
@@ -149,7 +150,10 @@ export function encodeFailure(
     context.dispatcher.logger.error({ err: body, method: call.method.path }, 'a declared error could not be encoded');
     return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
   }
-  if (isRpcError(error)) return encodeException(error, responseHeaders(call), name, message, context);
+  if (isRpcError(error)) {
+    const leaving = ofService(error, call.method.service.name);
+    return encodeException(leaving, responseHeaders(call), name, message, context);
+  }
   context.dispatcher.logger.error({ err: error, method: call.method.path }, 'the call failed');
   return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
 }
@@ -236,8 +240,7 @@ function encodeReply(
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     context.dispatcher.logger.error({ err: cause, method: call.method.path }, 'a reply could not be sent');
-    const error = new RpcError('RESOURCE_EXHAUSTED', `the reply of ${call.method.path} could not be sent: ${reason}`, {
-      reason: 'REPLY_TOO_LARGE',
+    const error = ownError('MESSAGE_TOO_LARGE', `the reply of ${call.method.path} could not be sent: ${reason}`, {
       disposition: 'executed',
     });
     return encodeException(error, undefined, name, message, context);
@@ -262,5 +265,5 @@ function responseHeaders(call: Call): HeaderMap | undefined {
 }
 
 function executed(message: string): RpcError {
-  return new RpcError('INTERNAL', message, { disposition: 'executed' });
+  return ownError('HANDLER_FAILED', message, { disposition: 'executed' });
 }

@@ -1,7 +1,7 @@
 /** The Thrift side of a server: accepts connections and looks after them until it is closed. */
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { Dispatcher, Listener } from '../../call/transport.js';
 import { formatHostPort } from '../endpoint.js';
 import { bind, parseListenAddress } from '../listen-address.js';
@@ -93,7 +93,7 @@ async function shutDown(
   // Nothing is in flight there: the grace is not for them, nor for those whose peer has gone unnoticed.
   for (const socket of handshakes.values()) socket.destroy();
   const cancel = clock.setTimer(() => {
-    connections.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+    connections.abort(ownError('SHUTDOWN', 'the server is shutting down'));
     setImmediate(() => {
       for (const socket of raw) socket.destroy();
     });

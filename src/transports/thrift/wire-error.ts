@@ -14,6 +14,19 @@ export class WireError extends Error {
   }
 }
 
+/** A message is above the limit, and is not waited for. */
+export class MessageTooLong extends WireError {
+  constructor(
+    message: string,
+    /** What has come of it, without a frame's length: its header, mostly. */
+    readonly opening: Buffer,
+    readonly framed: boolean,
+  ) {
+    super(message, { code: 'RESOURCE_EXHAUSTED' });
+    this.name = 'MessageTooLong';
+  }
+}
+
 /** One frame cannot be served, but where it ends is known, so the peer can be told and the connection lives on. */
 export class FrameRefused extends Error {
   constructor(

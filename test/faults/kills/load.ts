@@ -111,7 +111,7 @@ export class Load {
         return true;
       }
       if (isRpcError(error)) {
-        if (error.disposition !== 'not-executed') entry.doubtful = true;
+        if (error.disposition !== 'not-executed' && error.disposition !== 'rolled-back') entry.doubtful = true;
         if (!expected.has(error.code)) ledger.surprises.push(`${error.code} ${error.reason}: ${error.message}`);
       } else ledger.surprises.push(String(error));
       return false;

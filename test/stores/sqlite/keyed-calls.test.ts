@@ -52,7 +52,7 @@ describe('KEYED calls on an SQLite store', () => {
       throw new Error('a bug');
     });
     await expect(client.sell(note('refused'))).rejects.toThrow('no fish');
-    await expect(client.sell(note('bug'))).rejects.toMatchObject({ disposition: 'not-executed' });
+    await expect(client.sell(note('bug'))).rejects.toMatchObject({ disposition: 'rolled-back' });
     expect(effects()).toEqual(['refused']);
     expect(keys()).toHaveLength(1);
   });

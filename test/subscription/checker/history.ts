@@ -193,7 +193,7 @@ function plainNote(note: TraceNote, t: number, log: LogOf): Note | undefined {
     case 'gap':
       return { t, type: 'gap', from: note.from, to: note.to, epoch: log('', note.generation) };
     case 'failed':
-      return { t, type: 'failed', reason: note.error.info.reason };
+      return { t, type: 'failed', reason: note.error.reason };
     default:
       return { t, ...note };
   }

@@ -185,7 +185,7 @@ describe('an outcome', () => {
   it('RESET fails one who accepts only a replay', () => {
     const { server, subscriber } = live({ accept: ['REPLAY'] });
     server.say({ $case: 'reset', value: { sub: server.sub, reason: 3, epoch } });
-    expect([subscriber.state, subscriber.error?.info.reason]).toEqual(['Failed', 'UNRECOVERABLE']);
+    expect([subscriber.state, subscriber.error?.reason]).toEqual(['Failed', 'UNRECOVERABLE']);
   });
 
   it('to come back later is obeyed, not before the time the server names', async () => {

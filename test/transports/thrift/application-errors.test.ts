@@ -20,7 +20,7 @@ describe('an RpcError over Thrift', () => {
         });
         const { error } = decodeError(encodeError(sent, encoding), encoding, undefined);
         expect(error).toMatchObject({ code, message: 'no such fish', reason: 'NO_FISH', disposition: 'executed' });
-        expect(error.info.metadata).toEqual({ fish: 'cod' });
+        expect(error.info?.metadata).toEqual({ fish: 'cod' });
       }
     }
   });

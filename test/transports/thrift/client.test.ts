@@ -259,7 +259,7 @@ describe('the Thrift client', () => {
     await expect(attempt(transport, 'echo', { text: 'x'.repeat(2_000) }).response).rejects.toMatchObject({
       code: 'RESOURCE_EXHAUSTED',
       disposition: 'not-executed',
-      reason: 'REQUEST_TOO_LARGE',
+      reason: 'MESSAGE_TOO_LARGE',
     });
     expect(await attempt(transport, 'echo', { text: 'short' }).text).toBe('short');
   });
@@ -473,7 +473,7 @@ import { createClient } from 'hawser';
         reason: 'QUOTA',
         disposition: 'executed',
       });
-      expect(error?.info.metadata).toEqual({ quota: 'fish' });
+      expect(error?.info?.metadata).toEqual({ quota: 'fish' });
     }
   });
 

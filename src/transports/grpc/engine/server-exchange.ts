@@ -9,6 +9,7 @@ import { headersComeFirst } from '../../../call/correlation-id.js';
 import { runInCall } from '../../../call/current.js';
 import { Deadline } from '../../../call/deadline.js';
 import { Inbox } from '../../../call/inbox.js';
+import { ownError } from '../../../call/own-error.js';
 import { pump, type Source } from '../../../call/pump.js';
 import { RpcError } from '../../../call/rpc-error.js';
 import type { Route } from '../../../call/transport.js';
@@ -80,10 +81,11 @@ export class ServerExchange implements StreamReceiver {
   start(end: boolean): void {
     if (this.#malformedTimeout) {
       this.#refuse(
-        new RpcError('INTERNAL', `the grpc-timeout header of the call to ${this.#route.method.path} is malformed`, {
-          reason: 'TIMEOUT_MALFORMED',
-          disposition: 'not-executed',
-        }),
+        ownError(
+          'TIMEOUT_MALFORMED',
+          `the grpc-timeout header of the call to ${this.#route.method.path} is malformed`,
+          { code: 'INTERNAL', disposition: 'not-executed' },
+        ),
       );
       return;
     }

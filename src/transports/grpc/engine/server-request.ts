@@ -4,6 +4,7 @@
  * Source: gRPC over HTTP/2, "Requests"; "Statuses" for the codes.
  */
 import { parseTimeout, timeoutHeader } from '../../../call/deadline.js';
+import { ownError } from '../../../call/own-error.js';
 import { RpcError } from '../../../call/rpc-error.js';
 import type { HeaderList } from '../../../http2/header-list.js';
 import type { ReaderSide } from '../message-reader.js';
@@ -20,16 +21,15 @@ export function httpRefusal(
 }
 
 export function headersTooLarge(size: number, limit: number): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'HEADERS_TOO_LARGE',
     `the headers of the call have ${size} bytes; the limit is ${limit} (grpc.maxHeaderBytes)`,
-    { reason: 'HEADERS_TOO_LARGE', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 
 export function unknownMethod(path: string | undefined): RpcError {
-  return new RpcError('UNIMPLEMENTED', `the server has no method ${path?.slice(0, 200) ?? 'of this name'}`, {
-    reason: 'UNKNOWN_METHOD',
+  return ownError('UNKNOWN_METHOD', `the server has no method ${path?.slice(0, 200) ?? 'of this name'}`, {
     disposition: 'not-executed',
   });
 }
@@ -50,14 +50,9 @@ const notExecuted = { disposition: 'not-executed' } as const;
 /** A server reads requests. */
 export const requests: ReaderSide = {
   tooLarge: (numbers) =>
-    new RpcError(
-      'RESOURCE_EXHAUSTED',
-      `a request is larger than this server takes (${numbers}); raise maxReceiveBytes`,
-      {
-        reason: 'MESSAGE_TOO_LARGE',
-        ...notExecuted,
-      },
-    ),
+    ownError('MESSAGE_TOO_LARGE', `a request is larger than this server takes (${numbers}); raise maxReceiveBytes`, {
+      ...notExecuted,
+    }),
   malformed: (what) => new RpcError('INTERNAL', `the caller sent ${what}`, notExecuted),
   unknownEncoding: (encoding) =>
     encoding === undefined || encoding === 'identity'

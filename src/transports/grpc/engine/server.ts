@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { Call } from '../../../call/call.js';
 import { type Clock, systemClock } from '../../../call/clock.js';
 import { InFlight } from '../../../call/in-flight.js';
-import { RpcError } from '../../../call/rpc-error.js';
+import { ownError } from '../../../call/own-error.js';
 import type { Dispatcher, Listener } from '../../../call/transport.js';
 import type { Connection } from '../../../http2/connection.js';
 import { bind, parseListenAddress } from '../../listen-address.js';
@@ -78,7 +78,7 @@ export async function listenEngine(
     for (const connection of connections.values()) connection.drain();
     if (!(await idleWithin(graceMs, clock))) {
       for (const call of calls) {
-        call.abort(new RpcError('UNAVAILABLE', 'the server is shutting down', { reason: 'SHUTDOWN' }));
+        call.abort(ownError('SHUTDOWN', 'the server is shutting down'));
       }
       await idleWithin(flushMs, systemClock);
     }
