@@ -29,11 +29,13 @@ async function pair(wire: Wire, sides: { client?: ClientOptions; server?: object
   };
   const addresses: string[] = [];
   for (let i = 0; i < 2; i++) {
-    const server = createServer({ logger: silentLogger, admission: false }).add(service, handlers as never);
+    const server = createServer({
+      logger: silentLogger,
+      admission: false,
+      ...(wire === 'grpc' ? { grpc: { ...sides.server } } : { thrift: { ...sides.server } }),
+    }).add(service, handlers as never);
     const at = '127.0.0.1:0';
-    const bound = await server.listen(
-      wire === 'grpc' ? { grpc: { address: at, ...sides.server } } : { thrift: { address: at, ...sides.server } },
-    );
+    const bound = await server.listen(wire === 'grpc' ? { grpc: at } : { thrift: at });
     addresses.push(wire === 'grpc' ? `grpc://${bound.grpc}` : `thrift://${bound.thrift}?wire=${wire}`);
     closers.push(() => server.close({ grace: 0 }));
   }

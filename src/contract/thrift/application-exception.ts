@@ -1,7 +1,8 @@
 /**
  * TApplicationException: how a call that failed for no declared reason ends. Ours carry three
  * more fields, which every reader skips that does not know them, so that an RpcError of
- * another Hawser arrives whole even where the wire has no headers.
+ * another Hawser arrives whole even where the wire has no headers. Bytes travel as base64: Apache's Python library decodes a
+ * binary field that it skips as UTF-8, and drops the connection when it is not.
  */
 import type { Encoding } from '../codec.js';
 import { decodeWith, encodeWith } from './pool.js';
@@ -56,13 +57,13 @@ function writeApplicationException(writer: ThriftWriter, exception: ApplicationE
     writer.field(8, 100);
     writer.i32(code);
   }
-  if (details !== undefined) {
-    writer.field(11, 101);
-    writer.binary(details);
-  }
   if (disposition !== undefined) {
     writer.field(11, 102);
     writer.string(disposition);
+  }
+  if (details !== undefined) {
+    writer.field(11, 103);
+    writer.string(Buffer.from(details.buffer, details.byteOffset, details.byteLength).toString('base64'));
   }
   writer.structEnd();
 }
@@ -86,10 +87,13 @@ function readApplicationException(reader: ThriftReader): ApplicationException {
         code = reader.i32();
         break;
       case (101 << 8) | 11:
-        details = reader.binary();
+        details = reader.binary(); // from a Hawser of before
         break;
       case (102 << 8) | 11:
         disposition = reader.string();
+        break;
+      case (103 << 8) | 11:
+        details = Buffer.from(reader.string(), 'base64');
         break;
       default:
         reader.skip(field & 0xff);

@@ -25,6 +25,21 @@ describe('an RpcError over Thrift', () => {
     }
   });
 
+  it('holds nothing but UTF-8, so that every library can skip it, and is read from a Hawser that sent bytes', () => {
+    const sent = new RpcError('NOT_FOUND', 'x'.repeat(300), { reason: 'LONG' });
+    const bytes = encodeError(sent, 'binary');
+    // Field 103: type 11, id, length, text.
+    const at = bytes.indexOf(Buffer.from([11, 0, 103]));
+    const text = bytes.subarray(at + 7, at + 7 + bytes.readInt32BE(at + 3)).toString('latin1');
+    expect(text).toMatch(/^[A-Za-z0-9+/]+=*$/);
+    const status = Buffer.from(text, 'base64');
+    const size = Buffer.alloc(4);
+    size.writeInt32BE(status.length);
+    const before = Buffer.concat([bytes.subarray(0, at), Buffer.from([11, 0, 101]), size, status, Buffer.from([0])]);
+    for (const one of [bytes, before])
+      expect(decodeError(one, 'binary', undefined).error).toMatchObject({ reason: 'LONG' });
+  });
+
   it('has the type that a foreign client understands', () => {
     const typeOf = (code: 'UNIMPLEMENTED' | 'INVALID_ARGUMENT' | 'NOT_FOUND') =>
       decodeApplicationException(encodeError(new RpcError(code, ''), 'binary'), 'binary').type;
