@@ -50,7 +50,7 @@ export interface Expectation {
   readonly seq?: number | undefined;
   /** That owns `seq`. */
   readonly generation?: Generation | undefined;
-  /** The seq of the newest update of the key; 0: the key does not exist, or is deleted. */
+  /** The seq of the newest update of the key; 0: the key does not exist, is deleted, or its time is over. */
   readonly keySeq?: number | undefined;
   /** That owns `keySeq`. */
   readonly keyGeneration?: Generation | undefined;
@@ -134,6 +134,8 @@ export interface TopicStore {
   before(time: number): Awaitable<number>;
   /** Appends a tombstone for each key whose time is over; then drops what the history does not keep. */
   trim(): Awaitable<void>;
+  /** ms until a key's time may be over, which `trim` ends then; 0 or less: now. Infinity: no key has an end. Never too late. */
+  expiresIn(): number;
   /** `fn` is called with the head whenever readers may see more. Returns what removes it. */
   onVisible(fn: (head: number) => void): () => void;
   /**
@@ -172,5 +174,7 @@ export interface TopicStores {
   /** Of all stores that it makes. */
   readonly durability: Durability;
   topic(spec: TopicSpec): TopicStore;
+  /** Names of kept topics that are `topic`, or `topic` with parameters, and hold keys with an end: so many at most. */
+  expiring?(topic: string, most: number): readonly string[];
   close(): Awaitable<void>;
 }

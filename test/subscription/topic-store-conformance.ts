@@ -188,6 +188,32 @@ export function topicStoreConformance(make: MakeStore): void {
     expect(texts((await store.read(3, all))?.updates ?? [])).toEqual(['a']);
   });
 
+  test('a key whose time is over is not there for who publishes, though nobody trimmed', async () => {
+    const { clock, store } = await open();
+    await store.append([put('a=1', { ttl: 1000 })]);
+    expect(store.expiresIn()).toBe(1000);
+    await clock.advance(1000);
+    expect(store.expiresIn()).toBe(0);
+    await refused(() => store.append([put('a=2', { expect: { keySeq: 1 } })]), 'EXPECTATION_FAILED');
+    expect(store.state().head).toBe(1);
+    // Its end is in the log before it is there again, so that a merge does not reach over it.
+    expect(await store.append([put('a=2', { expect: { keySeq: 0 } })])).toMatchObject([{ position: { seq: 3 } }]);
+    expect(texts((await store.read(0, all))?.updates ?? [])).toEqual(['a=1', 'a', 'a=2']);
+    await store.trim();
+    expect(store.state().head).toBe(3);
+    expect(store.expiresIn()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('a group that follows the end of a key is numbered and grouped as it would be without', async () => {
+    const { clock, store } = await open();
+    await store.append([put('a=1', { ttl: 1000 })]);
+    await clock.advance(1000);
+    await store.append([put('b=1'), put('a=2'), put('a=3')]);
+    const { updates = [] } = (await store.read(1, all)) ?? {};
+    expect(texts(updates)).toEqual(['a', 'b=1', 'a=2', 'a=3']);
+    expect(updates.map(({ more }) => more)).toEqual([false, true, true, false]);
+  });
+
   test('a publication that the log has is not appended again', async () => {
     const { store } = await open();
     const one = put('a=1', { producer: { id: 'p', seq: 5 } });

@@ -11,6 +11,11 @@ export class ExpiryHeap<T extends Expiring> {
     return this.#items.length;
   }
 
+  /** When the first item expires; Infinity when there is none. */
+  get first(): number {
+    return this.#items[0]?.expires ?? Number.POSITIVE_INFINITY;
+  }
+
   push(item: T): void {
     const items = this.#items;
     let at = items.length;

@@ -63,7 +63,7 @@ export class MemoryTopicStore implements TopicStore {
       },
       keySeq: (key) => {
         const newest = this.#keys.newest(key);
-        return newest?.value === undefined ? 0 : newest.seq;
+        return newest?.value === undefined || this.#isOver(newest) ? 0 : newest.seq;
       },
       numbers: (id) => this.#producers.numbers(id),
       published: (id, seq) => this.#producers.find(id, seq),
@@ -101,6 +101,7 @@ export class MemoryTopicStore implements TopicStore {
     const known = this.check(group);
     if (known !== undefined) return known;
     const time = this.#now();
+    this.#endOver(group, time);
     const appended = group.map((append, index): Appended => {
       const seq = this.#put(append, time, index < group.length - 1);
       if (append.producer !== undefined) this.#producers.record(append.producer.id, append.producer.seq, seq);
@@ -149,6 +150,11 @@ export class MemoryTopicStore implements TopicStore {
     if (expired) this.#visible();
   }
 
+  expiresIn(): number {
+    const { first } = this.#expiring;
+    return first === Number.POSITIVE_INFINITY ? first : first - this.#now();
+  }
+
   onVisible(fn: (head: number) => void): () => void {
     this.#listeners.add(fn);
     return () => this.#listeners.delete(fn);
@@ -180,6 +186,19 @@ export class MemoryTopicStore implements TopicStore {
       }
     }
     return seq;
+  }
+
+  /** A key of the group whose time is over is deleted before it is there again, for readers as for who published it. */
+  #endOver(group: readonly Append[], time: number): void {
+    if (this.#expiring.first > time) return;
+    for (const key of new Set(group.map((append) => append.key))) {
+      const newest = this.#keys.newest(key);
+      if (newest !== undefined && this.#isOver(newest, time)) this.#put({ key, value: undefined, ttl: 0 }, time, false);
+    }
+  }
+
+  #isOver({ expires }: LogUpdate, time = this.#now()): boolean {
+    return expires > 0 && expires <= time;
   }
 
   /** The oldest update after `seq` that is the newest of its key, as far as the log tells; none is no answer. */

@@ -100,6 +100,17 @@ export function timeOf(tx: SqliteTransaction, topic: number, seq: number): numbe
   return (row as unknown as { readonly time: number }).time;
 }
 
+/** Of the topic, and of those that are it with parameters, the names of those with keys that expire. */
+export function readExpiring(tx: SqliteTransaction, topic: string, most: number): readonly string[] {
+  const rows = tx
+    .prepare(
+      `SELECT name FROM hawser_topics AS t WHERE (name = ?1 OR (name >= ?1 || '?' AND name < ?1 || '@'))
+         AND EXISTS (SELECT 1 FROM hawser_keys WHERE topic = t.id AND expires > 0) ORDER BY name LIMIT ?2`,
+    )
+    .all(topic, most) as unknown as readonly { readonly name: string }[];
+  return rows.map(({ name }) => name);
+}
+
 /** When the first key expires, ms since the Unix epoch. */
 export function firstExpiry(tx: SqliteTransaction, topic: number): number {
   const row = tx.prepare('SELECT min(expires) AS first FROM hawser_keys WHERE topic = ? AND expires > 0').get(topic);

@@ -69,6 +69,8 @@ export class SqliteTopicStore implements TopicStore {
   #pending: LogUpdate[] = [];
   /** From when on `trim` may find something to do, ms since the Unix epoch. */
   #due = 0;
+  /** From when on it may find a key whose time is over. */
+  #expiry = Number.POSITIVE_INFINITY;
   #trimming: Promise<void> | undefined;
   #producersAt = 0;
   readonly #opening: Opening;
@@ -106,7 +108,9 @@ export class SqliteTopicStore implements TopicStore {
           `the log of ${name} is kept ${keyed ? 'without' : 'with'} keys and is declared ${keyed ? 'with' : 'without'} now; give the topic another name, or declare it as it was`,
         );
       }
+      this.#time.now(row.time);
       this.committed(row, () => generations);
+      if (keyed) this.#expiry = 0;
     }
     return this.#state;
   }
@@ -176,13 +180,24 @@ export class SqliteTopicStore implements TopicStore {
     if (this.#time.now() < this.#due && version === this.#version) return;
     this.#trimming ??= this.#home
       .write(`${this.spec.name} (trim)`, (tx) => this.#trim(tx))
-      .then(() => {
-        this.#version = version;
-      })
+      .then(
+        () => {
+          this.#version = version;
+        },
+        (error: unknown) => {
+          // What was found out in a transaction that is gone is not known.
+          this.#forgetDue();
+          throw error;
+        },
+      )
       .finally(() => {
         this.#trimming = undefined;
       });
     return this.#trimming;
+  }
+
+  expiresIn(): number {
+    return this.#expiry === Number.POSITIVE_INFINITY ? this.#expiry : this.#expiry - this.#time.now();
   }
 
   onVisible(fn: (head: number) => void): () => void {
@@ -225,7 +240,7 @@ export class SqliteTopicStore implements TopicStore {
       this.#tail.trim(0);
     } else if (head > this.#tail.head) {
       this.#tail = new UpdateLog(tail, head);
-      this.#due = 0;
+      this.#forgetDue();
     }
     this.#state = state;
     if (grown) for (const fn of this.#listeners) fn(head);
@@ -237,24 +252,27 @@ export class SqliteTopicStore implements TopicStore {
     if (this.#state.generations.newest === this.#opening.generation) this.#opening.renew();
     this.#pending = [];
     this.#tail = new UpdateLog(tail, state.head);
-    this.#due = 0;
+    this.#forgetDue();
     this.#state = state;
     for (const fn of this.#rewound) fn();
   }
 
   #append(tx: SqliteTransaction, group: readonly Append[]): readonly Appended[] {
     const table = this.#table(tx);
+    const { row } = table;
+    const time = this.#now(row);
+    table.time = time;
     const known = checkAppend(group, table);
     if (known !== undefined) return known;
-    const { row } = table;
     checkRoom(group, this.spec, { head: row.head, keys: row.keys, has: (key) => table.hasKey(key) });
-    const time = this.#now(row);
     const last = group.length - 1;
     this.#opening.enter(table, this.#state.head);
+    const over = this.#expiry > time ? [] : table.over(group);
+    const ended = over.map((key) => table.put({ key, value: undefined, ttl: 0 }, time, false));
     const written = group.map((append, index) => table.put(append, time, index < last));
     for (const [id, upTo] of forgettable(group)) table.forgetNumbers(id, upTo);
     if (!table.drop(time)) this.#due = 0;
-    this.#wrote(table, written);
+    this.#wrote(table, [...ended, ...written]);
     const { epoch, generation } = row;
     return written.map(({ seq }) => ({ position: { epoch, seq, generation }, duplicate: false }));
   }
@@ -271,6 +289,7 @@ export class SqliteTopicStore implements TopicStore {
       table.forgetProducers();
       this.#producersAt = head;
     }
+    this.#expiry = reads.firstExpiry(tx, row.id);
     this.#due = done ? this.#next(tx, row) : 0;
     this.#wrote(table, written);
   }
@@ -278,14 +297,19 @@ export class SqliteTopicStore implements TopicStore {
   /** When the next key expires, or the oldest update is too old. */
   #next(tx: SqliteTransaction, { id, first, head }: TopicRow): number {
     const { age } = this.spec.history;
-    const expiry = reads.firstExpiry(tx, id);
-    if (age === Number.POSITIVE_INFINITY || first > head) return expiry;
-    return Math.min(expiry, reads.timeOf(tx, id, first) + age + 1);
+    if (age === Number.POSITIVE_INFINITY || first > head) return this.#expiry;
+    return Math.min(this.#expiry, reads.timeOf(tx, id, first) + age + 1);
   }
 
   #expect({ time, expires }: LogUpdate): void {
     const { age } = this.spec.history;
-    this.#due = Math.min(this.#due, expires === 0 ? Number.POSITIVE_INFINITY : expires, time + age + 1);
+    if (expires > 0) this.#expiry = Math.min(this.#expiry, expires);
+    this.#due = Math.min(this.#due, this.#expiry, time + age + 1);
+  }
+
+  #forgetDue(): void {
+    this.#due = 0;
+    if (this.spec.keyed) this.#expiry = 0;
   }
 
   #wrote(table: TopicTable, written: readonly LogUpdate[]): void {

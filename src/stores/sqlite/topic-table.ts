@@ -41,6 +41,8 @@ const mostProducers = 10_000;
 export class TopicTable implements LogView {
   readonly topic: string;
   readonly row: TopicRow;
+  /** Of the log, ms since the Unix epoch: keys whose time is over by then are not there any more. */
+  time = 0;
   readonly #tx: SqliteTransaction;
   readonly #spec: TopicSpec;
   #dropped = 0;
@@ -63,7 +65,17 @@ export class TopicTable implements LogView {
 
   keySeq(key: string): number {
     const known = this.#key(keyBytes(key));
-    return known === undefined || known.deleted === 1 ? 0 : known.seq;
+    return known === undefined || known.deleted === 1 || this.#isOver(known) ? 0 : known.seq;
+  }
+
+  /** The keys of the group whose time is over and that have no tombstone yet. */
+  over(group: readonly Append[]): readonly string[] {
+    if (!this.#spec.keyed) return [];
+    const keys = [...new Set(group.map(({ key }) => key))];
+    return keys.filter((key) => {
+      const known = this.#key(keyBytes(key));
+      return known !== undefined && this.#isOver(known);
+    });
   }
 
   hasKey(key: string): boolean {
@@ -236,10 +248,14 @@ export class TopicTable implements LogView {
       .run(topic, producer, number, seq);
   }
 
-  #key(key: Uint8Array): { readonly seq: number; readonly deleted: number } | undefined {
+  #isOver({ expires }: KeyRow): boolean {
+    return expires > 0 && expires <= this.time;
+  }
+
+  #key(key: Uint8Array): KeyRow | undefined {
     return this.#tx
-      .prepare(`SELECT seq, deleted FROM hawser_keys WHERE topic = ? AND key = coalesce(?, x'')`)
-      .get(this.row.id, key) as { seq: number; deleted: number } | undefined;
+      .prepare(`SELECT seq, deleted, expires FROM hawser_keys WHERE topic = ? AND key = coalesce(?, x'')`)
+      .get(this.row.id, key) as KeyRow | undefined;
   }
 
   #at(seq: number): Oldest {
@@ -261,6 +277,12 @@ export class TopicTable implements LogView {
   #delete(seq: number): void {
     this.#tx.prepare('DELETE FROM hawser_updates WHERE topic = ? AND seq = ?').run(this.row.id, seq);
   }
+}
+
+interface KeyRow {
+  readonly seq: number;
+  readonly deleted: number;
+  readonly expires: number;
 }
 
 interface Oldest {

@@ -9,7 +9,7 @@ import { memoryTopics } from '../memory/topic-store.js';
 import type { Connection, Synchronous } from './connection.js';
 import { Opening } from './opening.js';
 import { storeClosed } from './refusals.js';
-import { readGenerations } from './topic-reads.js';
+import { readExpiring, readGenerations } from './topic-reads.js';
 import { SqliteTopicStore, type TopicHome } from './topic-store.js';
 import { findTopic, type TopicRow } from './topic-table.js';
 import type { SqliteTransaction } from './tx.js';
@@ -52,6 +52,10 @@ export class SqliteTopics implements TopicStores, TopicHome {
     const topic = new SqliteTopicStore(spec, this, open.opening);
     open.topics.add(topic);
     return topic;
+  }
+
+  expiring(topic: string, most: number): readonly string[] {
+    return this.#host.read((tx) => readExpiring(tx, topic, most));
   }
 
   /** The file stays open: it is the store's. */

@@ -45,6 +45,8 @@ export interface HubInit {
 const tickMs = 1000;
 /** ms after which a topic that nobody reads and nothing was published to is forgotten. */
 const idleMs = 60_000;
+/** Topics that are opened at the start because keys of theirs end, at most. */
+const mostExpiring = 1000;
 const ranks: Readonly<Record<Durability, number>> = { NONE: 0, PROCESS: 1, FSYNC: 2 };
 
 const onlyTheServerPublishes: Authorize = ({ action, topic }) => {
@@ -114,6 +116,12 @@ export class Hub implements HubContext {
       );
     }
     this.#declared.set(name, declaration);
+    if (durability !== 'NONE') {
+      this.faults.guard(name, 'keys that have ended while the server was down were not looked for', () => {
+        const most = Math.min(mostExpiring, Math.floor(this.limits.maxTopics / 2));
+        for (const kept of this.#stores.expiring?.(name, most) ?? []) this.topic(kept);
+      });
+    }
   }
 
   declared(name: string): TopicDeclaration {
@@ -136,7 +144,7 @@ export class Hub implements HubContext {
     }
     const { durability, history, tombstones, maxKeys, keyOf } = declaration;
     const store = this.#stores.topic({ name, keyed: keyOf !== undefined, durability, history, tombstones, maxKeys });
-    const topic = new Topic(name, this.#nextAlias++, declaration, store, this.limits.frameBytes, (grown) => {
+    const topic = new Topic(name, this.#nextAlias++, declaration, store, this.limits.frameBytes, this, (grown) => {
       this.#grown.add(grown);
       this.flush.schedule();
     });
@@ -257,7 +265,7 @@ export class Hub implements HubContext {
     await this.sendAway(graceMs);
     this.flush.stop();
     this.#cancelHeld?.();
-    for (const topic of this.#topics.values()) await topic.store.close();
+    for (const topic of this.#topics.values()) await topic.close();
     this.#topics.clear();
     await this.#stores.close();
   }
@@ -307,7 +315,7 @@ export class Hub implements HubContext {
     else {
       this.#idle.delete(topic);
       this.#topics.delete(topic.name);
-      void topic.store.close();
+      void topic.close();
     }
   }
 }

@@ -62,8 +62,14 @@ export class SnapshotReader {
     });
   }
 
+  /** Keys whose time is over go first, so no page has one, and the tombstones of those that were sent are below `consistentAt`. */
   next(limits: Limits): Awaitable<SnapshotStep> {
     if (!this.#topic.keyed) return this.#step([], true);
+    const expired = this.#topic.expire();
+    return expired instanceof Promise ? expired.then(() => this.#read(limits)) : this.#read(limits);
+  }
+
+  #read(limits: Limits): Awaitable<SnapshotStep> {
     if (this.#keys !== undefined) return this.#lookUp(this.#keys, limits);
     const page = this.#topic.store.scan(this.#cursor, { count: Math.min(limits.count, atOnce), bytes: limits.bytes });
     return page instanceof Promise ? page.then((one) => this.#scanned(one)) : this.#scanned(page);

@@ -61,7 +61,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
         return before instanceof Promise ? before.then(done) : done(before);
       };
       const begin = (): Awaitable<void> => {
-        const expired = expire(topic);
+        const expired = topic.expire();
         return expired instanceof Promise ? expired.then(find) : find();
       };
       return topic.opening === undefined ? begin() : topic.opening.then(begin);
@@ -86,17 +86,6 @@ export function subscribe(session: HubSession, request: Subscribe): void {
   } catch (error) {
     failed(error);
   }
-}
-
-/** Keys whose time was over while nobody was connected go first: a snapshot holds none of them. */
-function expire(topic: Topic, turns = 1000): Awaitable<void> {
-  const trimmed = topic.store.trim();
-  if (!(trimmed instanceof Promise)) return;
-  // A store that fails is told by what is read of it.
-  return trimmed.then(
-    () => (turns > 1 ? expire(topic, turns - 1) : undefined),
-    () => {},
-  );
 }
 
 function started(

@@ -2,11 +2,14 @@
  * One topic at work: its store, who reads it, and what several readers share. Readers that stand at one position get the
  * same bytes, encoded once; readers that are behind at one position share the list of what changed.
  */
+import type { Clock } from '../../call/clock.js';
 import { ownError } from '../../call/own-error.js';
 import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
 import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
 import type { TopicDeclaration } from './declaration.js';
+import { Expiry } from './expiry.js';
+import type { Faults } from './faults.js';
 import { batchFrame, valueBytes } from './wire.js';
 
 /** A reader, as its topic sees it. */
@@ -38,6 +41,8 @@ const nothing = new Uint8Array(0);
 const keptBatches = 16;
 const keptChanges = 64;
 const batchUpdates = 4096;
+/** Times that the store is trimmed before a read, where each ends some keys. */
+const mostTrims = 1000;
 /** Bytes of values that are looked at to find out which readers an update concerns; with more all are woken. */
 const concernedBytes = 1 << 20;
 
@@ -57,6 +62,7 @@ export class Topic {
   readonly #merged = new Map<number, Awaitable<Changes | undefined>>();
   #changesHead = -1;
   readonly #batchBytes: number;
+  readonly #expiry: Expiry;
   readonly #opened: Promise<void> | undefined;
   #open = false;
   /** As readers have been told of them. */
@@ -69,6 +75,7 @@ export class Topic {
     declaration: TopicDeclaration,
     store: TopicStore,
     batchBytes: number,
+    { clock, faults }: { readonly clock: Clock; readonly faults: Faults },
     onGrown: (topic: Topic) => void,
   ) {
     this.name = name;
@@ -76,6 +83,7 @@ export class Topic {
     this.declaration = declaration;
     this.store = store;
     this.#batchBytes = batchBytes;
+    this.#expiry = new Expiry(store, clock, (error) => faults.report(error, name, 'keys of a topic did not expire'));
     const begin = (head: number): void => {
       this.#head = head;
       this.seen = head;
@@ -84,9 +92,11 @@ export class Topic {
         this.#head = grown;
         this.#generations = store.state().generations;
         onGrown(this);
+        this.#expiry.look();
       });
       this.#generations = store.state().generations;
       store.onRewound(() => this.#rewind());
+      this.#expiry.look();
     };
     const state = store.open();
     if (state instanceof Promise) {
@@ -115,6 +125,22 @@ export class Topic {
   append(group: readonly Append[]): Awaitable<readonly Appended[]> {
     const opening = this.opening;
     return opening === undefined ? this.store.append(group) : opening.then(() => this.store.append(group));
+  }
+
+  /** Ends the keys whose time is over: what is read next holds none of them. A store that fails is told by what is read of it. */
+  expire(turns = mostTrims): Awaitable<void> {
+    if (this.store.expiresIn() > 0) return;
+    const trimmed = this.store.trim();
+    if (!(trimmed instanceof Promise)) return;
+    return trimmed.then(
+      () => (turns > 1 ? this.expire(turns - 1) : undefined),
+      () => {},
+    );
+  }
+
+  close(): Awaitable<void> {
+    this.#expiry.end();
+    return this.store.close();
   }
 
   add(reader: Reader): void {
@@ -205,6 +231,7 @@ export class Topic {
     this.#changesHead = -1;
     this.#latest.clear();
     this.#merged.clear();
+    this.#expiry.look();
     for (const reader of [...this.#everyone]) {
       try {
         reader.rewound(before);

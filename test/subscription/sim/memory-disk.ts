@@ -1,9 +1,11 @@
 /**
  * A log in memory that can be copied and put back: what was done to it is written down, and done again to make a copy. It is
- * the same store behind it, so a copy has its epoch, its numbers and its generations.
+ * the same store behind it, so a copy has its epoch, its numbers and its generations. What is done again is done at the time that
+ * the log had then.
  */
 import { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
 import type { Generation } from '../../../src/subscription/generation.js';
+import { StoreTime } from '../../../src/subscription/store-time.js';
 import type {
   Append,
   Appended,
@@ -14,15 +16,10 @@ import type {
 } from '../../../src/subscription/topic-store.js';
 import type { SimClock } from './sim-clock.js';
 
-interface Moment {
-  readonly now: number;
-  readonly wallTime: number;
-}
-
 type Act =
-  | { readonly open: Generation; readonly at: Moment }
-  | { readonly append: readonly Append[]; readonly at: Moment }
-  | { readonly trim: Moment };
+  | { readonly open: Generation }
+  | { readonly append: readonly Append[]; readonly time: number }
+  | { readonly trim: number };
 
 export type MemoryCopy = readonly Act[];
 
@@ -31,6 +28,7 @@ export class MemoryDisk implements TopicStore {
   readonly #spec: TopicSpec;
   readonly #epoch: string;
   readonly #clock: SimClock;
+  readonly #time: StoreTime;
   readonly #name: () => Generation;
   readonly #visible = new Set<(head: number) => void>();
   readonly #rewound = new Set<() => void>();
@@ -43,6 +41,7 @@ export class MemoryDisk implements TopicStore {
     this.#spec = spec;
     this.#epoch = epoch;
     this.#clock = clock;
+    this.#time = new StoreTime(clock);
     this.#name = name;
     this.#store = this.#made([]);
   }
@@ -61,23 +60,24 @@ export class MemoryDisk implements TopicStore {
   }
 
   open(): TopicState {
-    const act = { open: this.#name(), at: this.#moment() };
+    const act = { open: this.#name() };
     this.#acts.push(act);
     this.#next = act.open;
     return this.#store.open();
   }
 
   append(group: readonly Append[]): readonly Appended[] {
-    this.#acts.push({ append: group, at: this.#moment() });
+    this.#acts.push({ append: group, time: this.#time.now() });
     return this.#store.append(group);
   }
 
   trim(): void {
-    this.#acts.push({ trim: this.#moment() });
+    this.#acts.push({ trim: this.#time.now() });
     this.#store.trim();
   }
 
   state = () => this.#store.state();
+  expiresIn = () => this.#store.expiresIn();
   read = (after: number, limits: Limits) => this.#store.read(after, limits);
   scan = (cursor: string | undefined, limits: Limits) => this.#store.scan(cursor, limits);
   changesSince = (seq: number, limits: Limits) => this.#store.changesSince(seq, limits);
@@ -99,25 +99,22 @@ export class MemoryDisk implements TopicStore {
     this.#rewound.clear();
   }
 
-  #moment(): Moment {
-    return { now: this.#clock.now(), wallTime: this.#clock.wallTime() };
-  }
-
   #made(acts: readonly Act[]): MemoryTopicStore {
-    let moment: Moment | undefined = acts[0] === undefined ? undefined : momentOf(acts[0]);
+    let time: number | undefined = 0;
+    const now = (): number => time ?? this.#time.now();
     const clock = {
-      now: () => moment?.now ?? this.#clock.now(),
-      wallTime: () => moment?.wallTime ?? this.#clock.wallTime(),
+      now,
+      wallTime: now,
       setTimer: (fn: () => void, ms: number) => this.#clock.setTimer(fn, ms),
     };
     const store = new MemoryTopicStore(this.#spec, clock, this.#epoch, () => this.#next);
     for (const act of acts) {
-      moment = momentOf(act);
       if ('open' in act) {
         this.#next = act.open;
         store.open();
         continue;
       }
+      time = 'trim' in act ? act.trim : act.time;
       try {
         if ('trim' in act) store.trim();
         else store.append(act.append);
@@ -125,14 +122,10 @@ export class MemoryDisk implements TopicStore {
         // It was refused then, too.
       }
     }
-    moment = undefined;
+    time = undefined;
     store.onVisible((head) => {
       for (const fn of this.#visible) fn(head);
     });
     return store;
   }
-}
-
-function momentOf(act: Act): Moment {
-  return 'trim' in act ? act.trim : act.at;
 }

@@ -49,7 +49,7 @@ export async function runHistory({
   restores = false,
 }: RunOptions): Promise<History> {
   const random = seededRandom(seed);
-  const clock = new SimClock();
+  const clock = new SimClock(store === 'sqlite' ? 16 : 0);
   const history = emptyHistory(largestGroup);
   const draw = random.fork('setting');
   const keyed = mode !== 'EVERY without keys';

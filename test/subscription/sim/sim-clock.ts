@@ -1,6 +1,7 @@
 /**
  * Virtual time for thousands of short runs: as the public VirtualClock, but what fires runs to its end at once, because
- * hub, store and subscriber here wait for no promise but those of publishers.
+ * hub, memory and subscriber here wait for no promise but those of publishers. Where a store answers with promises, time moves when
+ * what they led to has happened. The time of day can be set.
  */
 import type { Clock } from '../../../src/call/clock.js';
 
@@ -13,14 +14,27 @@ interface Timer {
 export class SimClock implements Clock {
   #now = 0;
   #sequence = 0;
+  /** ms that the time of day was set ahead. */
+  #ahead = 0;
+  readonly #turns: number;
   readonly #heap: Timer[] = [];
+
+  /** `turns`: of promises, before time moves. */
+  constructor(turns = 0) {
+    this.#turns = turns;
+  }
 
   now(): number {
     return this.#now;
   }
 
+  /** Sets the time of day to `ms` ahead of what it would be; below 0: behind. */
+  set(ms: number): void {
+    this.#ahead = ms;
+  }
+
   wallTime(): number {
-    return 1_767_225_600_000 + this.#now;
+    return 1_767_225_600_000 + this.#now + this.#ahead;
   }
 
   setTimer(fn: () => void, ms: number): () => void {
@@ -39,6 +53,9 @@ export class SimClock implements Clock {
   /** Fires what is due up to `until`, and lets promises settle in between; stops early when `done` says so. */
   async runTo(until: number, done: () => boolean = () => false): Promise<void> {
     for (let fired = 0; ; ) {
+      if (this.#turns > 0 && (this.#heap[0]?.due ?? until) > this.#now) {
+        for (let turn = 0; turn < this.#turns; turn++) await undefined;
+      }
       const first = this.#heap[0];
       if (first === undefined || first.due > until) break;
       this.#pop();
