@@ -425,6 +425,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     ]);
     this.#receiving.openWindow();
     this.#watchdog.start();
+    if (this.#server) this.#keepalive?.wake();
   }
 
   #read(bytes: Uint8Array, from: number): void {
@@ -624,7 +625,8 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     this.#streams.delete(stream);
     this.#sending.forget(stream);
     this.#receiving.forget(stream);
-    if (this.#streams.size === 0) this.#keepalive?.rest();
+    // A server may ping whenever it likes; servers forbid clients to, while no stream is open.
+    if (this.#streams.size === 0 && !this.#server) this.#keepalive?.rest();
     this.#events.room?.();
     this.#endWhenEmpty();
   }

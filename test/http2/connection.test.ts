@@ -27,7 +27,7 @@ describe('messages over a connection', () => {
         });
         expect([client.size, server.size, client.unsent, server.unsent]).toEqual([0, 0, 0, 0]);
       }),
-      { numRuns: runs(20) },
+      { numRuns: runs(12) },
     );
   });
 
@@ -265,6 +265,15 @@ describe('keepalive', () => {
     const { sent } = clientPipe;
     loop.pass(600_000);
     expect(clientPipe.sent).toBe(sent);
+  });
+
+  it('of a server finds a client that is gone, with a call or without', () => {
+    const { loop, serverPipe, closed } = talk({ serverKeepalive: terms });
+    loop.pass(600_000);
+    expect(closed).toEqual({});
+    serverPipe.stuck = true;
+    loop.pass(terms.time * 1.25 + terms.timeout + 1);
+    expect(closed.server).toMatchObject({ message: expect.stringContaining('PING') });
   });
 
   it('is content with an answer', () => {

@@ -101,6 +101,7 @@ export interface TalkInit {
   readonly serverLimits?: Partial<ConnectionLimits>;
   readonly clientLimits?: Partial<ConnectionLimits>;
   readonly keepalive?: { readonly time: number; readonly timeout: number };
+  readonly serverKeepalive?: { readonly time: number; readonly timeout: number };
 }
 
 export function talk(init: TalkInit = {}): Talk {
@@ -113,6 +114,7 @@ export function talk(init: TalkInit = {}): Talk {
     host: loop,
     limits: init.serverLimits ?? {},
     events: echoEvents({ closed: (error) => Object.assign(closed, { server: error ?? 'well' }), ...init.server }),
+    ...(init.serverKeepalive === undefined ? {} : { keepalive: init.serverKeepalive }),
   });
   const client = new Connection({
     role: 'client',
