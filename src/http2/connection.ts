@@ -10,14 +10,16 @@ import type { BytePipe, Host, PipeReceiver } from './byte-pipe.js';
 import { ConnectionError, ErrorCode, errorCodeName } from './error-code.js';
 import { largestFrameSize, largestWindow, lastStreamId, preface, Setting, uint32 } from './frame.js';
 import { FrameReader } from './frame-reader.js';
-import { type HeaderList, requestFault, responseFault, trailersFault } from './header-list.js';
+import { type HeaderList, requestFault } from './header-list.js';
 import type { Indexing } from './hpack-encoder.js';
+import { Input, type InputOwner } from './input.js';
 import { Keepalive, type KeepaliveTerms } from './keepalive.js';
 import { type ConnectionLimits, defaultLimits, Nuisance, NuisanceBudget } from './limits.js';
 import { Outbox } from './outbox.js';
 import { Receiving, type ReceivingOwner } from './receiving.js';
 import { Sending } from './sending.js';
 import {
+  moreHeadersFault,
   Stream,
   type StreamCarrier,
   type StreamFailure,
@@ -25,6 +27,7 @@ import {
   type Trailers,
   type WriteFields,
 } from './stream.js';
+import { StreamIds } from './stream-ids.js';
 import { StreamTable } from './stream-table.js';
 import { Watchdog } from './watchdog.js';
 
@@ -53,14 +56,8 @@ export interface ConnectionInit {
   readonly indexing?: ReadonlyMap<string, Indexing>;
 }
 
-/** Work of one turn; another connection's input comes between two. */
-const workPerTurn = 512;
 /** Bytes of acknowledgements that may wait to be sent before a client stops reading. */
 const maxReactions = 65_536;
-/** Streams that we reset lately: what still comes on them was sent before the peer knew. */
-const rememberedResets = 1_024;
-/** Jumps of the peer's stream ids that are told from closed streams. */
-const rememberedJumps = 32;
 /** ms to let a GOAWAY reach the peer. */
 const lingerMs = 1_000;
 const noIndexing: ReadonlyMap<string, Indexing> = new Map();
@@ -75,7 +72,7 @@ const unheard: StreamReceiver = {
   writable: () => {},
 };
 
-export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
+export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier, InputOwner {
   readonly #server: boolean;
   readonly #pipe: BytePipe;
   readonly #host: Host;
@@ -85,17 +82,11 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   readonly #outbox: Outbox;
   readonly #sending: Sending;
   readonly #receiving: Receiving;
-  readonly #reader: FrameReader;
+  readonly #input: Input;
   readonly #watchdog: Watchdog;
   readonly #keepalive: Keepalive | undefined;
   readonly #streams = new StreamTable();
-  readonly #resets = new Set<number>();
-  readonly #jumps: (readonly [after: number, before: number])[] = [];
-  #nextId: number;
-  /** The highest id that the peer has opened. */
-  #lastPeerId = 0;
-  /** Streams above it are refused in silence: our GOAWAY has said so. */
-  #lastAcceptedId = lastStreamId;
+  readonly #ids: StreamIds;
   #peerMaxStreams = 100;
   /** Bytes of a header list that the peer takes, as it says. */
   peerMaxHeaderList = Number.POSITIVE_INFINITY;
@@ -107,11 +98,6 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   /** A GOAWAY for a fault, or the end of the pipe: nothing is read any more. */
   #ended = false;
   #closed = false;
-  /** Input of this turn that waits for the next. */
-  readonly #held: Uint8Array[] = [];
-  #heldAt = 0;
-  #paused = false;
-  #goesOn = false;
   #reactions = 0;
   /** Chunks that came. */
   heard = 0;
@@ -124,7 +110,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     this.#host = host;
     this.#events = events;
     this.#limits = { ...defaultLimits, ...init.limits };
-    this.#nextId = this.#server ? 2 : 1;
+    this.#ids = new StreamIds(this.#server);
     this.#nuisance = new NuisanceBudget(this.#limits.nuisancePerSecond, host.now);
     this.#outbox = new Outbox(pipe, host, () => this.#watchdog.wrote());
     this.#sending = new Sending(
@@ -133,7 +119,8 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
       init.indexing ?? noIndexing,
     );
     this.#receiving = new Receiving(this, this.#sending, host, this.#limits, this.#nuisance);
-    this.#reader = new FrameReader(this.#receiving, host, this.#limits.maxFrameSize, this.#server);
+    const reader = new FrameReader(this.#receiving, host, this.#limits.maxFrameSize, this.#server);
+    this.#input = new Input(pipe, host, reader, this);
     this.#watchdog = new Watchdog(host, this.#limits, this.#outbox, (code, message) => this.fail(code, message));
     this.#keepalive =
       init.keepalive === undefined
@@ -160,16 +147,14 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   /** A client's: how many streams more may be opened now. */
   get available(): number {
     if (!this.#ready || this.#peerGone || this.#draining || this.#ended) return 0;
-    if (this.#nextId > lastStreamId) return 0;
-    return this.#peerMaxStreams - this.#streams.size;
+    return this.#ids.exhausted ? 0 : this.#peerMaxStreams - this.#streams.size;
   }
 
   /** A client's: opens a stream; undefined where `available` is 0. Its head must be sent in the same turn. */
   open(receiver: StreamReceiver): Stream | undefined {
     if (this.available <= 0) return undefined;
     const { initialWindow } = this.#sending;
-    const stream = new Stream(this, this.#nextId, receiver, initialWindow, this.#limits.streamWindow);
-    this.#nextId += 2;
+    const stream = new Stream(this, this.#ids.take(), receiver, initialWindow, this.#limits.streamWindow);
     this.#streams.add(stream);
     this.#keepalive?.wake();
     return stream;
@@ -196,9 +181,9 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     this.#sending.goAway(lastStreamId, ErrorCode.NO_ERROR, '');
     const refuse = (): void => {
       cancel();
-      if (this.#ended || this.#lastAcceptedId !== lastStreamId) return;
-      this.#lastAcceptedId = this.#lastPeerId;
-      this.#sending.goAway(this.#lastPeerId, ErrorCode.NO_ERROR, '');
+      if (this.#ended || this.#ids.lastAcceptedId !== lastStreamId) return;
+      this.#ids.lastAcceptedId = this.#ids.lastPeerId;
+      this.#sending.goAway(this.#ids.lastPeerId, ErrorCode.NO_ERROR, '');
       this.#endWhenEmpty();
     };
     const cancel = this.#host.setTimer(refuse, lingerMs);
@@ -208,7 +193,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   /** Ends the connection with a GOAWAY, and all streams with it. */
   fail(code: number, message: string): void {
     if (this.#ended) return;
-    this.#sending.goAway(this.#lastPeerId, code, message);
+    this.#sending.goAway(this.#ids.lastPeerId, code, message);
     this.#end(new ConnectionError(code, message));
   }
 
@@ -217,8 +202,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   received(bytes: Uint8Array): void {
     if (this.#ended) return;
     this.heard++;
-    if (this.#held.length > 0) this.#held.push(bytes);
-    else this.#read(bytes, 0);
+    this.#input.take(bytes);
   }
 
   written(): void {
@@ -229,9 +213,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
       return;
     }
     this.#sending.pump();
-    if (!this.#paused || this.#mustWait()) return;
-    if (this.#held.length > 0) this.#goOnLater();
-    else this.#resume();
+    this.#input.goOn();
   }
 
   ended(): void {
@@ -259,7 +241,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
         throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'DATA of a stream that was never opened');
       this.#nuisance.spend(Nuisance.uselessData);
       // What we reset, the peer may not know of yet.
-      if (!this.#resets.has(id) && id <= this.#lastAcceptedId) this.#rst(id, ErrorCode.STREAM_CLOSED);
+      if (!this.#ids.wasReset(id) && id <= this.#ids.lastAcceptedId) this.#rst(id, ErrorCode.STREAM_CLOSED);
       return undefined;
     }
     if (stream.remoteClosed) {
@@ -358,9 +340,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   }
 
   isIdle(id: number): boolean {
-    const ours = (id & 1) === (this.#server ? 0 : 1);
-    if (ours) return id >= this.#nextId;
-    return !this.#server || id > this.#lastPeerId;
+    return this.#ids.isIdle(id);
   }
 
   blockOpen(open: boolean): void {
@@ -428,75 +408,13 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     if (this.#server) this.#keepalive?.wake();
   }
 
-  #read(bytes: Uint8Array, from: number): void {
-    let at = from;
-    try {
-      at = this.#reader.read(bytes, from, bytes.length, workPerTurn);
-    } catch (error) {
-      this.#broken(error);
-      return;
-    }
-    if (this.#ended) return;
-    if (at < bytes.length) this.#hold(bytes, at);
-    else if (this.#mustWait()) this.#pause();
-  }
-
-  /** Keeps the rest of the input for the next turn, so that other connections have theirs. */
-  #hold(bytes: Uint8Array, at: number): void {
-    if (this.#held.length === 0) this.#held.push(bytes);
-    this.#heldAt = at;
-    this.#pause();
-    this.#goOnLater();
-  }
-
-  #goOnLater(): void {
-    if (this.#goesOn) return;
-    this.#goesOn = true;
-    this.#host.defer(this.#goOn);
-  }
-
-  readonly #goOn = (): void => {
-    this.#goesOn = false;
-    const first = this.#held[0];
-    if (first === undefined || this.#ended) return;
-    // `written` looks again.
-    if (this.#mustWait()) return;
-    let at = this.#heldAt;
-    try {
-      at = this.#reader.read(first, at, first.length, workPerTurn);
-    } catch (error) {
-      this.#broken(error);
-      return;
-    }
-    if (this.#ended) return;
-    this.#heldAt = at;
-    if (at >= first.length) {
-      this.#held.shift();
-      this.#heldAt = 0;
-    }
-    if (this.#held.length > 0) this.#goOnLater();
-    else if (!this.#mustWait()) this.#resume();
-  };
-
   /**
    * A server reads no requests while the outbox is full. Bytes that wait for windows do not count, as only reading opens windows.
    * A client reads answers whatever it has to send: both sides would wait for ever else.
    */
-  #mustWait(): boolean {
+  mustWait(): boolean {
     if (this.#server && this.#outbox.bytes >= this.#limits.unsentBeforePause) return true;
     return this.#reactions > 2 * maxReactions;
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#pipe.pause();
-  }
-
-  #resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#pipe.resume();
   }
 
   #react(): void {
@@ -535,15 +453,13 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
 
   #accept(id: number, list: HeaderList, end: boolean, selfDependent: boolean): void {
     if ((id & 1) === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'a client opened a stream with an even id');
-    if (id <= this.#lastPeerId) {
-      if (this.#resets.has(id)) return;
-      const jumped = this.#jumps.some(([after, before]) => id > after && id < before);
-      const code = jumped ? ErrorCode.PROTOCOL_ERROR : ErrorCode.STREAM_CLOSED;
+    if (id <= this.#ids.lastPeerId) {
+      if (this.#ids.wasReset(id)) return;
+      const code = this.#ids.skipped(id) ? ErrorCode.PROTOCOL_ERROR : ErrorCode.STREAM_CLOSED;
       throw new ConnectionError(code, 'HEADERS of a stream that is closed');
     }
-    if (id > this.#lastPeerId + 2 && this.#jumps.length < rememberedJumps) this.#jumps.push([this.#lastPeerId, id]);
-    this.#lastPeerId = id;
-    if (id > this.#lastAcceptedId) return;
+    this.#ids.opened(id);
+    if (id > this.#ids.lastAcceptedId) return;
     const full = this.#streams.size + this.#lingering >= this.#limits.maxConcurrentStreams;
     if (full || this.#sending.bytes > this.#limits.maxUnsent / 2) {
       this.#nuisance.spend(Nuisance.refused);
@@ -614,8 +530,7 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   #rst(id: number, code: number): void {
     this.#sending.rstStream(id, code);
     this.#react();
-    if (this.#resets.size >= rememberedResets) this.#resets.delete(this.#resets.values().next().value as number);
-    this.#resets.add(id);
+    this.#ids.reset(id);
   }
 
   #drop(stream: Stream): void {
@@ -640,15 +555,15 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   #endWhenEmpty(): void {
     if (this.#streams.size > 0 || this.#ended) return;
     const refused = this.#server
-      ? this.#draining && this.#lastAcceptedId !== lastStreamId
+      ? this.#draining && this.#ids.lastAcceptedId !== lastStreamId
       : this.#draining || this.#peerGone;
     if (refused) this.#end(undefined);
   }
 
-  #broken(error: unknown): void {
+  broken(error: unknown): void {
     if (error instanceof ConnectionError) this.fail(error.code, error.message);
     else {
-      this.#sending.goAway(this.#lastPeerId, ErrorCode.INTERNAL_ERROR, '');
+      this.#sending.goAway(this.#ids.lastPeerId, ErrorCode.INTERNAL_ERROR, '');
       this.#end(error instanceof Error ? error : new Error(String(error)));
     }
   }
@@ -657,18 +572,17 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   #end(error: Error | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#reader.stop();
+    this.#input.stop();
     this.#outbox.flush();
     // A write in flight comes first: `written` goes on.
     if (this.#outbox.bytes === 0) this.#pipe.end();
     this.#host.setTimer(() => this.#pipe.destroy(), lingerMs);
-    if (this.#paused) this.#resume();
     this.#lose(error);
   }
 
   #close(error: Error | undefined): void {
     this.#ended = true;
-    this.#reader.stop();
+    this.#input.stop();
     this.#outbox.close();
     this.#lose(error);
   }
@@ -676,7 +590,6 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
   #lose(error: Error | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#held.length = 0;
     this.#watchdog.stop();
     this.#keepalive?.stop();
     const code = error instanceof ConnectionError ? error.code : ErrorCode.NO_ERROR;
@@ -686,20 +599,4 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier {
     this.#pings.length = 0;
     this.#events.closed?.(error);
   }
-}
-
-/** Why a block cannot be the head of a response, or trailers, of `stream`. */
-function moreHeadersFault(
-  stream: Stream,
-  list: HeaderList,
-  end: boolean,
-  selfDependent: boolean,
-): { readonly code: number; readonly message: string } | undefined {
-  if (stream.remoteClosed) return { code: ErrorCode.STREAM_CLOSED, message: 'HEADERS after the end of the stream' };
-  if (list.tooLarge) return { code: ErrorCode.ENHANCE_YOUR_CALM, message: `a header list of ${list.size} bytes` };
-  let message = selfDependent ? 'a stream depends on itself' : undefined;
-  if (stream.headed) message ??= trailersFault(list) ?? (end ? undefined : 'trailers do not end the stream');
-  else
-    message ??= responseFault(list) ?? (list.status < 200 && end ? 'an interim response ends the stream' : undefined);
-  return message === undefined ? undefined : { code: ErrorCode.PROTOCOL_ERROR, message };
 }

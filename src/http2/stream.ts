@@ -1,5 +1,6 @@
 /** One stream of a connection: its two halves, its windows, and what waits to be sent. */
-import type { HeaderList } from './header-list.js';
+import { ErrorCode } from './error-code.js';
+import { type HeaderList, responseFault, trailersFault } from './header-list.js';
 import type { HpackEncoder } from './hpack-encoder.js';
 
 /** Writes the fields of a header block from `at` on; returns their end. */
@@ -140,4 +141,20 @@ export class Stream {
   reset(code: number): void {
     this.#carrier.reset(this, code);
   }
+}
+
+/** Why a block cannot be the head of a response, or trailers, of `stream`. */
+export function moreHeadersFault(
+  stream: Stream,
+  list: HeaderList,
+  end: boolean,
+  selfDependent: boolean,
+): { readonly code: number; readonly message: string } | undefined {
+  if (stream.remoteClosed) return { code: ErrorCode.STREAM_CLOSED, message: 'HEADERS after the end of the stream' };
+  if (list.tooLarge) return { code: ErrorCode.ENHANCE_YOUR_CALM, message: `a header list of ${list.size} bytes` };
+  let message = selfDependent ? 'a stream depends on itself' : undefined;
+  if (stream.headed) message ??= trailersFault(list) ?? (end ? undefined : 'trailers do not end the stream');
+  else
+    message ??= responseFault(list) ?? (list.status < 200 && end ? 'an interim response ends the stream' : undefined);
+  return message === undefined ? undefined : { code: ErrorCode.PROTOCOL_ERROR, message };
 }
