@@ -41,3 +41,11 @@ export const systemClock: Clock = {
     return () => cancel();
   },
 };
+
+/**
+ * Runs a function in a later turn of the event loop, after what has come in this one. Under a virtual clock nothing but its timers
+ * runs by itself, so there a timer of 0 ms does it.
+ */
+export function laterTurn(clock: Clock): (fn: () => void) => void {
+  return clock === systemClock ? setImmediate : (fn) => clock.setTimer(fn, 0);
+}

@@ -11,7 +11,7 @@ import { answerFrom } from '../../call/answer-steps.js';
 import type { Permit } from '../../call/attachments.js';
 import type { Call } from '../../call/call.js';
 import { peerPrincipal } from '../../call/certificate-name.js';
-import { type Clock, systemClock } from '../../call/clock.js';
+import { type Clock, laterTurn } from '../../call/clock.js';
 import { begun, type Handler } from '../../call/interceptor.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
@@ -108,7 +108,7 @@ export class Limiter implements Permit {
       this.#loop = new LoopDelay(clock, loopDelay, (late) => this.#looked(late));
       if (queue.max > 0) this.#pace = new Pace({ loopDelay, first: limit.min, least });
     }
-    this.#defer = clock === systemClock ? setImmediate : (fn) => clock.setTimer(fn, 0);
+    this.#defer = laterTurn(clock);
   }
 
   status(): AdmissionStatus {

@@ -90,7 +90,7 @@ export class ServerConnection implements Holder {
       },
       { wholeMs: limits.wholeFrameMs, leastRate: limits.minFrameRate },
     );
-    this.#slice = new TurnSlice(limits.maxPerTurn, bytesPerTurn, () => this.#roomMade());
+    this.#slice = new TurnSlice(limits.maxPerTurn, bytesPerTurn, options.dispatcher.clock, () => this.#roomMade());
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#roomMade());
