@@ -54,7 +54,7 @@ export const Position: StructCodec<Position> = defineStruct<Position>({
     let epoch: Uint8Array | undefined;
     let seq: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin(251);
+    r.structBegin(275);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -134,7 +134,7 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     let mergedCount: number = 0;
     let time: bigint = 0n;
     let expires: bigint = 0n;
-    r.structBegin(287);
+    r.structBegin(359);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 266:
@@ -291,7 +291,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     let count: number = 0;
     let generation: Uint8Array | undefined;
     let held: Position | undefined;
-    r.structBegin(287);
+    r.structBegin(335);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -594,7 +594,7 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     let fromSeq: bigint = 0n;
     let keyed: boolean = false;
     let generation: Uint8Array | undefined;
-    r.structBegin(287);
+    r.structBegin(335);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -673,7 +673,7 @@ export const SnapshotBegin: StructCodec<SnapshotBegin> = defineStruct<SnapshotBe
     let epoch: Uint8Array | undefined;
     let at: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin(260);
+    r.structBegin(284);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -798,7 +798,7 @@ export const SnapshotEnd: StructCodec<SnapshotEnd> = defineStruct<SnapshotEnd>({
     let consistentAt: bigint = 0n;
     let count: bigint = 0n;
     let checksum: bigint = 0n;
-    r.structBegin(76);
+    r.structBegin(172);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 522:
@@ -902,7 +902,7 @@ export const Batch: StructCodec<Batch> = defineStruct<Batch>({
     let generation: Uint8Array | undefined;
     let aheadGeneration: Uint8Array | undefined;
     let partial: boolean | undefined;
-    r.structBegin(135);
+    r.structBegin(183);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -1000,7 +1000,7 @@ export const Progress: StructCodec<Progress> = defineStruct<Progress>({
     let head: bigint = 0n;
     let first: bigint = 0n;
     let generation: Uint8Array | undefined;
-    r.structBegin(278);
+    r.structBegin(350);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -1096,7 +1096,7 @@ export const Gap: StructCodec<Gap> = defineStruct<Gap>({
     let toSeq: bigint = 0n;
     let reason: GapReason = GapReason.Unspecified;
     let generation: Uint8Array | undefined;
-    r.structBegin(85);
+    r.structBegin(133);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:

@@ -177,7 +177,7 @@ export const FishSizeUnit: StructCodec<FishSizeUnit> = defineStruct<FishSizeUnit
     let value: FishSizeUnit | undefined;
     let known = 0;
     let unknown$ = 0;
-    r.structBegin(56);
+    r.structBegin(72);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -271,7 +271,7 @@ export const Trade: StructCodec<Trade> = defineStruct<Trade>({
     let amount: FishSizeUnit | undefined;
     let dateTime: TimeStamp | undefined;
     let market$: Market = Market.Unknown;
-    r.structBegin(85);
+    r.structBegin(101);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -625,7 +625,7 @@ export const Receipt: StructCodec<Receipt> = defineStruct<Receipt>({
     let orderId: string = "";
     let number$: number = 0;
     let total: USD = 0;
-    r.structBegin(67);
+    r.structBegin(83);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -773,7 +773,7 @@ export const Price: StructCodec<Price> = defineStruct<Price>({
     let price: USD = 0;
     let market$: Market = Market.Unknown;
     let seq: bigint = 0n;
-    r.structBegin(76);
+    r.structBegin(116);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:

@@ -6,8 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { decodeAllowance, overDecodeBudget } from '../contract/decode-budget.js';
 import {
   arrayCost,
-  bigintCost,
-  doubleCost,
+  elementCost,
   emptyBytesCost,
   longTextCost,
   mapCost,
@@ -88,13 +87,11 @@ export class ApacheProtocolReader implements ThriftReader {
   }
 
   i64(): bigint {
-    this.#charge(bigintCost);
     const { buffer, offset = 0 } = this.#input.readI64();
     return buffer.readBigInt64BE(offset);
   }
 
   double(): number {
-    this.#charge(doubleCost);
     const bytes = this.#input.trans.read(8);
     return this.#encoding === 'binary' ? bytes.readDoubleBE(0) : bytes.readDoubleLE(0);
   }
@@ -122,17 +119,21 @@ export class ApacheProtocolReader implements ThriftReader {
 
   list(element: TType): number {
     const { etype, size } = this.#input.readListBegin();
-    return this.#elements(size, etype === element, arrayCost(size), () => this.#input.skip(etype));
+    const cost = arrayCost(size) + size * (elementCost[element] as number);
+    return this.#elements(size, etype === element, cost, () => this.#input.skip(etype));
   }
 
   set(element: TType): number {
     const { etype, size } = this.#input.readSetBegin();
-    return this.#elements(size, etype === element, arrayCost(size) + setCost(size), () => this.#input.skip(etype));
+    const cost = arrayCost(size) + setCost(size) + size * (elementCost[element] as number);
+    return this.#elements(size, etype === element, cost, () => this.#input.skip(etype));
   }
 
   map(key: TType, value: TType): number {
     const { ktype, vtype, size } = this.#input.readMapBegin();
-    return this.#elements(size, ktype === key && vtype === value, pairsCost(size) + mapCost(size), () => {
+    const numbers = (elementCost[key] as number) + (elementCost[value] as number);
+    const cost = pairsCost(size) + mapCost(size) + size * numbers;
+    return this.#elements(size, ktype === key && vtype === value, cost, () => {
       this.#input.skip(ktype);
       this.#input.skip(vtype);
     });

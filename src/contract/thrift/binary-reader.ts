@@ -3,7 +3,6 @@
  * Source: Apache Thrift, doc/specs/thrift-binary-protocol.md.
  */
 import { ByteSource, unstated } from './byte-source.js';
-import { bigintCost, doubleCost } from './cost.js';
 import type { ThriftReader, TType } from './protocol.js';
 import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
@@ -70,16 +69,12 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
   }
 
   i64(): bigint {
-    this.left -= bigintCost;
-    if (this.left < 0) this.over();
     words[HIGH] = this.i32();
     words[LOW] = this.i32();
     return bigints[0] as bigint;
   }
 
   double(): number {
-    this.left -= doubleCost;
-    if (this.left < 0) this.over();
     words[HIGH] = this.i32();
     words[LOW] = this.i32();
     return doubles[0] as number;
@@ -96,9 +91,9 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
   list(element: TType): number {
     const type = this.bytes[this.take(1)] as number;
     const size = this.i32();
-    if (size === 0) return this.madeList(0);
+    if (size === 0) return this.madeList(element, 0);
     this.checkElements(type, size);
-    if (type === element) return this.madeList(size);
+    if (type === element) return this.madeList(element, size);
     this.skipElements(type, size);
     return -1;
   }
@@ -118,9 +113,9 @@ export class ThriftBinaryReader extends ByteSource implements ThriftReader {
     const keyType = this.bytes[at] as number;
     const valueType = this.bytes[at + 1] as number;
     const size = this.i32();
-    if (size === 0) return this.madeMap(key, 0);
+    if (size === 0) return this.madeMap(key, value, 0);
     this.checkEntries(keyType, valueType, size);
-    if (keyType === key && valueType === value) return this.madeMap(key, size);
+    if (keyType === key && valueType === value) return this.madeMap(key, value, size);
     this.skipEntries(keyType, valueType, size);
     return -1;
   }

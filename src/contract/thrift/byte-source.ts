@@ -5,7 +5,17 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { decodeAllowance, overDecodeBudget } from '../decode-budget.js';
-import { arrayCost, longTextCost, mapCost, pairsCost, setCost, shortTextCost, uuidCost, viewCost } from './cost.js';
+import {
+  arrayCost,
+  elementCost,
+  longTextCost,
+  mapCost,
+  pairsCost,
+  setCost,
+  shortTextCost,
+  uuidCost,
+  viewCost,
+} from './cost.js';
 import { type ThriftLimits, thriftLimits } from './limits.js';
 import { TType } from './protocol.js';
 import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
@@ -67,21 +77,22 @@ export abstract class ByteSource {
     overDecodeBudget(this.granted);
   }
 
-  /** Charges for a list that was announced, and returns its size. */
-  protected madeList(size: number): number {
-    this.left -= arrayCost(size);
+  /** Charges for a list that was announced with the numbers in it, and returns its size. */
+  protected madeList(element: TType, size: number): number {
+    this.left -= arrayCost(size) + size * (elementCost[element] as number);
     if (this.left < 0) this.over();
     return size;
   }
 
   protected madeSet(element: TType, size: number): number {
-    this.left -= isObject(element) ? arrayCost(size) : setCost(size) + 32;
+    this.left -= (isObject(element) ? arrayCost(size) : setCost(size) + 32) + size * (elementCost[element] as number);
     if (this.left < 0) this.over();
     return size;
   }
 
-  protected madeMap(key: TType, size: number): number {
-    this.left -= isObject(key) ? pairsCost(size) : mapCost(size);
+  protected madeMap(key: TType, value: TType, size: number): number {
+    const numbers = (elementCost[key] as number) + (elementCost[value] as number);
+    this.left -= (isObject(key) ? pairsCost(size) : mapCost(size)) + size * numbers;
     if (this.left < 0) this.over();
     return size;
   }
@@ -110,19 +121,24 @@ export abstract class ByteSource {
 
   protected text(length: number): string {
     const start = this.take(length);
-    const { bytes } = this;
-    if (length <= longestShortText) {
-      this.left -= shortTextCost(length);
-      if (this.left < 0) this.over();
-      const ascii = shortAscii(bytes, start, length);
-      if (ascii !== undefined) return ascii;
-    } else {
-      this.left -= longTextCost(length);
-      if (this.left < 0) this.over();
-    }
-    const text = bytes.toString('utf8', start, start + length);
+    if (length > longestShortText) return this.longText(start, length);
+    this.left -= shortTextCost(length);
+    if (this.left < 0) this.over();
+    return shortAscii(this.bytes, start, length) ?? this.decoded(start, length);
+  }
+
+  private longText(start: number, length: number): string {
+    this.left -= longTextCost(length);
+    if (this.left < 0) this.over();
+    const text = this.decoded(start, length);
     // One byte a character: half of what was charged is enough.
-    if (text.length === length && length > longestShortText) this.left += length;
+    if (text.length === length) this.left += length;
+    return text;
+  }
+
+  private decoded(start: number, length: number): string {
+    const { bytes } = this;
+    const text = bytes.toString('utf8', start, start + length);
     // The decoder replaces what is not UTF-8; only text that has the replacement needs the check.
     if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, start + length))) {
       throw new ThriftProtocolError(
@@ -151,23 +167,13 @@ export abstract class ByteSource {
 
   /** Checks a declared size of a string or binary. */
   protected checkLength(length: number): number {
-    if (length < 0) {
-      throw new ThriftProtocolError(
-        ProtocolFault.NEGATIVE_SIZE,
-        `a length of ${length} at byte ${this.pos} is negative`,
-      );
-    }
+    if (length < 0) this.negative(`length of ${length}`);
     return length;
   }
 
   /** Checks a container's size, given the fewest bytes that one element takes. */
   protected checkSize(size: number, minimum: number): void {
-    if (size < 0) {
-      throw new ThriftProtocolError(
-        ProtocolFault.NEGATIVE_SIZE,
-        `a container's size of ${size} at byte ${this.pos} is negative`,
-      );
-    }
+    if (size < 0) this.negative(`container's size of ${size}`);
     if (size > this.maxElements) {
       throw new ThriftProtocolError(
         ProtocolFault.SIZE_LIMIT,
@@ -183,12 +189,20 @@ export abstract class ByteSource {
   }
 
   protected enter(): void {
-    if (++this.depth > this.maxDepth) {
-      throw new ThriftProtocolError(
-        ProtocolFault.DEPTH_LIMIT,
-        `the value at byte ${this.pos} nests deeper than the limit of ${this.maxDepth}; see limits.depth`,
-      );
-    }
+    if (++this.depth > this.maxDepth) this.tooDeep();
+  }
+
+  // Faults stand apart, so that what finds them is small enough to be inlined.
+
+  private tooDeep(): never {
+    throw new ThriftProtocolError(
+      ProtocolFault.DEPTH_LIMIT,
+      `the value at byte ${this.pos} nests deeper than the limit of ${this.maxDepth}; see limits.depth`,
+    );
+  }
+
+  private negative(what: string): never {
+    throw new ThriftProtocolError(ProtocolFault.NEGATIVE_SIZE, `a ${what} at byte ${this.pos} is negative`);
   }
 
   protected short(count: number): never {

@@ -4,7 +4,6 @@
  */
 import { ByteSource, unstated } from './byte-source.js';
 import { wireTypes } from './compact-types.js';
-import { bigintCost, doubleCost } from './cost.js';
 import type { ThriftLimits } from './limits.js';
 import type { ThriftReader, TType } from './protocol.js';
 import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
@@ -82,8 +81,6 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   }
 
   i64(): bigint {
-    this.left -= bigintCost;
-    if (this.left < 0) this.over();
     let low = 0;
     let high = 0;
     let shift = 0;
@@ -113,8 +110,6 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   }
 
   double(): number {
-    this.left -= doubleCost;
-    if (this.left < 0) this.over();
     const at = this.take(8);
     const { bytes } = this;
     words[LOW] =
@@ -141,10 +136,10 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
   list(element: TType): number {
     const header = this.byte();
     const size = header < 0xf0 ? header >> 4 : this.varint();
-    if (size === 0) return this.madeList(0);
+    if (size === 0) return this.madeList(element, 0);
     const type = this.elementType(header & 0x0f);
     this.checkSize(size, minimum[type] as number);
-    if (type === element) return this.madeList(size);
+    if (type === element) return this.madeList(element, size);
     this.skipElements(type, size);
     return -1;
   }
@@ -162,12 +157,12 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
 
   map(key: TType, value: TType): number {
     const size = this.varint();
-    if (size === 0) return this.madeMap(key, 0);
+    if (size === 0) return this.madeMap(key, value, 0);
     const types = this.byte();
     const keyType = this.elementType(types >> 4);
     const valueType = this.elementType(types & 0x0f);
     this.checkSize(size, (minimum[keyType] as number) + (minimum[valueType] as number));
-    if (keyType === key && valueType === value) return this.madeMap(key, size);
+    if (keyType === key && valueType === value) return this.madeMap(key, value, size);
     this.skipEntries(keyType, valueType, size);
     return -1;
   }
@@ -191,7 +186,6 @@ export class ThriftCompactReader extends ByteSource implements ThriftReader {
         break;
       case 10:
         this.i64();
-        this.left += bigintCost;
         break;
       case 11:
         this.take(this.checkLength(this.varint()));

@@ -5,7 +5,7 @@
 import type { Codec } from '../codec.js';
 import { DeclaredError, type ErrorType, type MethodError } from '../declared-error.js';
 import { describeError } from '../describe-error.js';
-import { arrayCost, dynamicStructCost, emptyBytesCost, mapCost, setCost, unionCost } from './cost.js';
+import { arrayCost, dynamicStructCost, emptyBytesCost, mapCost, numberCost, setCost, unionCost } from './cost.js';
 import { defineStruct } from './define-struct.js';
 import { type Accessor, accessorOf } from './interpret.js';
 import { missingRequired, requiredUnset, unionCount, unionUnset } from './malformed.js';
@@ -49,7 +49,7 @@ export function dynamicStruct(
     known ??= dynamicStructCost(
       form,
       inOrder().length,
-      inOrder().reduce((sum, info) => sum + valueCost(info.default?.() ?? zeroOf(info.type)), 0),
+      inOrder().reduce((sum, { type, default: value }) => sum + contentCost(type, value?.() ?? zeroOf(type)), 0),
     );
     return known;
   };
@@ -151,6 +151,11 @@ function readStruct(name: string, slots: readonly Slot[], reader: ThriftReader, 
   return struct;
 }
 
+/** Of a field: its number, if it is one, or what the struct is filled with where it is absent. */
+function contentCost(type: TypeInfo, fallback: unknown): number {
+  return numberCost(type.kind) + valueCost(fallback);
+}
+
 /** Of a default: what a struct without the field is filled with. */
 function valueCost(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((sum, item) => sum + valueCost(item), arrayCost(value.length));
@@ -193,7 +198,7 @@ function readUnion(name: string, slots: readonly Slot[], reader: ThriftReader): 
   let union: Fields | undefined;
   let count = 0;
   let unknown: number | undefined;
-  reader.structBegin(unionCost);
+  reader.structBegin(unionCost + slots.reduce((most, { info }) => Math.max(most, numberCost(info.type.kind)), 0));
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     const slot = slots.find(({ header }) => header === field);
     const value = slot?.accessor.read(reader);

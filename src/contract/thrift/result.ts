@@ -4,6 +4,7 @@
  */
 import type { Codec, Encoding } from '../codec.js';
 import type { MethodError } from '../declared-error.js';
+import { numberCost } from './cost.js';
 import { explain } from './explain.js';
 import { accessorOf } from './interpret.js';
 import { valueFromJSON, valueToJSON } from './json.js';
@@ -49,7 +50,7 @@ export function resultCodec<T>({ type, errors, ...spec }: ResultSpec<T>): Codec<
   const read = (reader: ThriftReader): T | Raised | undefined => {
     let value: T | undefined;
     let raised: Raised | undefined;
-    reader.structBegin(0);
+    reader.structBegin(numberCost('i64'));
     for (let field = reader.field(); field !== 0; field = reader.field()) {
       if (field === wireType) {
         value = readValue(reader);

@@ -1,8 +1,9 @@
-/** A server of hoard.thrift for attacks: `server.ts FOLDER`, the code generated of it. Prints its address; ends with its stdin. */
+/** A server of hoard.thrift for attacks: `server.ts FOLDER MESSAGE_BYTES`, the code generated of it. Prints its address; ends with its stdin. */
 import { pathToFileURL } from 'node:url';
-import { createServer, type ServiceType, silentLogger } from 'hawser';
+import { createServer, type ServiceType, setDecodeLimits, silentLogger } from 'hawser';
 
-const [folder] = process.argv.slice(2);
+const [folder, messageBytes] = process.argv.slice(2);
+setDecodeLimits({ messageBytes: Number(messageBytes) });
 const { Hoard } = (await import(pathToFileURL(`${folder}/hoard.ts`).href)) as { Hoard: ServiceType };
 const server = createServer({ logger: silentLogger, admission: false });
 server.add(Hoard, {

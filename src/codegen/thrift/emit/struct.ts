@@ -7,7 +7,7 @@ import { structCost } from '../../../contract/thrift/cost.js';
 import { docLines, propertyName } from '../../service-printer.js';
 import type { Field, StructDefinition } from '../program.js';
 import { trueType } from '../program.js';
-import { defaultsCost } from './default-cost.js';
+import { contentsCost } from './contents-cost.js';
 import { namesOfFields } from './export-names.js';
 import type { ModuleWriter } from './module.js';
 import { block, type Frame, isContainer, readText, writeText } from './read-write.js';
@@ -163,7 +163,7 @@ export function readMethod(
     const start = startsAt(each);
     lines.push(`let ${variables.get(each)}: ${type}${start === undefined ? ' | undefined' : ` = ${start}`};`);
   }
-  lines.push(`${port}.structBegin(${structCost(model.kind, fields.length, defaultsCost(fields))});`);
+  lines.push(`${port}.structBegin(${structCost(model.kind, fields.length, contentsCost(fields))});`);
   const cases = byId(fields).map((each) => readCase(model, each, variables.get(each) ?? '', { module, locals, port }));
   const skip = `${port}.skip(${header} & 0xff);`;
   const body = cases.length === 0 ? skip : block(`switch (${header})`, [...cases, `default:\n  ${skip}`].join('\n'));

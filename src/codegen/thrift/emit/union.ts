@@ -6,6 +6,7 @@
 import { unionCost } from '../../../contract/thrift/cost.js';
 import { docLines } from '../../service-printer.js';
 import { trueType } from '../program.js';
+import { unionContentCost } from './contents-cost.js';
 import type { ModuleWriter } from './module.js';
 import { block, isContainer, readText, writeText } from './read-write.js';
 import { byId, codecHead, type FieldModel, fieldInfos, fieldModels, type StructModel } from './struct.js';
@@ -86,7 +87,7 @@ function readMethod({ typeName, localName }: StructModel, fields: readonly Field
     [
       ...(cases.length === 0 ? [] : [`let ${value}: ${localName} | undefined;`, `let ${known} = 0;`]),
       `let ${unknown} = 0;`,
-      `${port}.structBegin(${unionCost});`,
+      `${port}.structBegin(${unionCost + unionContentCost(fields)});`,
       block(`for (let ${header} = ${port}.field(); ${header} !== 0; ${header} = ${port}.field())`, body),
       `${port}.structEnd();`,
       ...(cases.length === 0 ? [] : [`if (${value} !== undefined && ${known} === 1) return ${value};`]),

@@ -1,17 +1,28 @@
-/** What the containers cost that a struct is made with where its message holds none; see cost.ts. */
-import { arrayCost, emptyBytesCost, mapCost, setCost } from '../../../contract/thrift/cost.js';
+/** What the numbers of a struct cost, and the containers that it is made with where its message holds none; see cost.ts. */
+import { arrayCost, emptyBytesCost, mapCost, numberCost, setCost } from '../../../contract/thrift/cost.js';
 import { type ConstDefinition, type Type, trueType, type Value } from '../program.js';
 import type { FieldModel } from './struct.js';
 import { isScalar } from './types.js';
 
 /** Charged whether they are made or not: the decoder cannot know before it has read the struct. */
-export function defaultsCost(fields: readonly FieldModel[]): number {
+export function contentsCost(fields: readonly FieldModel[]): number {
   let cost = 0;
   for (const { field, absent } of fields) {
+    cost += fieldNumberCost(field.type);
     if (field.value !== undefined) cost += valueCost(field.value);
     else if (absent !== undefined) cost += zeroCost(field.type);
   }
   return cost;
+}
+
+/** A union holds one of its fields. */
+export function unionContentCost(fields: readonly FieldModel[]): number {
+  return Math.max(0, ...fields.map(({ field }) => fieldNumberCost(field.type)));
+}
+
+function fieldNumberCost(type: Type): number {
+  const known = trueType(type);
+  return known.kind === 'base' ? numberCost(known.base) : 0;
 }
 
 function zeroCost(type: Type): number {
