@@ -1,7 +1,7 @@
 /** Histories that were wrong once: in the protocol, in the code or in what the checker made of them. */
 import { expect, test } from 'vitest';
 import { check, describeViolations } from '../checker/check.js';
-import { runHistory, type SimMode } from './run-history.js';
+import { type RunOptions, runHistory, type SimMode } from './run-history.js';
 
 test.each<readonly [what: string, mode: SimMode, seed: string]>([
   ['a snapshot of a topic without keys is empty, and lacks nothing', 'EVERY without keys', 'EVERY without keys/2402'],
@@ -10,4 +10,16 @@ test.each<readonly [what: string, mode: SimMode, seed: string]>([
   ['a credit of one and a long interval make liveness slow', 'EVERY without keys', 'EVERY without keys/494680508'],
 ])('%s', async (_, mode, seed) => {
   expect(describeViolations(check(await runHistory({ mode, seed })))).toBe('');
+});
+
+test.each<readonly [what: string, mode: SimMode, seed: string, store: RunOptions['store']]>([
+  [
+    'a commit beyond what came again after a reset is no place to go on from',
+    'EVERY without keys',
+    'memory',
+  ],
+  ['a file is copied while its server has not seen yet that it was put back', 'EVERY', '562000606', 'sqlite'],
+])('where copies are put back, %s', async (_, mode, seed, store) => {
+  const history = await runHistory({ mode, seed: `${mode}/${seed}`, restores: true, store: store ?? 'memory' });
+  expect(describeViolations(check(history))).toBe('');
 });

@@ -175,15 +175,13 @@ export class SimServer {
     this.#begin(epoch, []);
   }
 
-  /** A copy of the log as it has committed. */
+  /** A copy of the log as it has committed, which a server that has not looked at a log put back does not know yet. */
   copy(): void {
-    const entries = this.#init.history.logs.get(this.#branch) ?? [];
-    const head = this.#state().head;
-    this.#copies.push({
-      memory: this.#memory?.copy() ?? [],
-      sqlite: this.#sqlite?.copy() ?? [],
-      entries: entries.slice(0, head),
-    });
+    const entries = [...(this.#init.history.logs.get(this.#branch) ?? [])];
+    const head = this.#sqlite?.head ?? this.#state().head;
+    if (entries.length !== head)
+      throw new Error(`the log holds ${head} updates, and ${entries.length} of them were written down`);
+    this.#copies.push({ memory: this.#memory?.copy() ?? [], sqlite: this.#sqlite?.copy() ?? [], entries });
   }
 
   /** Puts back one of the copies of this log, if there is one. `which`: 0 to 1. */

@@ -67,6 +67,11 @@ export class SqliteDisk {
     return this.#store;
   }
 
+  /** Of the log as it is in the file. */
+  get head(): number {
+    return reads.readTopic(this.#transaction(), this.#spec.name)?.head ?? 0;
+  }
+
   /** A process opens the file, and the one before has left what was not committed. */
   restart(): void {
     const life = ++this.#life;
@@ -105,7 +110,7 @@ export class SqliteDisk {
       }
     }
     db.exec('COMMIT');
-    this.#told = reads.readTopic(this.#transaction(), this.#spec.name)?.head ?? 0;
+    this.#told = this.head;
     this.#changes += 1;
   }
 
