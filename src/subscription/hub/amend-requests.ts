@@ -2,13 +2,20 @@
 import type { Amend, Commit, CreditLimits } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { refusalOf, unsubscribed } from './answers.js';
 import type { HubSession } from './session.js';
+import { maxAmends } from './starting.js';
 import type { Subscription } from './subscription.js';
 import { conflateOf, keysOf } from './terms.js';
 import { item } from './wire.js';
 
 export function amend(session: HubSession, value: Amend): void {
   const subscription = session.subscriptions.get(value.sub);
-  if (subscription === undefined) return; // it ended meanwhile
+  if (subscription === undefined) {
+    const waits = session.starting.get(value.sub);
+    if (waits === undefined) return; // it ended meanwhile
+    if (waits.amends.length < maxAmends) waits.amends.push(value);
+    else session.say(refused(value.sub, 'TOO_MANY_AMENDMENTS', `more than ${maxAmends} before the subscription began`));
+    return;
+  }
   try {
     const frame = amendment(session, subscription, value);
     if (frame !== undefined) session.say(frame);
@@ -18,9 +25,13 @@ export function amend(session: HubSession, value: Amend): void {
       session.subscriptionFailed(subscription, error);
       return;
     }
-    session.say(item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub: value.sub } }));
+    session.say(refused(value.sub, code, message));
   }
   session.enqueue(subscription);
+}
+
+function refused(sub: number, code: string, message: string): Uint8Array {
+  return item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub } });
 }
 
 export function unsubscribe(session: HubSession, sub: number): void {
@@ -37,13 +48,19 @@ export function raise(session: HubSession, sub: number, limits: CreditLimits | u
     return;
   }
   const subscription = session.subscriptions.get(sub);
-  if (subscription === undefined) return;
+  if (subscription === undefined) {
+    session.starting.get(sub)?.raise(limits);
+    return;
+  }
   subscription.credit.raise(limits);
   session.enqueue(subscription);
 }
 
-export function commit(session: HubSession, { sub, position }: Commit): void {
+export function commit(session: HubSession, said: Commit): void {
+  const { sub, position } = said;
   const subscription = session.subscriptions.get(sub);
+  const waits = session.starting.get(sub);
+  if (waits !== undefined) waits.commit = said;
   if (subscription === undefined || position === undefined) return;
   const { terms, topic } = subscription;
   session.hub.commits.set(session.connection.principal, terms.durableName, topic.name, position);

@@ -24,6 +24,7 @@ import { HeldBack, heldEvery } from './held-back.js';
 import type { HubContext } from './hub-context.js';
 import type { Outlet } from './outlet.js';
 import { publishAll } from './publish-requests.js';
+import type { Starting } from './starting.js';
 import { subscribe } from './subscribe-requests.js';
 import type { Subscription } from './subscription.js';
 import { effectiveOf } from './terms.js';
@@ -34,7 +35,7 @@ export class HubSession implements Session, Sender, Outlet {
   readonly connection: Connection;
   readonly subscriptions = new Map<number, Subscription>();
   /** Subscriptions that are asked for and not decided on. */
-  readonly starting = new Map<number, symbol>();
+  readonly starting = new Map<number, Starting>();
   readonly refs = new Set<number>();
   credit = new Credit(undefined);
   /** Publications whose answer is outstanding. */

@@ -2,11 +2,13 @@
 import { type Start, Start_Kind, type Subscribe } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { ownError } from '../../call/own-error.js';
 import type { Awaitable } from '../topic-store.js';
+import { amend, commit, raise } from './amend-requests.js';
 import { refusalOf, unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
 import { Pace } from './pace.js';
 import { begin } from './recovery.js';
 import type { HubSession } from './session.js';
+import { Starting } from './starting.js';
 import { Subscription } from './subscription.js';
 import { keysOf, type Terms, termsOf } from './terms.js';
 import type { Topic } from './topic.js';
@@ -35,8 +37,8 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     refuse(ownError('TOO_MANY_SUBSCRIPTIONS', message, { code: 'FAILED_PRECONDITION' }));
     return;
   }
-  const token = Symbol();
-  starting.set(sub, token);
+  const waits = new Starting();
+  starting.set(sub, waits);
   const start = (): Awaitable<void> => {
     // Declared, allowed, made: in this order, so that nobody makes a topic that they may not read.
     const declaration = hub.declared(request.topic);
@@ -46,10 +48,11 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     const go = (): Awaitable<void> => {
       const topic = hub.topic(request.topic);
       const done = (seq: number): void => {
-        if (starting.get(sub) !== token || session.isClosed) return; // given up meanwhile
+        if (starting.get(sub) !== waits || session.isClosed) return; // given up meanwhile
         starting.delete(sub);
         try {
           started(session, request, topic, terms, keys, seq);
+          goOn(session, sub, waits);
         } catch (error) {
           const begun = subscriptions.get(sub);
           if (begun === undefined) refuse(error);
@@ -76,7 +79,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     return allowed instanceof Promise ? allowed.then(go) : go();
   };
   const failed = (error: unknown): void => {
-    if (starting.get(sub) !== token) return;
+    if (starting.get(sub) !== waits) return;
     starting.delete(sub);
     refuse(error);
   };
@@ -128,6 +131,13 @@ function started(
   session.applyImposed(subscription);
   session.say(subscription.begin(beginning));
   session.enqueue(subscription);
+}
+
+/** What the client said of it meanwhile. */
+function goOn(session: HubSession, sub: number, waits: Starting): void {
+  for (const one of waits.amends) amend(session, one);
+  raise(session, sub, waits.limits);
+  if (waits.commit !== undefined) commit(session, waits.commit);
 }
 
 /** Whoever comes back under a name and does not say from where, goes on after the last commit. */

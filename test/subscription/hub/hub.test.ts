@@ -255,6 +255,40 @@ test('other keys begin the subscription anew', async () => {
   expect(view.outcomes).toEqual(['FRESH', 'RESET']);
 });
 
+test('what a client says of a subscription that is not decided on yet counts once it is', async () => {
+  let allow = (): void => {};
+  const authorize = (): Promise<void> => new Promise((resolve) => (allow = resolve));
+  const { hub, publish, go } = setUp({}, { authorize });
+  publish('cod=1', 'hake=2', 'eel=3');
+  const client = new HubClient(hub);
+  const view = client.subscribe(1, prices, { credit: { updates: 1, bytes: 0 } });
+  const epoch = Buffer.from(hub.topic(prices).store.state().epoch, 'hex');
+  const terms = {
+    sub: 1,
+    keysAdd: [],
+    keysRemove: [],
+    minIntervalMs: undefined,
+    maxBps: undefined,
+    conflate: undefined,
+  };
+  client.give(
+    { $case: 'credit', value: { sub: 1, limits: { updates: 50, bytes: 0 } } },
+    { $case: 'credit', value: { sub: 1, limits: { updates: 20, bytes: 0 } } },
+    { $case: 'commit', value: { sub: 1, position: { epoch, seq: 2 } } },
+    ...Array.from({ length: 17 }, (_, n) => ({ $case: 'amend' as const, value: { ...terms, paused: n < 15 } })),
+  );
+  await go();
+  expect(client.of('error')).toMatchObject([{ sub: 1, code: 'TOO_MANY_AMENDMENTS' }]);
+  expect(client.of('commitOk')).toEqual([]);
+  allow();
+  await go();
+  expect(view.values()).toEqual({ cod: 'cod=1', hake: 'hake=2', eel: 'eel=3' });
+  expect(client.of('commitOk')).toMatchObject([{ sub: 1, position: { seq: 2 } }]);
+  for (let n = 1; n <= 60; n++) publish(`cod=${n}`);
+  await go();
+  expect(view.updates.length).toBe(50 - 3);
+});
+
 test('a heartbeat says how far everything was sent, and moves those on who had nothing to get', async () => {
   const { hub, publish, go } = setUp();
   const client = new HubClient(hub);
