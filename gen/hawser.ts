@@ -232,7 +232,7 @@ export interface Start {
   count: number;
   /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
   generation?: Uint8Array | undefined;
-  /** Of Resume: the newest update that is held, where that is after `seq`; it is judged in the same way. */
+  /** Of Resume: the newest update that is held, where that is another than `seq` names; it is judged in the same way. */
   held?: Position | undefined;
 }
 

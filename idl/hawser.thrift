@@ -87,7 +87,7 @@ struct Start {
   5: i32 count,
   /** Of Resume: the generation of `seq`; where another one has appended that update the answer is a reset. */
   6: optional binary generation,
-  /** Of Resume: the newest update that is held, where that is after `seq`; it is judged in the same way. */
+  /** Of Resume: the newest update that is held, where that is another than `seq` names; it is judged in the same way. */
   7: optional Position held,
 }
 

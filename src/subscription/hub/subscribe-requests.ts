@@ -100,8 +100,9 @@ function started(
   before: number,
 ): void {
   const { hub } = session;
+  const start = startOf(session, request, topic);
   const beginning = begin({
-    start: startOf(session, request, topic),
+    start,
     accept: terms.accept,
     state: topic.store.state(),
     keyed: topic.keyed,
@@ -129,7 +130,7 @@ function started(
   session.subscriptions.set(request.sub, subscription);
   session.refs.add(ref);
   session.applyImposed(subscription);
-  session.say(subscription.begin(beginning));
+  session.say(subscription.begin(beginning, start?.held?.seq ?? 0));
   session.enqueue(subscription);
 }
 

@@ -62,7 +62,7 @@ export class Subscription implements Reader {
   /** What was sent is not in the log any more, and the subscriber is not told yet. */
   #rewound = false;
   #epoch = '';
-  /** What was sent holds something of the log up to here, in a snapshot. */
+  /** The subscriber holds something of the log up to here: of a snapshot, or from before it resumed. */
   #shown = 0;
   /** The head was told, and has fallen since. */
   #headFell = false;
@@ -108,9 +108,13 @@ export class Subscription implements Reader {
     return this.#over;
   }
 
-  /** Takes its place; answers with the frame that says where. Not for what is refused. */
-  begin(beginning: Exclude<Beginning, { outcome: 'REFUSED' }>): Uint8Array {
+  /**
+   * Takes its place; answers with the frame that says where. Not for what is refused. `held` is the newest update that the
+   * subscriber says it holds.
+   */
+  begin(beginning: Exclude<Beginning, { outcome: 'REFUSED' }>, held: number): Uint8Array {
     this.topic.add(this);
+    this.#shown = held;
     switch (beginning.outcome) {
       case 'FRESH':
       case 'REPLAY':
@@ -159,8 +163,9 @@ export class Subscription implements Reader {
     const cursor = this.#cursor;
     const { size } = new Set([this.#snapshot, this.#run, this.#ahead, this.#parts, undefined]);
     const running = size > 1;
-    const stays = epoch === this.#epoch && cursor <= head && generations.ownerOf(cursor) === before.ownerOf(cursor);
-    if (stays && !running && cursor >= this.#shown && !this.#rewound) {
+    const newest = Math.max(cursor, this.#shown);
+    const stays = epoch === this.#epoch && newest <= head && generations.ownerOf(newest) === before.ownerOf(newest);
+    if (stays && !running && !this.#rewound) {
       this.#standAt(cursor);
       this.#headFell = true;
     } else {
@@ -282,7 +287,6 @@ export class Subscription implements Reader {
     this.#store.forget();
     this.#rewound = false;
     this.#headFell = false;
-    this.#shown = 0;
     this.#epoch = this.topic.store.state().epoch;
     this.#cursor = seq;
     this.#read = seq;
@@ -496,6 +500,7 @@ export class Subscription implements Reader {
   #reset(reason: Reset_Reason): Uint8Array {
     const { first, head } = this.topic.store.state();
     const at = this.topic.keyed ? head : first - 1;
+    this.#shown = 0;
     this.#standAt(at);
     return Buffer.concat([resetFrame(this, reason), this.#beginSnapshot(Outcome.RESET, at)]);
   }

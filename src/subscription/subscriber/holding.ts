@@ -59,6 +59,8 @@ export class Holding {
   #position: Place | undefined;
   /** Where it began; of a REPEATING subscription it begins again there. */
   #origin: Position | undefined;
+  /** The history that the origin was in is gone: it begins where the next one does. */
+  #originVoid = false;
   /** The head when the subscription was answered. */
   #target = 0;
   #head = 0;
@@ -146,7 +148,7 @@ export class Holding {
     const cut = !resumed || this.#contents.top <= held.seq;
     this.#chain = placeOf(at);
     this.#position = this.#chain;
-    this.#origin ??= at;
+    this.#beginsAt(at);
     this.feed.begin(at);
     this.accounting.begin(cut ? at.seq : undefined);
   }
@@ -287,6 +289,7 @@ export class Holding {
     this.#position = undefined;
     this.#complete = false;
     this.#origin ??= position;
+    this.#originVoid ||= reason === 'EPOCH_CHANGED' || reason === 'EPOCH_VIOLATION';
     this.#context.news.tell('reset', {
       reason,
       epochChanged: epoch !== undefined && position !== undefined && epoch !== position.epoch,
@@ -302,6 +305,12 @@ export class Holding {
     if (this.#position === this.#chain && this.#chain !== undefined) this.#position = { ...this.#chain };
     this.#chain = undefined;
     this.#arriving = undefined;
+  }
+
+  #beginsAt(at: Position): void {
+    if (this.#originVoid) this.#origin = undefined;
+    this.#originVoid = false;
+    this.#origin ??= at;
   }
 
   /** `generation`: of `to`, where it is another than before. */
@@ -345,7 +354,7 @@ export class Holding {
   #publish(stage: SnapshotStage, chain: Place): void {
     const had = this.#contents.publish(stage, chain);
     this.#position = chain;
-    this.#origin ??= { ...chain };
+    this.#beginsAt({ ...chain });
     this.#context.trace?.({ type: 'published', position: { ...chain }, replica: stage.replica });
     if (!this.#spec.changes) return;
     this.#giveBack(this.feed.replace(had.keys(), [...stage.replica.entries()], { ...chain }));

@@ -19,6 +19,11 @@ export class Processed {
     this.#asked = position;
   }
 
+  /** What was confirmed is of a history that is gone. */
+  forget(): void {
+    this.#kept = undefined;
+  }
+
   /** What the server is still to be told. */
   frame(sub: number): Sent | undefined {
     if (this.#asked === undefined) return undefined;
@@ -31,7 +36,13 @@ export class Processed {
     if (kept === undefined) return undefined;
     this.#kept = kept;
     const asked = this.#asked;
-    if (asked?.epoch === kept.epoch && asked.seq <= kept.seq) this.#asked = undefined;
+    if (this.#asked !== undefined && covers(kept, this.#asked)) this.#asked = undefined;
     return this.#kept;
   }
+}
+
+/** Numbers of two histories do not compare, so what is kept of another one confirms nothing. */
+function covers(kept: Position, asked: Position): boolean {
+  if (kept.epoch !== asked.epoch || kept.seq < asked.seq) return false;
+  return kept.generation === asked.generation || kept.generation === undefined;
 }

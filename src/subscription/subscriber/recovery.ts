@@ -27,7 +27,7 @@ export type StartAt =
   | { readonly kind: 'default' }
   | { readonly kind: 'head' }
   | { readonly kind: 'snapshot' }
-  /** `held`: the newest update that is held, where that is after the position. */
+  /** `held`: the newest update that is held, where that is not the one at the position. */
   | { readonly kind: 'resume'; readonly position: Position; readonly held?: Position | undefined }
   /** The position that was committed under the durable name, else as `default`. */
   | { readonly kind: 'committed' }

@@ -42,7 +42,9 @@ export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart
   if (position === undefined) {
     return { start: complete || origin !== undefined ? { kind: 'default' } : spec.start, voids: undefined };
   }
-  if (spec.recovery === 'REPEATING') return resumeAt(committed ?? origin ?? position, standing.newest);
+  if (spec.recovery === 'REPEATING') {
+    return resumeAt([committed, origin].find((place) => isBefore(place, position)) ?? position, standing.newest);
+  }
   if (standing.brokeOften) {
     if (accepts(spec, 'RESET')) return anew;
     if (!accepts(spec, 'GAP')) return undefined;
@@ -54,10 +56,16 @@ export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart
 
 const anew: NextStart = { start: { kind: 'default' }, voids: 'BROKEN' };
 
+/** What was committed before a reset may be further than the log has come again: what is between would never come. */
+function isBefore(place: Position | undefined, { epoch, seq }: Position): place is Position {
+  return place?.epoch === epoch && place.seq <= seq;
+}
+
 function resumeAt(position: Position, newest: Position | undefined): NextStart {
   // A server that says no generations has nothing to judge it by.
-  const beyond = newest?.generation !== undefined && newest.epoch === position.epoch && newest.seq > position.seq;
-  return { start: { kind: 'resume', position, held: beyond ? newest : undefined }, voids: undefined };
+  const known = newest?.generation !== undefined && newest.epoch === position.epoch;
+  const other = newest?.seq !== position.seq || newest.generation !== position.generation;
+  return { start: { kind: 'resume', position, held: known && other ? newest : undefined }, voids: undefined };
 }
 
 export function accepts({ accept, recovery }: SubscriptionSpec, outcome: Accepted): boolean {

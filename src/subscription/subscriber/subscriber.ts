@@ -229,6 +229,7 @@ export class Subscriber {
         ended(this.#spec.topic, 'UNRECOVERABLE', 'the server reset a subscription that does not accept it'),
       );
     }
+    if (reason === Reset_Reason.EPOCH_CHANGED || reason === Reset_Reason.EPOCH_VIOLATION) this.#processed.forget();
     this.#holding.invalidate(resetReasons[reason] ?? 'UNKNOWN', epochFromBytes(epoch));
     return 'Requested';
   }

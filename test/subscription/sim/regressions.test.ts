@@ -13,9 +13,13 @@ test.each<readonly [what: string, mode: SimMode, seed: string]>([
 });
 
 test.each<readonly [what: string, mode: SimMode, seed: string, store: RunOptions['store']]>([
+  ['who repeats holds more than it was sent when the log falls to where it repeats', 'EVERY', '769370781', 'memory'],
+  ['what is held beside a commit of another history is said', 'EVERY without keys', '204219819', 'memory'],
+  ['what is held at the very number of such a commit is said', 'EVERY without keys', '451813765', 'memory'],
   [
     'a commit beyond what came again after a reset is no place to go on from',
     'EVERY without keys',
+    '214432333',
     'memory',
   ],
   ['a file is copied while its server has not seen yet that it was put back', 'EVERY', '562000606', 'sqlite'],

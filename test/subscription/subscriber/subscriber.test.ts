@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Mode, Outcome, Start_Kind } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { Mode, Outcome, Reset_Reason, Start_Kind } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { RpcError } from '../../../src/call/rpc-error.js';
 import { SeqChecksum } from '../../../src/subscription/seq-checksum.js';
 import type { Subscriber } from '../../../src/subscription/subscriber/subscriber.js';
@@ -353,4 +353,56 @@ it('a replay from a commit before the snapshot is a state of the topic again whe
   expect([held(subscriber), subscriber.consistent]).toEqual([['b=v7'], false]);
   server.batch(7, 8, [update(8, 'a', null)]);
   expect([held(subscriber), subscriber.consistent]).toEqual([['b=v7'], true]);
+});
+
+describe('one that repeats', () => {
+  const generation = (digit: number): Buffer => Buffer.alloc(8, digit);
+
+  function standing(seq: number, committed: { readonly seq: number; readonly by: number }) {
+    const server = new ScriptedServer();
+    const accept = ['REPLAY', 'RESET'] as const;
+    const { subscriber } = server.subscribe({ accept }, { key: 'k', recovery: 'REPEATING' });
+    server.welcome();
+    server.accept(Outcome.FRESH, 0);
+    const begin = { sub: server.sub, ref: 101, epoch, at: seq, estimatedEntries: 0, generation: generation(2) };
+    server.say(
+      { $case: 'snapshotBegin', value: begin },
+      {
+        $case: 'snapshotEnd',
+        value: { sub: server.sub, at: seq, consistentAt: seq, count: 0, checksum: checksumOf() },
+      },
+    );
+    const position = { epoch, seq: committed.seq, generation: generation(committed.by) };
+    server.say({ $case: 'commitOk', value: { sub: server.sub, position } });
+    return { server, subscriber };
+  }
+
+  const asked = async ({ server }: ReturnType<typeof standing>) => {
+    server.hangUp();
+    await server.clock.runTo(2000);
+    server.welcome();
+    const { kind, seq, generation, held } = server.asked.start ?? {};
+    return [kind, seq, generation?.[0], held?.seq, held?.generation?.[0]];
+  };
+
+  it('says what it holds beside the commit that it goes on from', async () => {
+    expect(await asked(standing(5, { seq: 3, by: 1 }))).toEqual([Start_Kind.RESUME, 3, 1, 5, 2]);
+    expect(await asked(standing(5, { seq: 5, by: 1 }))).toEqual([Start_Kind.RESUME, 5, 1, 5, 2]);
+    expect(await asked(standing(5, { seq: 5, by: 2 }))).toEqual([Start_Kind.RESUME, 5, 2, undefined, undefined]);
+  });
+
+  it('does not go on from a commit beyond what it holds', async () => {
+    expect(await asked(standing(5, { seq: 9, by: 1 }))).toEqual([Start_Kind.RESUME, 5, 2, undefined, undefined]);
+  });
+
+  it.each([Reset_Reason.EPOCH_CHANGED, Reset_Reason.EPOCH_VIOLATION])(
+    'forgets what was committed to a history that is gone (%s)',
+    async (reason) => {
+      const { server, subscriber } = standing(5, { seq: 3, by: 1 });
+      server.say({ $case: 'reset', value: { sub: server.sub, reason, epoch } });
+      server.accept(Outcome.RESET, 8);
+      server.snapshot(8, 8, [update(7, 'b')], checksumOf(7));
+      expect((await asked({ server, subscriber })).slice(0, 2)).toEqual([Start_Kind.RESUME, 8]);
+    },
+  );
 });

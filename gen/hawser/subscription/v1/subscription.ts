@@ -220,7 +220,7 @@ export interface Start {
   generation?:
     | Uint8Array
     | undefined;
-  /** Of RESUME: the newest update that the subscriber holds, where that is after `seq`; it is judged in the same way. */
+  /** Of RESUME: the newest update that the subscriber holds, where that is another than `seq` names; it is judged in the same way. */
   held?: Position | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
