@@ -1,12 +1,43 @@
-/** The call that the running code serves. One AsyncLocalStorage for the whole runtime: each costs every await. */
+/**
+ * The call that the running code serves, and the transaction that it runs in. One AsyncLocalStorage for the whole runtime: each costs
+ * every await.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Call } from './call.js';
+import type { CommitHooks } from './commit-hooks.js';
 
-const storage = new AsyncLocalStorage<Call>();
+export interface RunningTransaction {
+  /** The store's handle on it. */
+  readonly tx: unknown;
+  /** Told how it ends. */
+  readonly commit: CommitHooks | undefined;
+}
+
+/** A transaction that is not the call's own: a consumer's, or one of `store.write`. */
+class TransactionScope {
+  constructor(
+    readonly call: Call | undefined,
+    readonly transaction: RunningTransaction,
+  ) {}
+}
+
+const storage = new AsyncLocalStorage<Call | TransactionScope>();
 
 /** The server call whose handler is running, if any: what a nested client call inherits from. */
 export function currentCall(): Call | undefined {
-  return storage.getStore();
+  const scope = storage.getStore();
+  return scope instanceof TransactionScope ? scope.call : scope;
+}
+
+/** The innermost one that the running code is a part of. */
+export function currentTransaction(): RunningTransaction | undefined {
+  const scope = storage.getStore();
+  return scope instanceof TransactionScope ? scope.transaction : scope;
+}
+
+/** Runs `fn` as a part of a transaction, in the call that is running, if any. */
+export function inTransaction<T>(transaction: RunningTransaction, fn: () => T): T {
+  return storage.run(new TransactionScope(currentCall(), transaction), fn);
 }
 
 /** Runs `fn` as part of no call: what it begins outlives the one that happens to be running. */

@@ -3,7 +3,8 @@
  * transaction, so after a crash it goes on with the first update whose effect is not there. The server keeps nothing for it.
  */
 import { type Clock, systemClock } from '../call/clock.js';
-import { outsideCalls } from '../call/current.js';
+import { CommitHooks } from '../call/commit-hooks.js';
+import { inTransaction, outsideCalls } from '../call/current.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { isOwn, ownError } from '../call/own-error.js';
 import type { RpcError } from '../call/rpc-error.js';
@@ -195,23 +196,33 @@ class Consuming<Request, T, Tx> implements Consumer {
   async #moveTo(topic: string, to: Position, work: (tx: Tx) => Promise<void>): Promise<void> {
     const { store } = this.#options;
     for (let pause = pauses.first; ; pause = Math.min(pause * 2, pauses.most)) {
+      // What the handler publishes to topics that the transaction does not reach.
+      let commit = new CommitHooks();
+      let done = false;
       try {
         await store.transact(
           async (tx) => {
             // First, so that of two consumers the second finds out before it has any effect.
             if (!(await store.offsets.move(tx, this.#name, topic, this.#position, to))) throw fenced(this.#name, topic);
-            await work(tx);
+            commit.rolledBack(); // the store may run it again
+            commit = new CommitHooks();
+            await inTransaction({ tx, commit }, () => work(tx));
           },
-          () => {},
+          () => commit.check(),
         );
-        break;
+        done = true;
       } catch (error) {
         if (!isStoreFailure(error) || this.#stopped) throw error;
         await this.#pause(pause);
         // A commit that went unanswered may have happened.
         const now = await this.#find(topic);
-        if (now?.epoch === to.epoch && now.seq === to.seq && now.generation === to.generation) break;
+        done = now?.epoch === to.epoch && now.seq === to.seq && now.generation === to.generation;
+      } finally {
+        if (!done) commit.rolledBack();
       }
+      if (!done) continue;
+      await commit.committed();
+      break;
     }
     this.#position = to;
   }

@@ -3,7 +3,7 @@
  * The store owns the only writer of the file; what the application writes besides goes through `write`.
  */
 import type { Call } from '../../call/call.js';
-import { currentCall } from '../../call/current.js';
+import { currentCall, currentTransaction, inTransaction } from '../../call/current.js';
 import type {
   Execution,
   IdempotencyStore,
@@ -134,7 +134,9 @@ class FileStore implements SqliteStore {
 
   async write<T>(fn: (tx: SqliteTransaction) => Promise<T> | T, name = 'store.write'): Promise<T> {
     if (typeof fn !== 'function') throw new TypeError(`store.write takes a function, not ${typeof fn}`);
-    return this.#submit({ name, work: fn, seal: (value: T) => value });
+    const commit = currentTransaction()?.commit;
+    const work = (tx: SqliteTransaction): Promise<T> | T => inTransaction({ tx, commit }, () => fn(tx));
+    return this.#submit({ name, work, seal: (value: T) => value });
   }
 
   read<T>(fn: (tx: SqliteTransaction) => T): T {
@@ -180,7 +182,7 @@ class FileStore implements SqliteStore {
       read: (fn) => this.read(fn),
       version: () => this.#writer.version(),
       handlerTransaction: () => {
-        const tx = currentCall()?.tx;
+        const tx = currentTransaction()?.tx;
         return this.#writer.holderOf(tx) === undefined ? undefined : (tx as SqliteTransaction);
       },
     };
@@ -192,7 +194,7 @@ class FileStore implements SqliteStore {
   }
 
   #submit<V, R>(member: Member<V, R>): Promise<R> {
-    const holder = this.#writer.holderOf(currentCall()?.tx);
+    const holder = this.#writer.holderOf(currentTransaction()?.tx);
     if (holder !== undefined) return Promise.reject(nestedWrite(holder));
     return this.#writer.submit(member);
   }

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { CommitHooks } from '../../call/commit-hooks.js';
-import { currentCall } from '../../call/current.js';
+import { currentTransaction } from '../../call/current.js';
 import { type Logger, stderrLogger } from '../../call/logger.js';
 import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
@@ -163,7 +163,7 @@ export class Hub implements HubContext {
   publish(name: string, group: readonly Append[], values?: 'read'): Awaitable<readonly Appended[]> {
     const topic = this.topic(name);
     checkAppendable(topic.declaration, group, this.limits, values === 'read');
-    const commit = currentCall()?.commit;
+    const commit = currentTransaction()?.commit;
     if (commit === undefined || commit.state === 'committed' || topic.store.inTransaction === true) {
       return topic.append(group);
     }
@@ -323,7 +323,7 @@ export class Hub implements HubContext {
 function transactionOver(topic: string): RpcError {
   return ownError(
     'TRANSACTION_OVER',
-    `the transaction of this call was rolled back, so nothing is published to ${topic} in it any more; await publications before the handler ends`,
+    `the transaction was rolled back, so nothing is published to ${topic} in it any more; await publications before the handler ends`,
     { code: 'FAILED_PRECONDITION', disposition: 'not-executed' },
   );
 }
