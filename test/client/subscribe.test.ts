@@ -187,6 +187,65 @@ describe('cursors', () => {
     expect([head.replica().size, head.consistent]).toEqual([0, false]);
   });
 
+  it('of merged updates hold what they came to, and go on with what came meanwhile, each once', async () => {
+    const { server, connect } = await serve('memory');
+    const merged = server.topic(Prices.methods.merged);
+    for (const fish of ['cod', 'cod', 'hake', 'eel']) await merged.publish({ fish, price: 1 });
+    const before = connect();
+    const subscription = before.merged.subscribe();
+    await subscription.ready;
+    await merged.publish({ fish: 'cod', price: 10 });
+    await expect.poll(() => subscription.position?.seq).toBe(5);
+    const kept = JSON.stringify(before.$exportCursors());
+    await before.$close();
+    for (const price of [100, 200, 400]) await merged.publish({ fish: 'cod', price });
+    await merged.delete('eel');
+    const after = connect();
+    after.$importCursors(JSON.parse(kept));
+    const again = after.merged.subscribe({}, { accept: ['CONFLATED'], conflate: 'ALWAYS' });
+    expect(Object.fromEntries(again.replica())).toEqual({
+      cod: { fish: 'cod', price: 10 },
+      hake: { fish: 'hake', price: 1 },
+      eel: { fish: 'eel', price: 1 },
+    });
+    const changes = (await take(again, 5)).filter(({ snapshot }) => !snapshot);
+    const cod = changes.filter(({ key }) => key === 'cod');
+    expect(cod.map(({ value, mergedCount, seq }) => [value?.price, mergedCount, seq])).toEqual([[700, 3, 8]]);
+    expect(changes.find(({ key }) => key === 'eel')?.type).toBe('delete');
+    await expect.poll(() => [again.position?.seq, again.consistent]).toEqual([9, true]);
+    expect([...again.replica().keys()].sort()).toEqual(['cod', 'hake']);
+    // What it holds now goes into the next process as it is.
+    const [cursor] = after.$exportCursors().subscriptions;
+    expect([cursor?.position.seq, cursor?.replica?.map(([key]) => key).sort()]).toEqual([9, ['cod', 'hake']]);
+  });
+
+  it.each(['EVERY', 'LATEST'] as const)('exported inside a snapshot leave nothing of it out, mode %s', async (mode) => {
+    const { connect, prices } = await serve('memory');
+    for (const fish of ['cod', 'hake', 'eel']) await prices.publish({ fish, price: 1 });
+    await prices.publish({ fish: 'cod', price: 2 });
+    const before = connect();
+    const subscription = before.watch.subscribe({}, { mode });
+    expect(before.$exportCursors().subscriptions, 'before anything has come').toEqual([]);
+    await take(subscription, 1);
+    const cursors = JSON.parse(JSON.stringify(before.$exportCursors()));
+    // In EVERY the application has a part of a state, which is no position; else the replica goes along, and that is whole.
+    expect(cursors.subscriptions).toHaveLength(mode === 'EVERY' ? 0 : 1);
+    await before.$close();
+    await prices.publish({ fish: 'hake', price: 3 });
+    const after = connect();
+    after.$importCursors(cursors);
+    const again = after.watch.subscribe({}, { mode });
+    await expect.poll(() => [again.position?.seq, again.consistent]).toEqual([5, true]);
+    expect(Object.fromEntries([...again.replica()].map(([key, { price }]) => [key, price]))).toEqual({
+      cod: 2,
+      eel: 1,
+      hake: 3,
+    });
+    const seen = await take(again, mode === 'EVERY' ? 3 : 4);
+    expect(new Set(seen.map(({ key }) => key))).toEqual(new Set(['cod', 'eel', 'hake']));
+    expect(seen.filter(({ snapshot }) => !snapshot).map(({ key }) => key)).toEqual(mode === 'EVERY' ? [] : ['hake']);
+  });
+
   it('of a topic without keys are where its reader was, not what waited for it', async () => {
     const { connect, sales } = await serve('memory');
     const before = connect();

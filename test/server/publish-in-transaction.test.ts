@@ -3,15 +3,20 @@ import {
   type CallOptions,
   createClient,
   createServer,
+  currentCall,
   type IdempotencyStore,
   MemoryNetwork,
   memoryStore,
   RpcError,
   silentLogger,
 } from 'hawser';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { postgresStore } from 'hawser/postgres';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describeWith } from '../requires.js';
+import { Database } from '../stores/postgres/database.js';
 import { scratchStore } from '../stores/sqlite/scratch-store.js';
 import { note, Refused } from '../support/echo.js';
+import { hasPostgres, postgresName } from '../support/postgres.js';
 import { Prices } from '../support/prices.js';
 import { tillOf } from '../support/till.js';
 
@@ -90,7 +95,7 @@ async function market(store: Store, handler: Handler) {
   return { server, sell, published, topic };
 }
 
-describe.each(Object.entries(stores))('a publication in a handler of a KEYED call, store %s', (_, open) => {
+function obeysItsTransaction(open: () => Promise<Store>): void {
   it('reaches the log when the handler commits, also with a declared error, and never when it fails', async () => {
     const { sell, published, topic } = await market(await open(), async (text, run, publish) => {
       const before = topic().head.seq;
@@ -143,5 +148,41 @@ describe.each(Object.entries(stores))('a publication in a handler of a KEYED cal
     });
     await expect(sell('x')).rejects.toMatchObject({ reason: 'EXPECTATION_FAILED' });
     expect(await published()).toEqual([]);
+  });
+}
+
+describe.each(Object.entries(stores))('a publication in a handler of a KEYED call, store %s', (_, open) => {
+  obeysItsTransaction(open);
+});
+
+describeWith(postgresName, hasPostgres, 'a publication in a handler of a KEYED call, store Postgres', () => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await Database.start();
+  });
+  afterAll(() => database?.server.remove());
+
+  obeysItsTransaction(async () => {
+    const schema = await database.schema();
+    return postgresStore(database.server.pool({ max: 4 }), { schema }) as unknown as Store;
+  });
+
+  it('is there once for each handler that committed, where transactions are rolled back to run again', async () => {
+    const schema = await database.schema();
+    const pool = database.server.pool({ max: 4 });
+    await pool.query(`CREATE TABLE ${schema}.stock (n int); INSERT INTO ${schema}.stock VALUES (0)`);
+    const store = postgresStore(pool, { schema, isolation: 'serializable' });
+    const { sell, published, topic } = await market(store as unknown as Store, async (text, _run, publish) => {
+      const tx = currentCall()?.tx as import('pg').PoolClient;
+      const { rows } = await tx.query(`SELECT n FROM ${schema}.stock`);
+      await publish(Number(text));
+      await tx.query(`UPDATE ${schema}.stock SET n = ${Number(rows[0].n) + 1}`);
+    });
+    const sold = await Promise.allSettled(Array.from({ length: 8 }, (_, n) => sell(String(n))));
+    const committed = sold.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
+    expect(committed.length).toBeGreaterThan(0);
+    expect((await published()).sort()).toEqual(committed);
+    expect(topic().head.seq).toBe(committed.length);
+    expect((await pool.query(`SELECT n FROM ${schema}.stock`)).rows[0].n).toBe(committed.length);
   });
 });

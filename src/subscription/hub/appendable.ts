@@ -20,6 +20,14 @@ export function checkAppendable(
   if (group.length === 0 || group.length > limits.maxGroup) {
     throw invalid('GROUP_SIZE', `${group.length} updates are published together; it is 1 to ${limits.maxGroup}`);
   }
+  const numbered = group.filter(({ producer }) => producer !== undefined).length;
+  if (numbered > 0 && numbered < group.length) {
+    // Sent again, it could neither be known as a whole nor be appended without the updates that have numbers.
+    throw invalid(
+      'PRODUCER',
+      `${numbered} of the ${group.length} updates of a group for ${name} have a producer; give each its number, or none`,
+    );
+  }
   const keyed = declaration.keyOf !== undefined;
   checkHeld(declaration, group);
   for (const { key, value, ttl, producer } of group) {

@@ -33,6 +33,33 @@ describe('a topic in an SQLite file', () => {
     expect(await topic.append([put('k9', { producer: { id: 'p', seq: 9 } })])).toMatchObject([{ duplicate: false }]);
   });
 
+  it('knows after a restart which numbers of a producer it has, which were passed and which were refused', async () => {
+    const { path } = scratchPath();
+    const numbered = (seq: number, more: Partial<Append> = {}) => put('k', { producer: { id: 'p', seq }, ...more });
+    const one = opened(path);
+    for (const seq of [1, 2, 5]) await one.topic.append([numbered(seq)]);
+    // Refused, so the number is not used up.
+    await expect(one.topic.append([numbered(6, { expect: { keySeq: 99 } })])).rejects.toMatchObject({
+      reason: 'EXPECTATION_FAILED',
+    });
+    await one.store.close();
+    const two = opened(path);
+    expect(await two.topic.append([numbered(2)])).toMatchObject([{ position: { seq: 2 }, duplicate: true }]);
+    await expect(two.topic.append([numbered(4)])).rejects.toMatchObject({ reason: 'PRODUCER_SEQ_PASSED' });
+    expect(await two.topic.append([numbered(6)])).toMatchObject([{ position: { seq: 4 }, duplicate: false }]);
+    const group = Array.from({ length: 300 }, (_, n) => numbered(10 + n));
+    const placed = await two.topic.append(group);
+    await two.store.close();
+    const { topic } = opened(path);
+    expect(await topic.append(group)).toEqual(placed.map((at) => ({ ...at, duplicate: true })));
+    expect(topic.state().head).toBe(304);
+    // Too old to say: nothing is appended, and nothing is claimed.
+    await expect(topic.append([numbered(5)])).rejects.toMatchObject({
+      reason: 'PRODUCER_SEQ_PASSED',
+      disposition: 'unknown',
+    });
+  });
+
   it('keeps its epoch though nothing was ever published', async () => {
     const { path } = scratchPath();
     const one = opened(path);

@@ -326,6 +326,39 @@ test('a client publishes where it may, and is told the position', async () => {
   expect(view.values()).toEqual({ cod: 'cod=1' });
 });
 
+test('a group in which only some updates have a producer is refused, for it could not be sent again', async () => {
+  const { hub, go } = setUp({}, { authorize: () => {} });
+  const producer = { id: 'p', seq: 1 };
+  expect(() => hub.publish(prices, [{ ...change('cod=1'), producer }, change('hake=1')])).toThrow(
+    /1 of the 2 updates of a group for .* have a producer; give each its number, or none/,
+  );
+  const client = new HubClient(hub);
+  const one = { topic: prices, tombstone: false, ttlMs: 0, expect: undefined, atomicGroup: 7 };
+  const cod = { ...one, request: 1, key: 'cod', value: Buffer.from('cod=1'), producerId: 'p', producerSeq: 1 };
+  const hake = { ...one, request: 2, key: 'hake', value: Buffer.from('hake=1'), producerId: '', producerSeq: 0 };
+  client.give({ $case: 'publish', value: cod }, { $case: 'publish', value: hake });
+  client.give(
+    { $case: 'publish', value: { ...cod, request: 3 } },
+    { $case: 'publish', value: { ...hake, request: 4, producerId: 'q', producerSeq: 9 } },
+  );
+  client.give(
+    { $case: 'publish', value: { ...cod, request: 5 } },
+    { $case: 'publish', value: { ...hake, request: 6, producerId: 'q', producerSeq: 9 } },
+  );
+  await go();
+  expect(client.of('published').map(({ request, error, position }) => [request, error?.code ?? position?.seq])).toEqual(
+    [
+      [1, 'PRODUCER'],
+      [2, 'PRODUCER'],
+      [3, 1],
+      [4, 2],
+      [5, 1],
+      [6, 2],
+    ],
+  );
+  expect(hub.topic(prices).head).toBe(2);
+});
+
 test('a client that may not publish is told so, and nothing is published', async () => {
   const { hub, go } = setUp();
   const client = new HubClient(hub);
