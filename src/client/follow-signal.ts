@@ -6,6 +6,7 @@
  */
 import type { Call } from '../call/call.js';
 import { RpcError } from '../call/rpc-error.js';
+import { streamsResponse } from '../contract/method.js';
 
 interface Followers {
   readonly calls: Set<Call>;
@@ -21,12 +22,14 @@ export function followSignal(call: Call, signal: AbortSignal): void {
   }
   const followers = bySignal.get(signal) ?? watch(signal);
   followers.calls.add(call);
-  call.onFinish(() => {
-    followers.calls.delete(call);
-    if (followers.calls.size > 0) return;
+  const leave = (): void => {
+    if (!followers.calls.delete(call) || followers.calls.size > 0) return;
     signal.removeEventListener('abort', followers.abort);
     bySignal.delete(signal);
-  });
+  };
+  call.onFinish(leave);
+  // A stream that nobody reads is never finished, and its deadline may come long before the signal.
+  if (streamsResponse(call.method.kind)) call.onAbort(leave);
 }
 
 function watch(signal: AbortSignal): Followers {

@@ -223,10 +223,16 @@ class Stream implements StreamCall<unknown>, CallInfo {
 function headersOf(call: Call): Promise<HeaderMap> {
   return new Promise((resolve) => {
     call.onResponseHeaders(resolve);
-    call.onFinish(() => resolve(call.responseHeaders));
+    atEnd(call, () => resolve(call.responseHeaders));
   });
 }
 
 function trailersOf(call: Call): Promise<HeaderMap> {
-  return new Promise((resolve) => call.onFinish(() => resolve(call.responseTrailers)));
+  return new Promise((resolve) => atEnd(call, () => resolve(call.responseTrailers)));
+}
+
+/** Nothing more comes of a call that was aborted, though a stream that nobody reads is never finished. */
+function atEnd(call: Call, fn: () => void): void {
+  call.onFinish(fn);
+  call.onAbort(fn);
 }

@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../src/testing/virtual-clock.js';
 import { Echo, note } from '../support/echo.js';
 import { served } from '../support/served.js';
 
@@ -20,6 +21,39 @@ describe('a call with an option that cannot be meant', () => {
     await expect(result).rejects.toThrow('2 parsecs');
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
     if (Symbol.asyncIterator in call) expect(await call.next()).toEqual({ done: true, value: undefined });
+  });
+});
+
+describe('a stream that nobody reads', () => {
+  it('tells its headers and trailers when it is aborted or its deadline passes, and lets go of its signal', async () => {
+    const clock = new VirtualClock();
+    const { client } = await served(
+      Echo,
+      {
+        ...handlers,
+        async *repeat(_request, call) {
+          call.responseHeaders.set('x-began', 'yes');
+          await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+        },
+      },
+      { client: { clock } },
+    );
+    const { signal } = new AbortController();
+    const late = client.repeat(note('x'), { timeout: '1s', signal });
+    expect((await late.headers).get('x-began')).toBe('yes');
+    const missing = late.trailers;
+    await clock.advance(1_000);
+    expect((await missing).size).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    await expect(late.next()).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+
+    const controller = new AbortController();
+    const cancelled = client.repeat(note('x'), { signal: controller.signal });
+    await cancelled.headers;
+    const trailers = cancelled.trailers;
+    controller.abort();
+    expect((await trailers).size).toBe(0);
+    expect((await client.repeat(note('x'), { signal: AbortSignal.abort() }).headers).size).toBe(0);
   });
 });
 
