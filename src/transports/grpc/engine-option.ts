@@ -1,3 +1,5 @@
+import { shown } from '../../contract/option-names.js';
+
 /** Which HTTP/2 gRPC stands on, at either end. */
 export type Engine = 'own' | 'node';
 
@@ -7,5 +9,5 @@ const defaultEngine: Engine = process.env.HAWSER_GRPC_ENGINE === 'own' ? 'own' :
 /** Throws a TypeError for what is neither. */
 export function engineOf(engine: unknown = defaultEngine): Engine {
   if (engine === 'own' || engine === 'node') return engine;
-  throw new TypeError(`grpc.engine is ${JSON.stringify(engine)}; it can be 'own' or 'node'`);
+  throw new TypeError(`grpc.engine is ${shown(engine)}; it can be 'own' or 'node'`);
 }

@@ -66,6 +66,7 @@ export function forEachOutgoing(headers: HeaderMap, fn: (name: string, value: st
   headers.forEach((name, value) => {
     if (isPrivate(name)) return;
     if (typeof value === 'string' || value instanceof Uint8Array) fn(name, outgoing(value));
+    else if (singleValued.test(name)) fn(name, outgoing(value.at(-1) as HeaderValue));
     else for (const one of value) fn(name, outgoing(one));
   });
 }

@@ -1,4 +1,5 @@
-import http2, { type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
+import http2, { type ClientHttp2Session, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { createClient, createServer, silentLogger } from 'hawser';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { TradeHistory } from '../../../gen/market/v1/market.rpc.js';
@@ -53,3 +54,30 @@ it('sends no header whose value is undefined, on calls of any kind: Bun refuses 
     expect(undefinedOnes).toEqual([]);
   }
 });
+
+it.each(['node', 'own'] as const)(
+  'sends one value of what may have one only, the caller’s own (engine %s)',
+  async (engine) => {
+    const raw = http2.createServer();
+    const heads: string[][] = [];
+    raw.on('stream', (stream: ServerHttp2Stream, _headers: object, _flags: number, lines: string[]) => {
+      heads.push(lines);
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '5' }, { endStream: true });
+    });
+    await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void raw.close());
+    const address = `127.0.0.1:${(raw.address() as AddressInfo).port}`;
+    const client = createClient(Echo, address, { logger: silentLogger, grpc: { engine } });
+    onTestFinished(() => client.$close());
+
+    await expect(client.say(note('x'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const headers = { 'user-agent': 'till/2', authorization: ['old', 'new'], 'x-many': ['a', 'b'] };
+    await expect(client.say(note('x'), { headers })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const values = (lines: string[], name: string) => lines.filter((_, at) => at % 2 === 1 && lines[at - 1] === name);
+    const [usual = [], own = []] = heads;
+    expect(values(usual, 'user-agent')).toEqual(['hawser']);
+    expect(values(own, 'user-agent')).toEqual(['till/2']);
+    expect(values(own, 'authorization')).toEqual(['new']);
+    expect(values(own, 'x-many')).toEqual(['a', 'b']);
+  },
+);

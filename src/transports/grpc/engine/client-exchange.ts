@@ -38,6 +38,7 @@ export interface EngineExchangeTerms {
   readonly maxReceiveBytes: number;
 }
 
+const userAgent = 'user-agent';
 const prefixBytes = 5;
 /** Messages up to this size are copied into the connection's outbox, where all that a turn sends leaves in one write. */
 const copiedBytes = 16_000;
@@ -203,8 +204,13 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
   #collect(): number {
     fields.length = 0;
     const { headers } = this.#terms;
-    for (let i = 0; i < headers.length; i++) fields.push(headers[i] as string);
     const call = this.#call;
+    // Of all that is common to the calls, this alone may be the caller's own.
+    const named = call.hasHeaders && call.headers.has(userAgent);
+    for (let i = 0; i < headers.length; i += 2) {
+      if (named && headers[i] === userAgent) continue;
+      fields.push(headers[i] as string, headers[i + 1] as string);
+    }
     if (call.hasHeaders) forEachOutgoing(call.headers, addField);
     if (call.deadline !== undefined) fields.push(timeoutHeader, formatTimeout(call.deadline.remaining()));
     let bytes = 0;
