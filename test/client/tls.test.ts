@@ -53,6 +53,13 @@ describeWith('openssl', hasTool('openssl', ['version']), 'TLS of a client', () =
     return expect(make);
   };
 
+  it.each(['node', 'own'] as const)('grpcs:// for a server without TLS is told as that (engine %s)', async (engine) => {
+    const plain = await served('grpc', '127.0.0.1:0');
+    const error = await rejection(called('grpc', `grpcs://${plain}`, { tls: { ca }, grpc: { engine } }));
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'CONNECT_FAILED', disposition: 'not-executed' });
+    expect(error.message).toBe(`cannot connect to ${plain}: it does not speak TLS there; the address asks for it`);
+  });
+
   it.each(wires)('%s: every form of an address that has TLS', async (wire) => {
     const folder = mkdtempSync(join(tmpdir(), 'hawser-tls-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -10,6 +10,7 @@ import { ownError } from '../../call/own-error.js';
 import { RpcError } from '../../call/rpc-error.js';
 import { detailsHeader, dispositionHeader, errorOfStatus } from '../../call/status.js';
 import type { Code } from '../../contract/code.js';
+import { connectFailure } from '../connect-failure.js';
 import type { ReceivedHeaders } from './received-headers.js';
 
 const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INADEQUATE_SECURITY } = constants;
@@ -18,6 +19,8 @@ const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTT
 export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
   const status = trailers.text('grpc-status');
   if (status === '0') return undefined;
+  if (status === undefined)
+    return ownError('NO_STATUS', 'the answer ended without a grpc-status', { disposition: 'unknown' });
   const message = unescaped(trailers.text('grpc-message') ?? '');
   const details = trailers.bytes(detailsHeader);
   const disposition = trailers.text(dispositionHeader);
@@ -26,7 +29,7 @@ export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
     return ownError('MESSAGE_TOO_LARGE', message);
   }
   return errorOfStatus({
-    code: /^[1-9]\d{0,8}$/.test(status ?? '') ? Number(status) : 2,
+    code: /^[1-9]\d{0,8}$/.test(status) ? Number(status) : 2,
     message,
     details,
     disposition,
@@ -63,15 +66,21 @@ const codes: Readonly<Record<number, Code>> = {
 
 /** There was no connection to begin the call on. */
 export function notConnected(address: string, why: Error | undefined): RpcError {
-  return ownError('CONNECT_FAILED', `cannot connect to ${address}: ${messageOf(why)}`, { disposition: 'not-executed' });
+  return ownError('CONNECT_FAILED', `cannot connect to ${address}: ${connectFailure(why)}`, {
+    disposition: 'not-executed',
+  });
 }
 
 /** node:http2 did not take the call. */
 export function notBegun(address: string, error: unknown): RpcError {
-  return ownError('NO_STREAM', `the call to ${address} could not be begun: ${messageOf(error)}`, {
-    disposition: 'not-executed',
-    cause: error,
-  });
+  return ownError(
+    'NO_STREAM',
+    `the call to ${address} could not be begun: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      disposition: 'not-executed',
+      cause: error,
+    },
+  );
 }
 
 /** The server has said that it does not take so many headers. */
@@ -150,13 +159,4 @@ function unescaped(text: string): string {
   } catch {
     return text;
   }
-}
-
-/** Node's error of a host with several addresses has an empty message, and one for each of them. */
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message !== '') return error.message;
-  const all = (error as Partial<AggregateError>).errors;
-  const last: unknown = Array.isArray(all) ? all.at(-1) : undefined;
-  return last instanceof Error ? last.message : error.name;
 }

@@ -8,6 +8,7 @@ import { ownError } from '../../call/own-error.js';
 import type { Random } from '../../call/random.js';
 import { RpcError } from '../../call/rpc-error.js';
 import type { Reason } from '../../contract/reasons.js';
+import { connectFailure } from '../connect-failure.js';
 import type { Attempt } from './attempt.js';
 import { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
 import type { Introduction } from './introduction.js';
@@ -233,7 +234,7 @@ export class ClientPool {
   #failedToConnect(error: Error | undefined): void {
     const { clock, random } = this.#options;
     if (this.#closing && error instanceof RpcError) return;
-    this.#lastFailure = error?.message || (error as NodeJS.ErrnoException | undefined)?.code || 'the server hung up';
+    this.#lastFailure = connectFailure(error);
     this.#lastError = error;
     this.#failures++;
     const backoff = Math.min(longestBackoff, firstBackoff * 2 ** (this.#failures - 1));

@@ -146,6 +146,13 @@ describe('an answer that is not of gRPC', () => {
     const { items, error } = await drain(client.list(note()));
     expect(items).toEqual([note('x')]);
     expect(error).toMatchObject({ code: 'UNKNOWN', reason: 'NO_STATUS' });
+
+    const headersAlone = await byHand((stream) => stream.respond({ ':status': 200, ...type }, { endStream: true }));
+    expect(await errorOf(connect(headersAlone.address).echo(note()))).toMatchObject({
+      code: 'UNKNOWN',
+      reason: 'NO_STATUS',
+      message: 'the answer ended without a grpc-status',
+    });
   });
 
   it('whose last message is cut off is an error, not an answer', async () => {
