@@ -2,7 +2,9 @@
  * `.proto` and `.thrift` in, a folder of stubs out: both compilers, then all their diagnostics together, and
  * only when there is no error among them anything is written.
  */
+import type { Idl } from './breaking/schema.js';
 import { byPlace, type Diagnostic } from './diagnostic.js';
+import { holdsIdl } from './holds-idl.js';
 import { checkOutput, type Written, writeOutput } from './output.js';
 import { compileProto } from './proto/index.js';
 import { compileThrift } from './thrift/index.js';
@@ -40,6 +42,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   if (proto.length > 0) parts.push(await compileProto({ roots: proto, includes: include, onFile }));
   if (thrift.length > 0) parts.push(compileThrift({ roots: thrift, includes: include, onFile }));
   const diagnostics = parts.flatMap((part) => part.diagnostics);
+  if (!failed(diagnostics)) diagnostics.push(...empty('proto', proto), ...empty('thrift', thrift));
   const files = new Map<string, string>();
   for (const part of parts) {
     for (const [path, text] of part.files) {
@@ -62,6 +65,13 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
   if (failed(diagnostics)) return { diagnostics, ...counts, written: 0, unchanged: 0, removed: 0 };
   const ordered = new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
   return { diagnostics, ...counts, ...(await writeOutput(out, ordered)) };
+}
+
+/** A folder that holds nothing is the wrong one, and what was generated from the right one would be removed as stale. */
+function empty(idl: Idl, roots: readonly string[]): Diagnostic[] {
+  return roots
+    .filter((root) => !holdsIdl(root, [idl]))
+    .map((file) => ({ severity: 'error', message: `It holds no .${idl} file.`, file, line: 0, column: 0 }));
 }
 
 interface Compiled {

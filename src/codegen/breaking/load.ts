@@ -3,10 +3,10 @@ import { statSync } from 'node:fs';
 import { byPlace, type Diagnostic } from '../diagnostic.js';
 import { compile } from '../proto/buf.js';
 import { groupSources } from '../proto/groups.js';
-import { protoFiles, readSources } from '../proto/sources.js';
-import { readThrift, thriftFiles } from '../thrift/index.js';
+import { readSources } from '../proto/sources.js';
+import { readThrift } from '../thrift/index.js';
 import { protoSchema } from './proto-schema.js';
-import type { Idl, Schema } from './schema.js';
+import type { Schema } from './schema.js';
 import { thriftSchema } from './thrift-schema.js';
 
 export interface IdlRoots {
@@ -43,12 +43,6 @@ export async function loadSchema({ proto, thrift, include }: IdlRoots): Promise<
   diagnostics.sort(byPlace);
   const failed = diagnostics.some((one) => one.severity === 'error');
   return { schema: mergeSchemas(failed ? [] : parts), diagnostics };
-}
-
-/** Whether there is a file of one of these IDLs at or below a path. */
-export function holdsIdl(path: string, idls: readonly Idl[]): boolean {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
-  return idls.some((idl) => (idl === 'proto' ? protoFiles(path) : thriftFiles(path)).length > 0);
 }
 
 /** What several compilations share is taken once. */
