@@ -1,5 +1,6 @@
 /** `hawser breaking`: what a change of the IDL breaks, for whom, and which version makes room for it. */
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Change } from '../codegen/breaking/change.js';
 import { compareSchemas } from '../codegen/breaking/compare.js';
@@ -11,13 +12,15 @@ import {
   readExceptions,
 } from '../codegen/breaking/exceptions.js';
 import { checkOut } from '../codegen/breaking/git.js';
-import { existing, holdsIdl, type IdlRoots, loadSchema } from '../codegen/breaking/load.js';
+import { existing, type IdlRoots, loadSchema } from '../codegen/breaking/load.js';
 import { type ReportFormat, report, reportFormats } from '../codegen/breaking/report.js';
 import type { Idl, Schema } from '../codegen/breaking/schema.js';
 import { readSnapshot, SnapshotError } from '../codegen/breaking/snapshot.js';
 import { judge, type Verdict } from '../codegen/breaking/verdict.js';
 import { formatDiagnostic } from '../codegen/diagnostic.js';
+import { holdsIdl } from '../codegen/holds-idl.js';
 import { ToolError } from '../codegen/proto/peer.js';
+import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'say what a change of the IDL breaks, and which version it needs';
@@ -116,14 +119,16 @@ function parse(args: readonly string[]): Request {
   if (!(reportFormats as readonly string[]).includes(format)) {
     throw new UsageError(`--format is ${JSON.stringify(format)}; there is ${reportFormats.join(', ')}.`);
   }
-  for (const folder of include) existingFolder('--include', folder);
+  checkIdlPaths({ proto, thrift, include });
   const { exceptions } = values;
   if (exceptions !== undefined) exists('--exceptions', exceptions);
-  const moved = new Map((values.moved ?? []).map(movedPath));
-  const fresh = new Set(values.new ?? []);
+  const named = against === undefined ? positionals : [...proto, ...thrift];
+  const spelt = spelling([...named, ...include]);
+  const moved = new Map((values.moved ?? []).map(movedPath).map(([is, was]) => [spelt(is), was]));
+  const fresh = new Set((values.new ?? []).map(spelt));
   const rest = { include, format: format as ReportFormat, exceptions, moved, fresh };
-  checkNamed([...moved.keys()], '--moved', against === undefined ? positionals : [...proto, ...thrift, ...include]);
-  checkNamed([...fresh], '--new', against === undefined ? positionals : [...proto, ...thrift]);
+  checkNamed([...moved.keys()], '--moved', against === undefined ? named : [...named, ...include]);
+  checkNamed([...fresh], '--new', named);
   if (against === undefined) {
     if (proto.length + thrift.length > 0) throw new UsageError('--proto and --thrift go with --against OLD.');
     const [before, after, ...surplus] = positionals;
@@ -139,8 +144,6 @@ function parse(args: readonly string[]): Request {
   if (proto.length + thrift.length === 0) {
     throw new UsageError('Nothing to compare; name the folders as they are now with --proto or --thrift.');
   }
-  for (const path of proto) exists('--proto', path);
-  for (const path of thrift) exists('--thrift', path);
   return { ...rest, before: against, now: { proto, thrift, include }, named: [...proto, ...thrift], isWhole: false };
 }
 
@@ -152,6 +155,12 @@ function movedPath(text: string): readonly [string, string] {
     );
   }
   return [is, was];
+}
+
+/** From a path to the one among `named` that means the same: `proto/` and `./proto` are `proto`. */
+function spelling(named: readonly string[]): (path: string) => string {
+  const known = new Map(named.map((path) => [resolve(path), path]));
+  return (path) => known.get(resolve(path)) ?? path;
 }
 
 function checkNamed(paths: readonly string[], option: string, named: readonly string[]): void {

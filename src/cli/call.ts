@@ -11,8 +11,9 @@ import { declaredTypeName } from '../contract/declared-error.js';
 import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { checkAddress, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { type Found, findMethod, findService, type Sources } from './find-service.js';
+import { checkIdlPaths } from './idl-paths.js';
 import { listServices } from './reflection-client.js';
 import { UsageError } from './usage.js';
 
@@ -33,7 +34,7 @@ Without a method it lists what the server, or the service, has.
   --thrift FILE      the .thrift file of the service (or a folder); repeatable
   --include DIR      where imports and includes are looked for; repeatable
   --timeout TIME     500ms, 2s, 1h; without it the usual 30 s, and none for streams
-  --header NAME=TEXT sent with the call; repeatable
+  --header NAME=TEXT sent with the call; base64 where the name ends in -bin; repeatable
   --ca FILE          PEM: who signs the server's certificate
   --cert FILE        PEM: the client's certificate, for mutual TLS; with --key
   --key FILE         PEM: the client's key
@@ -93,19 +94,29 @@ function parse(args: readonly string[]): Options {
     throw new UsageError('a Thrift server does not describe itself; name its .thrift file with --thrift');
   }
   meant(() => duration(values.timeout, '--timeout'));
-  const connection = connectionOf(values);
-  checkAddress(address, thrift.length > 0 ? 'thrift' : 'proto', values);
+  checkIdlPaths(values);
+  const connection = connectionOf(address, thrift.length > 0 ? 'thrift' : 'proto', values);
   return {
     address,
     service,
     method: name,
-    request: parseJson(json === '-' ? readFileSync(0, 'utf8') : (json ?? '{}')),
+    request: parseJson(json === '-' ? standardInput() : (json ?? '{}')),
     proto: values.proto ?? [],
     thrift,
     include: values.include ?? [],
     verbose: values.verbose,
     client: { ...connection, ...(values.timeout === undefined ? {} : { timeout: values.timeout }) },
   };
+}
+
+function standardInput(): string {
+  try {
+    return readFileSync(0, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `the request was to come from standard input, which cannot be read: ${(error as Error).message}`,
+    );
+  }
 }
 
 async function look(options: Options): Promise<number> {
@@ -124,6 +135,7 @@ async function look(options: Options): Promise<number> {
     await invoke(service, method, options);
     return 0;
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     report(error, describe);
     return 1;
   }
@@ -145,9 +157,11 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
   const stop = (): void => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', stop);
   try {
-    const request = streamsRequest(method.kind)
-      ? (Array.isArray(json) ? json : [json]).map((one) => method.request.fromJSON(one))
-      : method.request.fromJSON(json);
+    const request = meant(() =>
+      streamsRequest(method.kind)
+        ? (Array.isArray(json) ? json : [json]).map((one) => method.request.fromJSON(one))
+        : method.request.fromJSON(json),
+    );
     const call = (client.$call as unknown as Record<string, (request: unknown, options: object) => AnyCall>)[
       method.localName
     ]?.(request, { signal: interrupt.signal, ...(timeout === undefined ? {} : { timeout }) });

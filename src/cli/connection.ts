@@ -1,8 +1,9 @@
-/** What the commands that speak to a server have in common: how it is reached, and who the caller is. */
+/** What the commands that speak to a server have in common: the way there, and what the caller shows of itself. */
 import { readFileSync } from 'node:fs';
 import { HeaderMap } from '../call/headers.js';
 import { checkTlsWanted, parseAddresses } from '../client/address.js';
 import type { ClientOptions } from '../client/create-client.js';
+import { clientContext } from '../transports/grpc/secure.js';
 import { UsageError } from './usage.js';
 
 const one = { type: 'string' } as const;
@@ -24,13 +25,17 @@ export interface ConnectionValues {
   readonly 'server-name'?: string | undefined;
 }
 
-/** Throws a UsageError. */
-export function connectionOf(values: ConnectionValues): ClientOptions {
+/**
+ * What a client is made with, beside `address`. Throws a UsageError for an address that cannot be meant, and for a header or a
+ * certificate that none can be called with.
+ */
+export function connectionOf(address: string, idl: 'proto' | 'thrift', values: ConnectionValues): ClientOptions {
   const headers = new HeaderMap();
   for (const header of values.header ?? []) {
     const at = header.indexOf('=');
     if (at < 1) throw new UsageError(`--header ${header} is not NAME=TEXT`);
-    headers.append(header.slice(0, at), header.slice(at + 1));
+    const name = header.slice(0, at);
+    meant(() => headers.append(name, headerValue(name, header.slice(at + 1))));
   }
   const tls = {
     ...(values.ca === undefined ? {} : { ca: contents('--ca', values.ca) }),
@@ -38,15 +43,20 @@ export function connectionOf(values: ConnectionValues): ClientOptions {
     ...(values.key === undefined ? {} : { key: contents('--key', values.key) }),
     ...(values['server-name'] === undefined ? {} : { serverName: values['server-name'] }),
   };
-  return Object.keys(tls).length === 0 ? { headers } : { headers, tls };
-}
-
-/** Throws a UsageError for an address that cannot be meant, and for a certificate that it would not heed. */
-export function checkAddress(address: string, idl: 'proto' | 'thrift', values: ConnectionValues): void {
   const addresses = meant(() => parseAddresses(address, idl));
   for (const name of ['ca', 'cert', 'key', 'server-name'] as const) {
     if (values[name] !== undefined) meant(() => checkTlsWanted(addresses, `--${name}`));
   }
+  if (Object.keys(tls).length === 0) return { headers };
+  meant(() => clientContext(tls));
+  return { headers, tls };
+}
+
+/** Headers of bytes are written as they are on the wire, in base64. */
+function headerValue(name: string, text: string): string | Uint8Array {
+  if (!name.toLowerCase().endsWith('-bin')) return text;
+  if (/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return Buffer.from(text, 'base64');
+  throw new TypeError(`--header ${name} has bytes, so its text is base64, and ${JSON.stringify(text)} is not`);
 }
 
 /** `pkg.Service/Method`, or a service alone. Throws a UsageError. */

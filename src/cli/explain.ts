@@ -16,6 +16,7 @@ import { defaultMaxTimeout } from '../interceptors/deadline.js';
 import { effectivePolicy, type Governed, type Held, repeatable } from '../interceptors/effective-policy.js';
 import { throttleTerms } from '../interceptors/throttle.js';
 import { registryOf } from './dynamic-proto.js';
+import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'print the policy of a method, and where each part comes from';
@@ -52,6 +53,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (path === undefined) throw new UsageError('Name a method: pkg.Service/Method, or a service.');
   if (surplus.length > 0) throw new UsageError(`${JSON.stringify(surplus[0])} is one argument too many.`);
   if (proto.length + thrift.length === 0) throw new UsageError('Name the IDL with --proto or --thrift.');
+  checkIdlPaths({ proto, thrift, include });
   const [service = '', method, ...rest] = path.replace(/^\//, '').split('/');
   if (service === '' || rest.length > 0) throw new UsageError(`${path} is not pkg.Service/Method.`);
   let services: ReadonlyMap<string, readonly Named[]>;

@@ -9,6 +9,7 @@ import { printSnapshot } from '../codegen/breaking/snapshot.js';
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { type GenerateOptions, type GenerateResult, generate } from '../codegen/generate.js';
 import { ToolError } from '../codegen/proto/peer.js';
+import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'make TypeScript stubs from .proto and .thrift files';
@@ -96,28 +97,16 @@ function parse(args: readonly string[]): GenerateOptions & { quiet: boolean; sna
   }
   if (proto.length + thrift.length === 0)
     throw new UsageError('Nothing to generate from; name a folder with --proto or --thrift.');
-  for (const [flag, paths] of Object.entries({ proto, thrift, include, out })) {
-    if (paths.includes('')) throw new UsageError(`--${flag} is empty; name a folder.`);
-  }
+  if (out.includes('')) throw new UsageError('--out is empty; name a folder.');
   const [folder, ...others] = out;
   if (folder === undefined) throw new UsageError('The folder to write is missing; name it with --out.');
   if (others.length > 0) throw new UsageError(`--out is given ${out.length} times; one command writes one folder.`);
-  for (const path of proto) checkInput('proto', path);
-  for (const path of thrift) checkInput('thrift', path);
-  for (const path of include) {
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-      throw new UsageError(`--include ${path} is no folder.`);
-  }
+  checkIdlPaths({ proto, thrift, include });
   if (snapshot === '') throw new UsageError('--snapshot is empty; name a file.');
-  return { proto, thrift, include, out: folder, quiet, snapshot };
-}
-
-function checkInput(flag: 'proto' | 'thrift', path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw new UsageError(`--${flag} ${path} does not exist.`);
-  if (!found.isDirectory() && !path.endsWith(`.${flag}`)) {
-    throw new UsageError(`--${flag} ${path} is neither a folder nor a .${flag} file.`);
+  if (snapshot !== undefined && statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new UsageError(`--snapshot ${snapshot} is a folder; name a file.`);
   }
+  return { proto, thrift, include, out: folder, quiet, snapshot };
 }
 
 function summaryLine(result: GenerateResult, milliseconds: number): string {

@@ -9,8 +9,9 @@ import { createClient } from '../client/create-client.js';
 import type { MethodType } from '../contract/method.js';
 import { type From, type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
 import type { Change, Subscription } from '../subscription/subscriber/subscription.js';
-import { checkAddress, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { findMethod, findService, type Sources } from './find-service.js';
+import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'follow a topic of a running server';
@@ -38,7 +39,7 @@ server is lost. JSON is the parameters of the topic; without it they are {}.
   --proto DIR        .proto files, when the server has no reflection; repeatable
   --thrift FILE      the .thrift file of the service (or a folder); repeatable
   --include DIR      where imports are looked for; repeatable
-  --header NAME=TEXT sent with the call; repeatable
+  --header NAME=TEXT sent with the call; base64 where the name ends in -bin; repeatable
   --ca FILE, --cert FILE, --key FILE, --server-name NAME    as for hawser call
 
 examples:
@@ -121,8 +122,9 @@ function parse(args: readonly string[]): Options {
     ...(values['max-bps'] === undefined ? {} : { maxBps: numberOf('--max-bps', values['max-bps']) }),
     ...(values.name === undefined ? {} : { name: values.name }),
   };
-  const connection = connectionOf(values);
-  checkAddress(address, thrift.length > 0 ? 'thrift' : 'proto', values);
+  checkIdlPaths(values);
+  if (values.count === '0') throw new UsageError('--count is 0; it is a number of changes, 1 or more');
+  const connection = connectionOf(address, thrift.length > 0 ? 'thrift' : 'proto', values);
   meant(() => specOf(method, {}, [], subscribe));
   return {
     address,
@@ -191,7 +193,7 @@ async function follow(client: Following, method: MethodType, options: Options): 
     (topic as { readonly subscribe: Subscribe }).subscribe({ ...parameters, keys }, options.subscribe),
   );
   const stop = (): void => subscription.unsubscribe();
-  // Whoever reads has gone: `hawser subscribe ... | head`.
+  // Nobody reads any more: `hawser subscribe ... | head`.
   process.stdout.on('error', stop);
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);

@@ -86,6 +86,13 @@ describe('an old side without IDL', { timeout: 60_000 }, () => {
     expect(said.stdout).toContain('git:v1:api/x.proto (as it was)');
     expect(said.stdout).not.toContain('FILE_NO_DELETE');
     expect((await breaking('--against', 'git:v1', '--proto', 'proto', '--new', 'proto')).code).toBe(0);
+    for (const [named, moved, fresh] of [
+      ['proto/', 'api=proto', 'proto'],
+      ['./proto', 'api/=proto/', './proto/'],
+    ] as const) {
+      expect(await breaking('--against', 'git:v1', '--proto', named, '--moved', moved)).toEqual(said);
+      expect((await breaking('--against', 'git:v1', '--proto', named, '--new', fresh)).code).toBe(0);
+    }
   });
 
   it('is an error for one IDL though the other is there', async () => {
@@ -243,6 +250,7 @@ describe('exceptions', { timeout: 60_000 }, () => {
     ['[]', 'must be an object'],
     ['{"except": []}', 'there is no "except"; write "accept" or "ignore"'],
     ['{"accept": {}}', '"accept" must be a list'],
+    ['{"accept": null}', '"accept" must be a list'],
     ['{"accept": [{"rule": "RPC_NO_DELETE"}]}', 'accept[0] has no reason'],
     ['{"accept": [{"rule": "RPC_NO_DELETE", "reason": " "}]}', 'it must be text'],
     ['{"accept": [{"rule": "RPC_GONE", "reason": "x"}]}', 'there is no rule "RPC_GONE"'],

@@ -7,7 +7,13 @@ import * as thrift from '../../gen/market.js';
 import { hawser } from '../support/program.js';
 
 const market = new FishMarket();
+const traces: unknown[] = [];
 const server = createServer()
+  .use((_method, next) => (call) => {
+    const trace = call.headers.getBinary('x-trace-bin');
+    if (trace !== undefined) traces.push(Buffer.from(trace));
+    return next(call);
+  })
   .add(TradeHistory, tradeHistory(market))
   .add(PriceFeed, priceFeed(market))
   .add(thrift.TradeHistory, thriftTradeHistory(market));
@@ -34,6 +40,9 @@ describe('hawser call', () => {
     ['--timeout', '0', /^hawser call: --timeout is 0 ms; it is more than 0/],
     ['--timeout', '-5s', /--timeout/],
     ['--ca', '/no/such/file.pem', /^hawser call: --ca \/no\/such\/file\.pem cannot be read/],
+    ['--header', 'a b=c', /^hawser call: header name "a b" is not legal: .+ See hawser call --help\.\n$/],
+    ['--header', 'x=two\nlines', /^hawser call: the value of header x must be printable ASCII text/],
+    ['--header', 'x-bin=?', /^hawser call: --header x-bin has bytes, so its text is base64, and "\?" is not/],
   ])(
     'says what is wrong with %s %s, and ends with 2',
     async (option, value, sentence) => {
@@ -50,6 +59,24 @@ describe('hawser call', () => {
     },
     60_000,
   );
+
+  it.each(['null', '[]', '{"fishes":"cod"}'])(
+    'takes the request %s, which does not fit its type, for a wrong command line',
+    async (json) => {
+      const { stdout, stderr, code } = await hawser('call', grpc, 'market.v1.TradeHistory/GetLastSale', json);
+      expect(stderr).toMatch(
+        /^hawser call: cannot decode message market\.v1\.GetLastSaleRequest from JSON: .+ See hawser call --help\.\n$/,
+      );
+      expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    },
+  );
+
+  it('sends a header of bytes that is given in base64', async () => {
+    const method = 'market.v1.TradeHistory/GetLastSale';
+    const { stderr, code } = await hawser('call', grpc, method, '{"fish":"halibut"}', '--header', 'x-trace-bin=AQID');
+    expect([stderr, code]).toEqual(['', 0]);
+    expect(traces.at(-1)).toEqual(Buffer.from([1, 2, 3]));
+  });
 
   it('tells its version', async () => {
     const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;

@@ -37,7 +37,29 @@ describe('hawser generate', { timeout: 60_000 }, () => {
     expect(existsSync(join(folder, 'gen2'))).toBe(false);
   });
 
+  it('takes a folder without IDL for the wrong one, and leaves what an earlier run made', () => {
+    const empty = scratch({ 'api/a.proto': 'syntax = "proto3"; message A {}', 'proto/README': '', 'idl/README': '' });
+    expect(hawser(empty, 'generate', '--proto', 'api', '--out', 'gen').status).toBe(0);
+    const { status, out, err } = hawser(empty, 'generate', '--proto', 'proto', '--thrift', 'idl', '--out', 'gen');
+    expect([status, out]).toEqual([1, '']);
+    expect(err).toBe(
+      'idl: error: It holds no .thrift file.\nproto: error: It holds no .proto file.\n2 errors; nothing was written.\n',
+    );
+    expect(existsSync(join(empty, 'gen/a.ts'))).toBe(true);
+  });
+
   it.each<[string[], string]>([
+    [
+      ['generate', '--proto', 'proto', '--out', 'gen', '--snapshot', 'proto'],
+      '--snapshot proto is a folder; name a file.',
+    ],
+    [['explain', 'S', '--proto', 'nowhere'], '--proto nowhere does not exist.'],
+    [['call', '127.0.0.1:1', 'S/Get', '--proto', 'nowhere'], '--proto nowhere does not exist.'],
+    [['call', '127.0.0.1:1', 'S/Get', '--thrift', 'nowhere'], '--thrift nowhere does not exist.'],
+    [['call', '127.0.0.1:1', 'S/Get', '--include', 'nowhere'], '--include nowhere is no folder.'],
+    [['subscribe', '127.0.0.1:1', 'S/Get', '--thrift', 'nowhere'], '--thrift nowhere does not exist.'],
+    [['subscribe', '127.0.0.1:1', 'S/Get', '--count', '0'], '--count is 0; it is a number of changes, 1 or more'],
+    [['breaking', '--against', 'git:HEAD', '--proto', 'nowhere'], '--proto nowhere does not exist.'],
     [['generate'], 'Nothing to generate from; name a folder with --proto or --thrift.'],
     [['generate', '--proto', 'proto'], 'The folder to write is missing; name it with --out.'],
     [['generate', '--proto', 'nowhere', '--out', 'gen'], '--proto nowhere does not exist.'],

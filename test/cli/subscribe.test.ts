@@ -85,7 +85,7 @@ describe('hawser subscribe', () => {
     [['h:1', topic, '--from', 'yesterday'], '--from is "yesterday"; it is snapshot, head'],
     [['h:1', topic, '--from', 'seq:x'], '--from seq is "x", and no whole number'],
     [['h:1', topic, '--from', 'committed'], 'there is no name'],
-    [['h:1', topic, '--mode', 'SOME'], 'mode is "SOME"; it is one of EVERY'],
+    [['h:1', topic, '--mode', 'SOME'], 'mode is "SOME"; it is "EVERY" or "LATEST"'],
     [['thrift://h:1', topic], 'name its .thrift file with --thrift'],
     [['thrift://h:1', topic, '--thrift', 'idl/market.thrift', '--count', 'x'], '--count is "x"'],
   ] as const)('refuses %j with a sentence', async (args, message) => {

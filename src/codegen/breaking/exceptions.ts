@@ -66,7 +66,7 @@ export function readExceptions(path: string): Exceptions {
 }
 
 function entries(value: Record<string, unknown>, key: 'accept' | 'ignore', path: string): Exception[] {
-  const list = value[key] ?? [];
+  const list = Object.hasOwn(value, key) ? value[key] : [];
   if (!Array.isArray(list)) throw new ExceptionsError(`${path}: "${key}" must be a list.`);
   return list.map((one: unknown, at) => entry(one, `${path}: ${key}[${at}]`));
 }
