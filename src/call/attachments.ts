@@ -6,8 +6,11 @@ import type { RawHeaders } from './headers.js';
 export interface Lease {
   /** The address, for events and messages. */
   readonly address: string;
-  /** How the attempt went, once: the error, or undefined when the server answered. */
-  report(error: unknown): void;
+  /**
+   * How the attempt went, once: the error, or undefined when the server answered. `hadTime`: whether a deadline that it failed by
+   * left the time that an answer may take.
+   */
+  report(error: unknown, hadTime: boolean): void;
   /** The attempt is over, once. `abandoned`: given up for being slow, so the server may still be at it. */
   release(abandoned: boolean): void;
 }

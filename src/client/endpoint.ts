@@ -95,10 +95,10 @@ export class EndpointLease implements Lease {
     return this.endpoint.address;
   }
 
-  report(error: unknown): void {
+  report(error: unknown, hadTime: boolean): void {
     if (this.#reported) return;
     this.#reported = true;
-    const outcome = outcomeOf(error);
+    const outcome = outcomeOf(error, hadTime);
     this.endpoint.breaker?.record(outcome, this.#probe);
     if (outcome === 'failure') this.#onFailure(error);
   }

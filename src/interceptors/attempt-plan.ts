@@ -4,7 +4,7 @@ import type { Clock } from '../call/clock.js';
 import { ownerHeader } from '../call/correlation-id.js';
 import { rawValues } from '../call/headers.js';
 import type { Random } from '../call/random.js';
-import type { MethodType } from '../contract/method.js';
+import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { Ownership } from './attempt.js';
 import type { RetryBudget } from './budget.js';
 import type { ClientEventHub } from './client-events.js';
@@ -40,6 +40,8 @@ export interface AttemptPlan extends ClientShared, RetryTerms {
   readonly method: MethodType;
   readonly maxAttempts: number;
   readonly attemptTimeout: number | undefined;
+  /** ms that policy gives one attempt: `attemptTimeout`, else its share of the method's timeout. */
+  readonly share: number;
   readonly hedge: HedgePlan | undefined;
   /** Nothing is sent beside an attempt, and it ends as soon as the call does. */
   readonly alone: boolean;
@@ -60,6 +62,7 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
     codes: new Set(policy.codes.value),
     keyed: idempotency === 'KEYED',
     attemptTimeout: policy.attemptTimeout.value,
+    share: shareOf(method, policy),
     hedge: policy.hedge.value === undefined ? undefined : hedgePlan(policy.hedge.value, latency),
     alone:
       policy.hedge.value === undefined &&
@@ -69,6 +72,30 @@ export function attemptPlan(method: MethodType, policy: EffectivePolicy, shared:
     repeatable: repeatable.includes(idempotency) && idempotency !== 'KEYED',
     latency,
   };
+}
+
+/** A stream may rightly say nothing for long, so all of its own time is its share. */
+function shareOf({ kind }: MethodType, { attemptTimeout, timeout, maxAttempts }: EffectivePolicy): number {
+  const attempts = streamsRequest(kind) || streamsResponse(kind) ? 1 : maxAttempts.value;
+  return Math.min(attemptTimeout.value ?? Number.POSITIVE_INFINITY, timeout.value / attempts);
+}
+
+/** Answers of a method before they tell what it usually needs. */
+const leastAnswers = 5;
+/** ms; below this a stall of either process is longer than an answer. */
+const leastPatience = 50;
+/** Of a share: the deadline is set before the attempt begins, and back-offs are taken from it. */
+const slack = 0.9;
+
+/**
+ * Whether an attempt that had `ms` may blame its address for being silent: it had what policy gives an attempt, or twice what 99 % of
+ * the method's answers took. A caller may give a call less; that is no word on the address, and a server that hangs is still
+ * found out by calls that give it what it usually needs.
+ */
+export function hadTime({ share, latency }: AttemptPlan, ms: number): boolean {
+  if (ms >= slack * share) return true;
+  const usual = latency.quantile(0.99, leastAnswers);
+  return usual !== undefined && ms >= Math.max(leastPatience, 2 * usual);
 }
 
 /** Learns from an attempt that was answered. */

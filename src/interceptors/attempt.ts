@@ -9,7 +9,7 @@ import { Deadline } from '../call/deadline.js';
 import { HeaderMap } from '../call/headers.js';
 import { ownError } from '../call/own-error.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
-import type { AttemptPlan } from './attempt-plan.js';
+import { type AttemptPlan, hadTime } from './attempt-plan.js';
 import type { AttemptKind } from './client-events.js';
 import { mark } from './retry-rules.js';
 
@@ -75,11 +75,23 @@ export class Attempt {
     this.#cancelTimer = undefined;
   }
 
-  /** Tells whoever chose the endpoint how it did; only the first time. */
+  /** Tells the endpoint how it did; only the first time. */
   report(error: unknown): void {
     if (this.#reported) return;
     this.#reported = true;
-    this.call.lease?.report(error);
+    const { lease } = this.call;
+    if (lease !== undefined) lease.report(error, !isDeadline(error) || hadTime(this.#plan, this.#listened()));
+  }
+
+  /**
+   * ms that the attempt had until its deadline; 0 where the end comes so late that this process was busy with something else, and an
+   * answer may lie unread.
+   */
+  #listened(): number {
+    const at = this.call.deadline?.at;
+    if (at === undefined) return Number.POSITIVE_INFINITY;
+    const had = at - this.startedAt;
+    return this.#plan.clock.now() - at > had / 2 ? 0 : had;
   }
 
   /** The attempt has its outcome. */
@@ -139,8 +151,12 @@ export function attemptTimedOut(path: string, ms: number): RpcError {
   });
 }
 
+function isDeadline(error: unknown): error is RpcError {
+  return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED';
+}
+
 function isTimeout(error: unknown): boolean {
-  return isRpcError(error) && error.code === 'DEADLINE_EXCEEDED' && error.disposition !== 'not-executed';
+  return isDeadline(error) && error.disposition !== 'not-executed';
 }
 
 /** The caller's headers and ours. Where there are none, or none would arrive, no map is made. */

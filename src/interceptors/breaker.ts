@@ -91,10 +91,14 @@ const failureCodes: ReadonlySet<Code> = new Set([
 ]);
 const outcomes = { faulty: 'failure', sound: 'success', unknown: 'neutral' } as const;
 
-/** `neutral`: says nothing of the address. The table of reasons decides, else the code. */
-export function outcomeOf(error: unknown): 'success' | 'failure' | 'neutral' {
+/**
+ * `neutral`: says nothing of the address. The table of reasons decides, else the code. A deadline counts only where the attempt
+ * had the time that an answer may take (`hadTime`); a shorter one is the caller's doing.
+ */
+export function outcomeOf(error: unknown, hadTime = true): 'success' | 'failure' | 'neutral' {
   if (error === undefined) return 'success';
   if (!isRpcError(error) || error.code === 'CANCELLED' || isCallersFault(error)) return 'neutral';
+  if (error.code === 'DEADLINE_EXCEEDED' && !hadTime) return 'neutral';
   const terms = ownTerms(error);
   if (terms !== undefined) return outcomes[terms.address];
   return failureCodes.has(error.code) ? 'failure' : 'success';

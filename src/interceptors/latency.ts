@@ -28,9 +28,9 @@ export class LatencyWindow {
     this.#count += 1;
   }
 
-  /** ms below which a share `q` of the attempts ended; undefined while there are fewer than 30. */
-  quantile(q: number): number | undefined {
-    if (this.#count < leastSamples) return undefined;
+  /** ms below which a share `q` of the attempts ended; undefined while there are fewer than `least`. */
+  quantile(q: number, least = leastSamples): number | undefined {
+    if (this.#count < least) return undefined;
     const stale = this.#clock.now() - this.#sortedAt >= refresh || this.#count >= 2 * this.#sortedCount;
     if (this.#sorted === undefined || (stale && this.#count !== this.#sortedCount)) {
       this.#sorted = this.#ring.slice(0, Math.min(this.#count, size)).sort();

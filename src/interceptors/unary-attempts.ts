@@ -6,7 +6,7 @@ import { answerFrom } from '../call/answer-steps.js';
 import { ownError } from '../call/own-error.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { Attempt, attemptTimedOut } from './attempt.js';
-import { succeeded } from './attempt-plan.js';
+import { hadTime, succeeded } from './attempt-plan.js';
 import { CallAttempts, leastRemaining } from './call-attempts.js';
 import type { AttemptKind, GiveUpEvent } from './client-events.js';
 import { judge } from './retry-rules.js';
@@ -151,7 +151,8 @@ export class UnaryAttempts extends CallAttempts {
     attempt.disarm();
     attempt.overdue = true;
     const { budget, elsewhere, maxAttempts, method } = this.plan;
-    attempt.report(attemptTimedOut(method.path, this.plan.clock.now() - attempt.startedAt));
+    const elapsed = this.plan.clock.now() - attempt.startedAt;
+    if (hadTime(this.plan, elapsed)) attempt.report(attemptTimedOut(method.path, elapsed));
     if (this.#stopped || this.awaitsRetry || this.outer.attempts >= maxAttempts) return;
     if (!elsewhere(this.outer) || !this.#timeFor(0) || !budget.take()) return;
     this.tellRetry(0, 'slow');

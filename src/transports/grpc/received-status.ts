@@ -36,9 +36,9 @@ export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
   });
 }
 
-/** The sentences of gRPC's libraries (C++, Python, Node; Go; Java; .NET; connect-go) for a message above their limit. */
+/** The sentences of gRPC's libraries (C++, Python, Node, Go; Java, .NET; connect-go; Rust) for a message above their limit, either way. */
 const sizeRefused =
-  /received message (after decompression )?larger than max|message exceeds (the )?maximum|larger than configured max/i;
+  /message (after decompression |that decompresses to a size |with a size )?larger than|message exceeds (the )?maximum|larger than configured max|coded message length too large/i;
 
 /** An answer that is not gRPC's, by its headers; undefined for one that is. */
 export function foreign(headers: ReceivedHeaders, address: string): RpcError | undefined {
@@ -85,10 +85,10 @@ export function notBegun(address: string, error: unknown): RpcError {
 
 /** The server has said that it does not take so many headers. */
 export function headersTooLarge(path: string, limit: number): RpcError {
-  return new RpcError(
-    'RESOURCE_EXHAUSTED',
+  return ownError(
+    'HEADERS_TOO_LARGE',
     `the headers of the call to ${path} have more than the ${limit} bytes that its server takes`,
-    { reason: 'HEADERS_TOO_LARGE', disposition: 'not-executed' },
+    { disposition: 'not-executed' },
   );
 }
 
