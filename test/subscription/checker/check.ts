@@ -1,6 +1,7 @@
 /** The checker: a history in, broken promises out. The fifteen are those of the protocol, by number. */
 import { checkDepartures } from './departures.js';
 import { checkDurable } from './durable.js';
+import { checkExpiry } from './expiry.js';
 import type { History } from './history.js';
 import { LogIndex } from './log.js';
 import { SubscriberWalk } from './walk.js';
@@ -21,6 +22,7 @@ export const invariants = {
   INV13: 'durable: what was acknowledged survives, and nobody saw more than what survived',
   INV14: 'liveness: connected and with credit everybody catches up; a silent link is found out in time',
   INV15: 'departures are spread over the window',
+  INV16: 'expiry: a key is not there longer than its time, whatever the time of day is set to',
 } as const;
 
 export type Invariant = keyof typeof invariants;
@@ -42,6 +44,7 @@ export function check(history: History): Violation[] {
   for (const subscriber of history.subscribers) new SubscriberWalk(subscriber, logs, history, report).run();
   checkDurable(history, report);
   checkDepartures(history, report);
+  checkExpiry(history, report);
   return violations;
 }
 

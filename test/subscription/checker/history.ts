@@ -13,6 +13,8 @@ export interface LogEntry {
   readonly value: string | null;
   /** ms */
   readonly t: number;
+  /** ms of elapsed time; when the key's time is over. */
+  readonly until?: number;
 }
 
 export interface AppliedUpdate {

@@ -123,6 +123,16 @@ const mutations: Readonly<Record<Invariant, readonly [SimMode, (history: History
     'LATEST',
     (history) => history.departures.push({ window: 1000, after: Array.from({ length: 200 }, (_, n) => n) }) > 0,
   ],
+  INV16: [
+    'LATEST',
+    (history) => {
+      const entries = [...history.logs.values()][0] ?? [];
+      const at = entries.findIndex(({ until }) => until !== undefined);
+      const entry = entries[at];
+      if (entry !== undefined) entries[at] = { ...entry, until: entry.t - 10_000 };
+      return entry !== undefined;
+    },
+  ],
 };
 
 function change<N extends Note>(

@@ -16,11 +16,12 @@ export function historiesKeepTheirPromises(
   usual: number,
   store: RunOptions['store'] = 'memory',
   restores = false,
+  clockSteps = false,
 ): void {
   const given = process.env.HAWSER_SEED;
   if (given !== undefined) {
     it.runIf(given.startsWith(`${mode}/`))(`hold in the history ${given}`, () =>
-      checkOne(mode, given, store, restores),
+      checkOne(mode, given, { store, restores, clockSteps }),
     );
     return;
   }
@@ -29,13 +30,15 @@ export function historiesKeepTheirPromises(
   for (let first = 0; first < count; first += perTest) {
     const last = Math.min(first + perTest, count);
     it(`hold in the histories ${mode}/${start + first} to ${start + last - 1}`, { timeout: 600_000 }, async () => {
-      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`, store, restores);
+      for (let n = first; n < last; n++) await checkOne(mode, `${mode}/${start + n}`, { store, restores, clockSteps });
     });
   }
 }
 
-async function checkOne(mode: SimMode, seed: string, store: RunOptions['store'], restores: boolean): Promise<void> {
-  const history = await runHistory({ mode, seed, restores, ...(store === undefined ? {} : { store }) });
+type Setting = Required<Pick<RunOptions, 'restores' | 'clockSteps'>> & { readonly store: RunOptions['store'] };
+
+async function checkOne(mode: SimMode, seed: string, { store, ...setting }: Setting): Promise<void> {
+  const history = await runHistory({ mode, seed, ...setting, ...(store === undefined ? {} : { store }) });
   const violations = check(history);
   if (violations.length > 0)
     expect.fail(`HAWSER_SEED='${seed}'\n${describeViolations(violations)}\n${ledTo(history, violations)}`);

@@ -28,7 +28,7 @@ export class MemoryDisk implements TopicStore {
   readonly #spec: TopicSpec;
   readonly #epoch: string;
   readonly #clock: SimClock;
-  readonly #time: StoreTime;
+  readonly #time: { now(): number };
   readonly #name: () => Generation;
   readonly #visible = new Set<(head: number) => void>();
   readonly #rewound = new Set<() => void>();
@@ -37,11 +37,11 @@ export class MemoryDisk implements TopicStore {
   /** What the next opening is called. */
   #next: Generation = '';
 
-  constructor(spec: TopicSpec, epoch: string, clock: SimClock, name: () => Generation) {
+  constructor(spec: TopicSpec, epoch: string, clock: SimClock, name: () => Generation, time?: { now(): number }) {
     this.#spec = spec;
     this.#epoch = epoch;
     this.#clock = clock;
-    this.#time = new StoreTime(clock);
+    this.#time = time ?? new StoreTime(clock);
     this.#name = name;
     this.#store = this.#made([]);
   }

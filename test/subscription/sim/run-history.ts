@@ -25,6 +25,10 @@ export interface RunOptions {
   readonly store?: 'memory' | 'sqlite';
   /** Copies of the log are put back. */
   readonly restores?: boolean;
+  /** The time of day is set, an hour back and a day ahead, and many keys have an end. */
+  readonly clockSteps?: boolean;
+  /** The time of a log in memory. */
+  readonly time?: (clock: SimClock) => { now(): number };
 }
 
 const heartbeatMs = 1000;
@@ -39,6 +43,8 @@ const peace = 40_000;
 /** ... and for each update of the log the longest interval that one with a credit of one may have asked for, and the way. */
 const peacePerUpdate = 400;
 const name = 'sim.Topic/Watch';
+/** ms that clocks are ahead. */
+const timesOfDay = [0, 0, -3_600_000, 86_400_000] as const;
 
 export async function runHistory({
   mode,
@@ -47,6 +53,8 @@ export async function runHistory({
   tamperUp,
   store,
   restores = false,
+  clockSteps = false,
+  time,
 }: RunOptions): Promise<History> {
   const random = seededRandom(seed);
   const clock = new SimClock(store === 'sqlite' ? 16 : 0);
@@ -65,6 +73,7 @@ export async function runHistory({
     slackMs,
     maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
     sqlite: store === 'sqlite',
+    time,
   });
   const clients: SimClient[] = [];
   const troubled: SimClient[] = [];
@@ -94,7 +103,8 @@ export async function runHistory({
     }
   }
   const restoring = restores ? random.fork('restores') : undefined;
-  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring });
+  const setting = clockSteps ? random.fork('clock') : undefined;
+  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring, setting });
   server.start();
   for (const client of clients) client.hurry();
   const end = clock.now() + peace + peacePerUpdate * server.position.seq;
@@ -115,9 +125,11 @@ interface Acting {
   readonly random: SeededRandom;
   /** Copies of the log are put back as it says. */
   readonly restoring: SeededRandom | undefined;
+  /** The time of day is set as it says. */
+  readonly setting: SeededRandom | undefined;
 }
 
-async function act({ clock, server, troubled, keyed, crashes, random, restoring }: Acting): Promise<void> {
+async function act({ clock, server, troubled, keyed, crashes, random, restoring, setting }: Acting): Promise<void> {
   let n = 0;
   const publish = (): void => {
     const grouped = random.chance(0.2);
@@ -125,13 +137,16 @@ async function act({ clock, server, troubled, keyed, crashes, random, restoring 
     const updates = Array.from({ length: size }, () => {
       const key = keyed ? `k${random.int(6)}` : '';
       const value = keyed && random.chance(0.25) ? undefined : Buffer.from(`${key}:${++n}`);
-      return { key, value, ttl: keyed && value !== undefined && random.chance(0.03) ? 500 + random.int(2000) : 0 };
+      const ends = keyed && value !== undefined;
+      const ttl = ends && random.chance(0.03) ? 500 + random.int(2000) : 0;
+      return { key, value, ttl: ends && setting?.chance(0.3) === true ? 100 + setting.int(3000) : ttl };
     });
     if (grouped) server.publish(updates);
     else for (const update of updates) server.publish([update]);
   };
   while (clock.now() < trouble) {
     await clock.runTo(clock.now() + (random.chance(0.3) ? 0 : random.int(120)));
+    if (setting?.chance(0.1) === true) clock.set(setting.pick(timesOfDay));
     if (restoring !== undefined) await restore(server, restoring, clock, troubled);
     const what = random.next();
     if (what < 0.6) publish();

@@ -27,6 +27,8 @@ export interface SimServerInit {
   readonly maxReplay: number;
   /** The log is SQLite's; its commits take `flushMs`, and 1 at least. */
   readonly sqlite: boolean;
+  /** The time of a log in memory; by default as it is in every store. */
+  readonly time?: ((clock: SimClock) => { now(): number }) | undefined;
 }
 
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
@@ -171,7 +173,8 @@ export class SimServer {
       this.#begin(this.#state().epoch, []);
       return;
     }
-    this.#memory = new MemoryDisk(spec, epoch, clock, () => (++this.#names).toString(16).padStart(16, '0'));
+    const generation = (): string => (++this.#names).toString(16).padStart(16, '0');
+    this.#memory = new MemoryDisk(spec, epoch, clock, generation, this.#init.time?.(clock));
     this.#begin(epoch, []);
   }
 
@@ -231,8 +234,9 @@ export class SimServer {
     this.#append(page.updates, memory.state().generations.newest ?? '');
   }
 
-  #entry({ seq, key, value }: LogUpdate): LogEntry {
+  #entry({ seq, key, value, time, expires }: LogUpdate): LogEntry {
     const text = value === undefined ? null : Buffer.from(value).toString('latin1');
-    return { seq, key, value: text, t: this.#init.clock.now() };
+    const t = this.#init.clock.now();
+    return { seq, key, value: text, t, ...(expires > 0 ? { until: t + expires - time } : {}) };
   }
 }

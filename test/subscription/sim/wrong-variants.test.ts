@@ -7,7 +7,7 @@ import type { ServerFrame } from '../../../gen/hawser/subscription/v1/subscripti
 import { check } from '../checker/check.js';
 import { LogIndex } from '../checker/log.js';
 import type { Tamper, TamperUp } from './link.js';
-import { runHistory, type SimMode, simModes } from './run-history.js';
+import { type RunOptions, runHistory, type SimMode, simModes } from './run-history.js';
 
 const modes: readonly SimMode[] = ['LATEST', 'EVERY'];
 
@@ -81,6 +81,20 @@ it.each([
   },
   120_000,
 );
+
+it('a log whose time follows the time of day and never falls keeps keys for longer than their time', async () => {
+  const time: RunOptions['time'] = (clock) => {
+    let last = 0;
+    return { now: () => (last = Math.max(last, Math.floor(clock.wallTime()))) };
+  };
+  for (let n = 0; n < 200; n++) {
+    const violations = check(await runHistory({ mode: 'LATEST', seed: `variant/${n}`, clockSteps: true, time }));
+    if (violations.length === 0) continue;
+    expect(violations.map(({ invariant }) => invariant)).toContain('INV16');
+    return;
+  }
+  expect.fail('nothing was found');
+}, 120_000);
 
 /** A peer that knows nothing of generations. */
 const older = {
