@@ -24,6 +24,7 @@ import type { Incoming } from '../transports/thrift/incoming.js';
 import { resolveLimits } from '../transports/thrift/limits.js';
 import { answerName, RouteTable } from '../transports/thrift/routes.js';
 import {
+  type Answered,
   type ExchangeContext,
   encodeException,
   encodeFailure,
@@ -155,16 +156,16 @@ function serve(
     const { route, name } = routes.find(message.name);
     const call = makeCall(route, message, context);
     const silent = oneway || route.method.kind === 'oneway';
-    const end = (encode: () => Buffer): void => {
+    const end = (encode: (answered: Answered) => void): void => {
       if (call.finished) return; // it was answered when it was aborted
       call.finish();
-      if (!silent) reply(encode());
+      if (!silent) encode(reply);
     };
     run(
       call,
       route,
-      (result) => end(() => encodeResult(result, call, name, message, context)),
-      (error) => end(() => encodeFailure(error, call, name, message, context)),
+      (result) => end((answered) => encodeResult(result, call, name, message, context, answered)),
+      (error) => end((answered) => encodeFailure(error, call, name, message, context, answered)),
     );
   } catch (error) {
     if (!isRpcError(error)) throw error;

@@ -442,6 +442,26 @@ const topics = {
   ),
 } as const;
 
+/** Of connections that are closed for what their peer did: in logs and `hawser.limits.refused`; their calls end as CONNECTION_LOST. */
+const connections = {
+  FRAME_TIMEOUT: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'A Thrift frame was begun and nothing more of it came; see `frameTimeoutMs`.',
+  ),
+  FRAME_TOO_SLOW: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'A Thrift frame came too slowly; see `minFrameRate` and `wholeFrameMs`.',
+  ),
+  OUTPUT_UNREAD: terms('UNAVAILABLE', 'unknown', 'The peer asked and did not read its answers; see `maxOutputBytes`.'),
+  SERVER_BYTES: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'The connections of the server held too much together, and this one most; see `maxServerBytes`.',
+  ),
+} as const;
+
 /** Said by versions of before, and still understood. */
 const retired = {
   REPLY_TOO_LARGE: terms('RESOURCE_EXHAUSTED', 'unknown', 'Now MESSAGE_TOO_LARGE.'),
@@ -449,9 +469,9 @@ const retired = {
 } as const;
 
 /** The table, in the order of docs/errors.md. */
-export const reasonGroups = { both, client, server, keyed, topics, thrift, retired } as const;
+export const reasonGroups = { both, client, server, keyed, topics, thrift, connections, retired } as const;
 
-const current = { ...both, ...client, ...server, ...keyed, ...topics, ...thrift } as const;
+const current = { ...both, ...client, ...server, ...keyed, ...topics, ...thrift, ...connections } as const;
 
 /** What the runtime may give as the reason of an error of its own. */
 export type Reason = keyof typeof current;

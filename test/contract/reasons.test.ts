@@ -13,6 +13,7 @@ const titles: Readonly<Record<keyof typeof reasonGroups, string>> = {
   keyed: 'KEYED calls and their stores',
   topics: 'Topics',
   thrift: 'Thrift, on the wire',
+  connections: 'Connections that are closed',
   retired: 'Of before',
 };
 

@@ -11,7 +11,7 @@ import type { Disposition, RpcError } from '../../call/rpc-error.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { decodeError, faultName, withoutStatusHeaders } from './application-errors.js';
-import { type Envelope, encodeEnvelope } from './envelope.js';
+import { type Envelope, encodeAside, encodeEnvelope, isLarge, type OutgoingMessage } from './envelope.js';
 import { type Compressed, type Incoming, openMessage } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
 import type { FrameKind } from './sniff.js';
@@ -72,18 +72,27 @@ export class Attempt {
 
   /** Throws a RangeError when the request is over a limit. */
   encode(sequenceId: number): Buffer {
-    const { wireName, oneway, envelope, limits } = this.target;
-    return encodeEnvelope(
-      envelope,
-      {
-        name: wireName,
-        type: oneway ? TMessageType.ONEWAY : TMessageType.CALL,
-        sequenceId,
-        body: this.call.request as Uint8Array,
-        headers: envelope.layers === 'header' ? requestHeaders(this.call) : undefined,
-      },
-      limits,
-    );
+    return encodeEnvelope(this.target.envelope, this.#message(sequenceId), this.target.limits);
+  }
+
+  /** Whether the request takes long to compress: it is encoded aside then. */
+  get large(): boolean {
+    return isLarge(this.target.envelope, this.call.request as Uint8Array);
+  }
+
+  encodeAside(sequenceId: number, done: (bytes: Buffer | Error) => void): void {
+    encodeAside(this.target.envelope, this.#message(sequenceId), this.target.limits, done);
+  }
+
+  #message(sequenceId: number): OutgoingMessage {
+    const { wireName, oneway, envelope } = this.target;
+    return {
+      name: wireName,
+      type: oneway ? TMessageType.ONEWAY : TMessageType.CALL,
+      sequenceId,
+      body: this.call.request as Uint8Array,
+      headers: envelope.layers === 'header' ? requestHeaders(this.call) : undefined,
+    };
   }
 
   succeed(response: Uint8Array | undefined, headers: HeaderMap | undefined): void {

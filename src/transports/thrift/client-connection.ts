@@ -47,8 +47,8 @@ export interface ClientConnectionOptions {
 interface Outstanding {
   readonly attempt: Attempt;
   readonly sequenceId: number;
-  /** The outbox's batch that it left in. */
-  readonly batch: number;
+  /** The outbox's batch that it left in; undefined while it is not there. */
+  batch: number | undefined;
 }
 
 export class ClientConnection {
@@ -64,6 +64,8 @@ export class ClientConnection {
   #sequenceId = 0;
   #state: 'connecting' | 'introducing' | 'ready' | 'closed' = 'connecting';
   #introducing = false;
+  /** A request is being deflated; those behind it wait. */
+  #deflating = false;
   /** An answer is being inflated; those behind it wait. */
   #inflating = false;
   /** Who is to know that the server which introduced itself is gone. */
@@ -128,6 +130,7 @@ export class ClientConnection {
   /** Whether another call may be sent. */
   get hasRoom(): boolean {
     const { maxInFlight, outputHighWater } = this.#options.limits;
+    if (this.#deflating) return false;
     return this.#state === 'ready' && this.outstanding < maxInFlight && this.#outbox.bytes <= outputHighWater;
   }
 
@@ -140,27 +143,52 @@ export class ClientConnection {
     }
     this.#sequenceId = this.#sequenceId === 0x7fff_ffff ? 1 : this.#sequenceId + 1;
     const sequenceId = this.#sequenceId;
+    if (attempt.large) {
+      this.#deflate(attempt, sequenceId);
+      return;
+    }
     let bytes: Buffer;
     try {
       bytes = attempt.encode(sequenceId);
     } catch (error) {
-      attempt.fail(
-        ownError('MESSAGE_TOO_LARGE', error instanceof Error ? error.message : String(error), {
-          disposition: 'not-executed',
-          cause: error,
-        }),
-      );
+      attempt.fail(tooLarge(error));
       return;
     }
+    this.#put(this.#begin(attempt, sequenceId), bytes);
+  }
+
+  #begin(attempt: Attempt, sequenceId: number): Outstanding {
     attempt.begin(this.#peer);
     if (this.outstanding === 0) this.#socket.ref();
-    const sent: Outstanding = { attempt, sequenceId, batch: this.#outbox.batch };
+    const begun: Outstanding = { attempt, sequenceId, batch: undefined };
+    if (attempt.oneway) this.#oneways.add(begun);
+    else this.#outstanding.push(begun);
+    return begun;
+  }
+
+  /** Requests leave in their order: there is room for no other until this one is there. */
+  #deflate(attempt: Attempt, sequenceId: number): void {
+    const begun = this.#begin(attempt, sequenceId);
+    this.#deflating = true;
+    attempt.encodeAside(sequenceId, (bytes) => {
+      this.#deflating = false;
+      if (this.closed) return;
+      if (bytes instanceof Error) {
+        if (!this.#oneways.delete(begun) && this.#outstanding.at(-1) === begun) this.#outstanding.pop();
+        attempt.fail(tooLarge(bytes));
+        this.#idle();
+      } else this.#put(begun, bytes);
+      this.#options.onRoom();
+    });
+  }
+
+  #put(sent: Outstanding, bytes: Buffer): void {
+    const { attempt } = sent;
+    sent.batch = this.#outbox.batch;
     if (!attempt.oneway) {
-      this.#outstanding.push(sent);
       this.#outbox.put(bytes);
       return;
     }
-    this.#oneways.add(sent);
     this.#outbox.put(bytes, (error) => {
       // After an error 'close' follows and settles it.
       if (error || !this.#oneways.delete(sent)) return;
@@ -345,7 +373,7 @@ export class ClientConnection {
     this.#oneways.clear();
     const first = lost[0];
     for (const { attempt, batch } of lost) {
-      const disposition = batch < this.#outbox.batch ? 'unknown' : 'not-executed';
+      const disposition = batch !== undefined && batch < this.#outbox.batch ? 'unknown' : 'not-executed';
       // An answer that is too large is the first's that waits; the others can do nothing for it.
       const other = error instanceof MessageTooLong && attempt !== first?.attempt;
       attempt.fail(
@@ -383,6 +411,13 @@ export class ClientConnection {
       { disposition, cause: error },
     );
   }
+}
+
+function tooLarge(error: unknown): RpcError {
+  return ownError('MESSAGE_TOO_LARGE', error instanceof Error ? error.message : String(error), {
+    disposition: 'not-executed',
+    cause: error,
+  });
 }
 
 function open(endpoint: Endpoint, tls: ConnectionOptions | undefined): Socket {

@@ -5,6 +5,7 @@
 import type { HeaderMap } from '../../call/headers.js';
 import { writeMessage } from '../../contract/thrift/message.js';
 import type { TMessageType } from '../../contract/thrift/protocol.js';
+import { deflateLarge, mostAtOnce } from './inflation.js';
 import type { ConnectionLimits } from './limits.js';
 import type { ThriftProtocol } from './sniff.js';
 import { encodeHeaderFrame } from './theader.js';
@@ -25,13 +26,17 @@ export interface OutgoingMessage {
   readonly headers: HeaderMap | undefined;
 }
 
-/** The bytes of a message as they go to the socket. Throws a RangeError when they are over a limit. */
+/**
+ * The bytes of a message as they go to the socket. Throws a RangeError when they are over a limit. A large one is not compressed,
+ * as it would hold up the event loop; `encodeAside` does that.
+ */
 export function encodeEnvelope(envelope: Envelope, message: OutgoingMessage, limits: ConnectionLimits): Buffer {
   const { layers, protocol, zlib } = envelope;
   const { name, type, sequenceId, body, headers } = message;
   if (hasHeaders(envelope)) {
     const bytes = writeMessage(protocol, name, type, sequenceId, body);
-    const frame = encodeHeaderFrame({ protocol, zlib, sequenceId, headers }, bytes, limits);
+    const small = bytes.length <= mostAtOnce;
+    const frame = encodeHeaderFrame({ protocol, zlib: zlib && small, sequenceId, headers }, bytes, limits);
     return layers === 'header' ? frame : framed(frame);
   }
   // The frame's length goes in front of the message in the same piece of memory.
@@ -43,6 +48,32 @@ export function encodeEnvelope(envelope: Envelope, message: OutgoingMessage, lim
   }
   if (prefix > 0) bytes.writeInt32BE(length, 0);
   return bytes;
+}
+
+/** Whether a message is to be compressed and too large for that to be done at once. */
+export function isLarge(envelope: Envelope, body: Uint8Array): boolean {
+  return envelope.zlib && body.length > mostAtOnce && hasHeaders(envelope);
+}
+
+/** As `encodeEnvelope`, for a message that is large: `done` gets the bytes, or why there are none. */
+export function encodeAside(
+  envelope: Envelope,
+  { name, type, sequenceId, body, headers }: OutgoingMessage,
+  limits: ConnectionLimits,
+  done: (bytes: Buffer | Error) => void,
+): void {
+  const { layers, protocol } = envelope;
+  const message = writeMessage(protocol, name, type, sequenceId, body);
+  deflateLarge(message, (error, payload) => {
+    if (error !== null) return done(error);
+    let frame: Buffer;
+    try {
+      frame = encodeHeaderFrame({ protocol, zlib: true, sequenceId, headers }, message, limits, payload);
+    } catch (fault) {
+      return done(fault instanceof Error ? fault : new Error(String(fault)));
+    }
+    done(layers === 'header' ? frame : framed(frame));
+  });
 }
 
 /** Whether the envelope has a place for headers. */

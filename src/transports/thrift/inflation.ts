@@ -1,12 +1,12 @@
 /**
- * Inflates a payload that came compressed. What stays small is inflated at once; what would not is done aside, in the thread pool,
- * a few at a time for the whole process, so that neither the event loop nor memory is taken by frames of a few bytes.
+ * Inflates and deflates payloads. What is small is done at once; what is not is done aside, in the thread pool, a few at a time for
+ * the whole process, so that neither the event loop nor memory is taken by one peer.
  */
-import { type InputType, inflate, inflateSync } from 'node:zlib';
+import { deflate, type InputType, inflate, inflateSync } from 'node:zlib';
 
-/** Bytes that are inflated at once. */
+/** Bytes, not compressed, that are inflated or deflated at once. */
 export const mostAtOnce = 65_536;
-/** Large payloads that are inflated at a time; each may come to be as large as a frame. */
+/** Large payloads that are worked on at a time; each may come to be as large as a frame. */
 const atATime = 4;
 
 let running = 0;
@@ -30,9 +30,17 @@ export function isTooLarge(error: unknown): boolean {
 }
 
 export function inflateLarge(payload: InputType, limit: number, done: Inflated): void {
+  aside((ended) => inflate(payload, { maxOutputLength: limit }, ended), done);
+}
+
+export function deflateLarge(payload: InputType, done: Inflated): void {
+  aside((ended) => deflate(payload, ended), done);
+}
+
+function aside(work: (ended: Inflated) => void, done: Inflated): void {
   const run = (): void => {
     running++;
-    inflate(payload, { maxOutputLength: limit }, (error, bytes) => {
+    work((error, bytes) => {
       running--;
       waiting.shift()?.();
       done(error, bytes);

@@ -21,7 +21,7 @@ import { Compressed, type Incoming, openMessage } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
 import type { RouteTable } from './routes.js';
-import { type ExchangeContext, encodeFailure, encodeResult, makeCall, run } from './server-exchange.js';
+import { type Answered, type ExchangeContext, encodeFailure, encodeResult, makeCall, run } from './server-exchange.js';
 import { TurnSlice } from './turn-slice.js';
 import { TurnedAway } from './turned-away.js';
 import { Uncalled } from './uncalled.js';
@@ -258,22 +258,43 @@ export class ServerConnection implements Holder {
     run(
       call,
       route,
-      (result) => this.#settle(call, place, slot, bytes, () => encodeResult(result, call, name, message, options)),
-      (error) => this.#settle(call, place, slot, bytes, () => encodeFailure(error, call, name, message, options)),
+      (result) =>
+        this.#settle(call, place, slot, bytes, (answered) =>
+          encodeResult(result, call, name, message, options, answered),
+        ),
+      (error) =>
+        this.#settle(call, place, slot, bytes, (answered) =>
+          encodeFailure(error, call, name, message, options, answered),
+        ),
     );
   }
 
-  #settle(call: Call, place: number, slot: ReplySlot | undefined, bytes: number, encode: () => Buffer): void {
+  #settle(
+    call: Call,
+    place: number,
+    slot: ReplySlot | undefined,
+    bytes: number,
+    encode: (answered: Answered) => void,
+  ): void {
     if (call.finished) return;
     call.finish();
     this.#inFlightBytes -= bytes;
     this.#calls.remove(place, call);
     if (this.#socket.destroyed) return;
     try {
-      if (slot !== undefined) {
-        this.#replies.fill(slot, encode());
-        this.#boundOutput();
-      }
+      if (slot === undefined) this.#roomMade();
+      else encode((answer) => this.#answer(slot, answer));
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  }
+
+  /** Later than its call ended where it was compressed; answers behind it wait, and its place counts among those in flight. */
+  #answer(slot: ReplySlot, bytes: Buffer): void {
+    if (this.#socket.destroyed) return;
+    try {
+      this.#replies.fill(slot, bytes);
+      this.#boundOutput();
       this.#roomMade();
     } catch (error) {
       this.#giveUp(error);

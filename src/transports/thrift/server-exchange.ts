@@ -20,7 +20,7 @@ import type { ApplicationFault } from '../../contract/thrift/application-excepti
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import { encodeDeclared } from '../../contract/thrift/result.js';
 import { encodeError, withStatusHeaders } from './application-errors.js';
-import { encodeEnvelope, hasHeaders } from './envelope.js';
+import { encodeAside, encodeEnvelope, hasHeaders, isLarge } from './envelope.js';
 import type { Incoming } from './incoming.js';
 import { encodeHelloAnswer } from './introduction.js';
 import type { ConnectionLimits } from './limits.js';
@@ -118,6 +118,9 @@ export function run(call: Call, route: Route, onResult: (result: unknown) => voi
   call.onAbort((reason) => onError(reason.withDisposition(call.disposition)));
 }
 
+/** Gets the answer of a call: at once, or later where it takes long to compress. */
+export type Answered = (bytes: Buffer) => void;
+
 /** The answer of a call that ended well. */
 export function encodeResult(
   result: unknown,
@@ -125,12 +128,14 @@ export function encodeResult(
   name: string,
   message: Incoming,
   context: ExchangeContext,
-): Buffer {
+  answered: Answered,
+): void {
   if (!(result instanceof Uint8Array)) {
     const error = new TypeError(`the pipeline of ${call.method.path} ended with ${typeof result}, not with bytes`);
-    return encodeFailure(error, call, name, message, context);
+    encodeFailure(error, call, name, message, context, answered);
+    return;
   }
-  return encodeReply(TMessageType.REPLY, result, responseHeaders(call), call, name, message, context);
+  encodeReply(result, call, name, message, context, answered);
 }
 
 /** The answer of a call that failed: a REPLY for an error that the method declares, else an EXCEPTION. */
@@ -140,22 +145,22 @@ export function encodeFailure(
   name: string,
   message: Incoming,
   context: ExchangeContext,
-): Buffer {
+  answered: Answered,
+): void {
   const declaration = declarationOf(call.method, error);
   if (declaration !== undefined) {
     const body = declaredBody(error as Error, declaration, message.envelope.protocol);
     if (body instanceof Uint8Array) {
-      return encodeReply(TMessageType.REPLY, body, responseHeaders(call), call, name, message, context);
+      encodeReply(body, call, name, message, context, answered);
+      return;
     }
     context.dispatcher.logger.error({ err: body, method: call.method.path }, 'a declared error could not be encoded');
-    return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
-  }
-  if (isRpcError(error)) {
+  } else if (isRpcError(error)) {
     const leaving = ofService(error, call.method.service.name);
-    return encodeException(leaving, responseHeaders(call), name, message, context);
-  }
-  context.dispatcher.logger.error({ err: error, method: call.method.path }, 'the call failed');
-  return encodeException(executed('the server failed'), responseHeaders(call), name, message, context);
+    answered(encodeException(leaving, responseHeaders(call), name, message, context));
+    return;
+  } else context.dispatcher.logger.error({ err: error, method: call.method.path }, 'the call failed');
+  answered(encodeException(executed('the server failed'), responseHeaders(call), name, message, context));
 }
 
 /** An EXCEPTION. `type` where the wire has its own name for what is wrong. */
@@ -226,25 +231,34 @@ export function encodeRefusal(refusal: Refusal, name: string, message: Asked, co
 }
 
 function encodeReply(
-  type: TMessageType,
   body: Uint8Array,
-  headers: HeaderMap | undefined,
   call: Call,
   name: string,
   message: Incoming,
   context: ExchangeContext,
-): Buffer {
+  answered: Answered,
+): void {
   const { envelope, sequenceId } = message;
-  try {
-    return encodeEnvelope(envelope, { name, type, sequenceId, body, headers }, context.limits);
-  } catch (cause) {
+  const reply = { name, type: TMessageType.REPLY, sequenceId, body, headers: responseHeaders(call) };
+  const unsent = (cause: unknown): Buffer => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     context.dispatcher.logger.error({ err: cause, method: call.method.path }, 'a reply could not be sent');
     const error = ownError('MESSAGE_TOO_LARGE', `the reply of ${call.method.path} could not be sent: ${reason}`, {
       disposition: 'executed',
     });
     return encodeException(error, undefined, name, message, context);
+  };
+  if (isLarge(envelope, body)) {
+    encodeAside(envelope, reply, context.limits, (bytes) => answered(bytes instanceof Error ? unsent(bytes) : bytes));
+    return;
   }
+  let bytes: Buffer;
+  try {
+    bytes = encodeEnvelope(envelope, reply, context.limits);
+  } catch (cause) {
+    bytes = unsent(cause);
+  }
+  answered(bytes);
 }
 
 function declaredBody(error: Error, declaration: MethodError, protocol: ThriftProtocol): Uint8Array | Error {

@@ -215,14 +215,14 @@ export interface HeaderEnvelope {
 
 /**
  * A frame, its length field included, around one message. A header with several values is written several times.
- * Throws a RangeError for a header block, or a frame, over its limit.
+ * `payload`: the message as it travels, deflated with `zlib`. Throws a RangeError for a header block, or a frame, over its limit.
  */
 export function encodeHeaderFrame(
   { protocol, sequenceId, zlib, headers }: HeaderEnvelope,
   message: Uint8Array,
   limits: ConnectionLimits,
+  payload: Uint8Array = zlib ? deflateSync(message) : message,
 ): Buffer {
-  const payload = zlib ? deflateSync(message) : message;
   const pairs = headers === undefined || headers.size === 0 ? undefined : new PairList(headers, limits.maxHeaders);
   // Protocol id, transform count, the transform; then the info block.
   const used = (zlib ? 3 : 2) + (pairs === undefined ? 0 : 1 + pairs.bytes);

@@ -1,14 +1,21 @@
 /** What one peer of a Thrift port may take: of time, of a turn of the event loop, of memory. */
+import { randomBytes } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
+import { createClient } from 'hawser';
 import { writeMessage } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Call } from '../../../src/call/call.js';
+import { systemClock } from '../../../src/call/clock.js';
 import { refusals } from '../../../src/call/refusals.js';
 import { VirtualClock } from '../../../src/testing/virtual-clock.js';
+import { thriftTransport } from '../../../src/transports/thrift/client.js';
+import { encodeAside, encodeEnvelope, isLarge } from '../../../src/transports/thrift/envelope.js';
 import { FrameTimer } from '../../../src/transports/thrift/frame-timer.js';
 import { Holdings } from '../../../src/transports/thrift/holdings.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
-import { closeAll, echoMessage, framed, RawPeer, serveParley } from './harness.js';
+import { rejection } from '../../support/scripted.js';
+import { closeAll, closing, echoMessage, framed, RawPeer, rawServer, replyMessage, serveParley } from './harness.js';
 import { Parley } from './parley.js';
 
 afterEach(closeAll);
@@ -119,6 +126,144 @@ describe('a turn of the event loop', () => {
     expect(inTurns.size).toBeGreaterThanOrEqual(calls / defaultLimits.maxPerTurn);
     // The flood had sent all before; the other call did not wait for it.
     expect(order.findIndex(({ text }) => text === 'other')).toBeLessThan(calls / 2);
+  });
+});
+
+describe('the order of service', () => {
+  it('is by turns: of two connections that flood at once each has at most 128 calls, then the other', async () => {
+    const order: string[] = [];
+    const echo = ({ text }: Record<string, unknown>): unknown => order.push(text as string) && text;
+    const served = await serveParley({}, { handlers: { echo }, admission: false });
+    const peers = { a: await RawPeer.connect(served.port), b: await RawPeer.connect(served.port) };
+    for (const peer of Object.values(peers)) {
+      peer.send(framed(echoMessage('first')));
+      await peer.frame();
+    }
+    order.length = 0;
+    // Both are in the sockets' buffers before the server looks.
+    for (const [name, peer] of Object.entries(peers)) {
+      peer.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => framed(echoMessage(name, { seqid: i })))));
+    }
+    for (const peer of Object.values(peers)) for (let i = 0; i < 500; i++) await peer.frame();
+    const inOneGo = [...order.join('').matchAll(/a+|b+/g)].map(([run]) => run.length);
+    expect(inOneGo.reduce((sum, length) => sum + length)).toBe(1_000);
+    expect(inOneGo.slice(0, -1).every((length) => length <= defaultLimits.maxPerTurn)).toBe(true);
+    // 500 calls are four slices of each; the last two of one may follow each other.
+    expect(inOneGo.length).toBeGreaterThanOrEqual(7);
+  });
+});
+
+describe('an answer that dribbles', () => {
+  it('ends with its connection when it comes too slowly', async () => {
+    const clock = new VirtualClock();
+    const { port, peers } = await rawServer(() => {});
+    const transport = thriftTransport({ address: `127.0.0.1:${port}`, wire: 'binary', clock });
+    closing({ close: () => transport.close(0) });
+    const method = Parley.methods.echo;
+    const request = method.request.encode({ text: 'slow' }, 'binary');
+    const call = new Call({ method, side: 'client', encoding: 'binary', request });
+    const outcome = rejection(transport.bind(method)(call) as Promise<unknown>);
+    while (peers[0] === undefined) await turn();
+    await peers[0].frame();
+    const before = refusals('FRAME_TOO_SLOW');
+    for (const byte of framed(replyMessage('slow'))) {
+      if (peers[0].ended) break;
+      peers[0].send(Buffer.from([byte]));
+      for (let n = 0; n < 20; n++) await turn();
+      await clock.advance(9_000);
+    }
+    expect(await outcome).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('minFrameRate') });
+    expect(refusals('FRAME_TOO_SLOW')).toBe(before + 1);
+  });
+
+  it('ends with the deadline of its call, however the bytes come', async () => {
+    const { port, peers } = await rawServer(() => {});
+    const client = createClient(Parley, `thrift://127.0.0.1:${port}?wire=binary`, { retry: false }) as unknown as {
+      echo(request: object, options: object): Promise<string>;
+      $close(): Promise<void>;
+    };
+    const answer = framed(replyMessage('x'.repeat(100_000)));
+    let at = 0;
+    const dribble = setInterval(() => {
+      if (peers[0] !== undefined && !peers[0].ended) peers[0].send(answer.subarray(at, ++at));
+    }, 5);
+    try {
+      const error = await rejection(client.echo({ text: 'slow' }, { timeout: '200ms' }));
+      expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    } finally {
+      clearInterval(dribble);
+      await client.$close();
+    }
+  });
+});
+
+describe('a large message that leaves compressed', () => {
+  it('is deflated aside, and keeps its place, at either end', async () => {
+    const served = await serveParley({ zlib: true });
+    const transport = thriftTransport({
+      address: `127.0.0.1:${served.port}`,
+      wire: 'header',
+      clock: systemClock,
+      zlib: true,
+      maxConnections: 1,
+    });
+    closing({ close: () => transport.close(0) });
+    const method = Parley.methods.echo;
+    const done: number[] = [];
+    const texts = ['first', 'fish '.repeat(400_000), 'between', 'cod '.repeat(300_000), 'last'];
+    const answers = texts.map(async (text, n) => {
+      const request = method.request.encode({ text }, transport.encoding);
+      const call = new Call({ method, side: 'client', encoding: transport.encoding, request });
+      const bytes = (await transport.bind(method)(call)) as Uint8Array;
+      done.push(n);
+      return method.response.decode(bytes, transport.encoding);
+    });
+    expect((await Promise.all(answers)).every((text, n) => text === texts[n])).toBe(true);
+    expect(done).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('is never deflated at once', () => {
+    const envelope = { layers: 'header', protocol: 'binary', zlib: true } as const;
+    const of = (size: number) => ({
+      name: 'blob',
+      type: 2 as const,
+      sequenceId: 1,
+      body: Buffer.alloc(size),
+      headers: undefined,
+    });
+    expect(isLarge(envelope, Buffer.alloc(65_536))).toBe(false);
+    expect(isLarge(envelope, Buffer.alloc(65_537))).toBe(true);
+    expect(encodeEnvelope(envelope, of(60_000), defaultLimits).length).toBeLessThan(1_000);
+    expect(encodeEnvelope(envelope, of(70_000), defaultLimits).length).toBeGreaterThan(70_000);
+    let later: unknown;
+    encodeAside(envelope, of(70_000), defaultLimits, (bytes) => {
+      later = bytes;
+    });
+    expect(later).toBeUndefined();
+  });
+
+  it('costs its own call only when it is too large all the same', async () => {
+    const served = await serveParley({ zlib: true });
+    const transport = thriftTransport({
+      address: `127.0.0.1:${served.port}`,
+      wire: 'header',
+      clock: systemClock,
+      zlib: true,
+      maxConnections: 1,
+      limits: { maxFrameBytes: 100_000 },
+    });
+    closing({ close: () => transport.close(0) });
+    const method = Parley.methods.echo;
+    const echo = (text: string): Promise<unknown> => {
+      const request = method.request.encode({ text }, transport.encoding);
+      return transport.bind(method)(
+        new Call({ method, side: 'client', encoding: transport.encoding, request }),
+      ) as Promise<unknown>;
+    };
+    const large = rejection(echo(randomBytes(200_000).toString('base64')));
+    const next = echo('next');
+    expect(await large).toMatchObject({ reason: 'MESSAGE_TOO_LARGE', disposition: 'not-executed' });
+    await next;
   });
 });
 

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/call/clock.js';
 import { HeaderMap } from '../../../src/call/headers.js';
 import { silentLogger } from '../../../src/call/logger.js';
+import { refusals } from '../../../src/call/refusals.js';
 import { RpcError } from '../../../src/call/rpc-error.js';
 import type { Route } from '../../../src/call/transport.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
@@ -243,6 +244,7 @@ describe('the Thrift server', () => {
   }, 60_000);
 
   it('gives up a connection whose answers pile up over the limit', async () => {
+    const before = refusals('OUTPUT_UNREAD');
     const served = await serveParley({ limits: { maxOutputBytes: 500_000 } });
     const peer = await RawPeer.connect(served.port);
     peer.send(
@@ -253,6 +255,7 @@ describe('the Thrift server', () => {
     expect(served.log.map((line) => line.message).join()).toMatch(
       /wait for a peer that does not read; the limit is 500000 \(maxOutputBytes\)/,
     );
+    expect(refusals('OUTPUT_UNREAD')).toBe(before + 1);
   });
 
   it('answers with an error when a reply is over the frame limit', async () => {
