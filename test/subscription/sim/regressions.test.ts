@@ -23,6 +23,7 @@ test.each<readonly [what: string, mode: SimMode, seed: string, store: RunOptions
     'memory',
   ],
   ['a file is copied while its server has not seen yet that it was put back', 'EVERY', '562000606', 'sqlite'],
+  ['what runs ahead is in the log that it ran ahead in', 'LATEST', '742305937', 'sqlite'],
   ['credit that comes while a subscription waits for its store counts', 'LATEST', '599974071', 'sqlite'],
 ])('where copies are put back, %s', async (_, mode, seed, store) => {
   const history = await runHistory({ mode, seed: `${mode}/${seed}`, restores: true, store: store ?? 'memory' });
