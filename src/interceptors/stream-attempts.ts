@@ -111,8 +111,15 @@ export class StreamAttempts extends CallAttempts {
   #hand(attempt: Attempt, stream: Resumed): void {
     if (!this.#counts(attempt)) return;
     this.done = true;
-    this.resolve(this.plan.prompt ? stream : new UntilAborted(this.outer, stream));
+    const told = this.outer.attempts > 1 ? new Told(stream, (error) => this.#told(error)) : stream;
+    this.resolve(this.plan.prompt ? told : new UntilAborted(this.outer, told));
     this.#endWith(attempt);
+  }
+
+  /** What the reader of a stream is told when it breaks: the attempts before it count, too. */
+  #told(error: unknown): unknown {
+    this.failed(error);
+    return this.ofAll(error);
   }
 
   /** The server has answered: this attempt is the call now. */
@@ -221,9 +228,9 @@ export class StreamAttempts extends CallAttempts {
 /** A stream that something of the user's may hold up: its reader hears of an abort all the same. */
 class UntilAborted implements AsyncIterableIterator<unknown> {
   readonly #call: Call;
-  readonly #stream: Resumed;
+  readonly #stream: Resumed | Told;
 
-  constructor(call: Call, stream: Resumed) {
+  constructor(call: Call, stream: Resumed | Told) {
     this.#call = call;
     this.#stream = stream;
   }
@@ -233,6 +240,31 @@ class UntilAborted implements AsyncIterableIterator<unknown> {
       const remove = this.#call.onAbort(reject);
       this.#stream.next().then(resolve, reject).finally(remove);
     });
+  }
+
+  return(): Promise<IteratorResult<unknown>> {
+    return this.#stream.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+/** A stream whose error is told by all attempts of its call. */
+class Told implements AsyncIterableIterator<unknown> {
+  readonly #stream: Resumed;
+  readonly #fail: (error: unknown) => never;
+
+  constructor(stream: Resumed, told: (error: unknown) => unknown) {
+    this.#stream = stream;
+    this.#fail = (error) => {
+      throw told(error);
+    };
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    return this.#stream.next().catch(this.#fail);
   }
 
   return(): Promise<IteratorResult<unknown>> {

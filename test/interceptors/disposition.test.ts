@@ -1,6 +1,7 @@
 import type { Disposition } from 'hawser';
 import { describe, expect, it } from 'vitest';
 import { RpcError } from '../../src/call/rpc-error.js';
+import { errorOfStatus } from '../../src/call/status.js';
 import { dispositionOf, dispositionOfExecution, isUndone, most } from '../../src/interceptors/disposition.js';
 import { note } from '../support/echo.js';
 import { rejection, scripted } from '../support/scripted.js';
@@ -105,6 +106,34 @@ describe('a call that ends', () => {
     await failing.clock.advance(1);
     aborted.abort();
     expect(await failing.clock.runUntil(error)).toMatchObject({ code: 'CANCELLED', disposition: 'executed' });
+  });
+
+  it('as a stream that its reader had already is told by the attempts before, too', async () => {
+    let attempts = 0;
+    const { client, clock } = await scripted({
+      client: { methods: { repeat: { idempotency: 'IDEMPOTENT' } }, retry: { initialBackoff: 1 } },
+      handlers: {
+        async *repeat(request) {
+          attempts += 1;
+          if (attempts === 1) throw executed.error;
+          yield request;
+          await new Promise(() => {});
+        },
+      },
+    });
+    const read: unknown[] = [];
+    const all = async (): Promise<void> => {
+      for await (const one of client.repeat(note('x'), { timeout: 50 })) read.push(one);
+    };
+    expect(await clock.runUntil(rejection(all()))).toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      disposition: 'executed',
+    });
+    expect([attempts, read]).toEqual([2, [note('x')]]);
+  });
+
+  it.each(['undone', 'ROLLED-BACK', 'rolled-back, executed', ''])('with the word %s is told as unknown', (word) => {
+    expect(errorOfStatus({ code: 14, message: '', disposition: word }).disposition).toBe('unknown');
   });
 
   it('under way is told as unknown', async () => {
