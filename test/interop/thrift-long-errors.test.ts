@@ -3,7 +3,9 @@
  * the next call on the connection is answered.
  */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -53,6 +55,25 @@ const generate = (language: string, out: string): Promise<unknown> =>
     run('thrift', ['--gen', language, '-out', out, here('long_errors.thrift')]),
   );
 
+/** The folder with what `build` makes of these files; made once for their content, as compilers take long. */
+async function built(
+  name: string,
+  files: readonly string[],
+  build: (out: string) => Promise<unknown>,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of [import.meta.filename, here('long_errors.thrift'), ...files]) hash.update(await readFile(file));
+  const kept = resolve('node_modules/.cache/hawser-interop', `${name}-${hash.digest('hex').slice(0, 16)}`);
+  if (existsSync(kept)) return kept;
+  const out = join(folder, name);
+  await mkdir(join(kept, '..'), { recursive: true });
+  await build(out);
+  const staged = `${kept}.${process.pid}`;
+  await run('cp', ['-r', out, staged]); // the folder may be on another disk, where nothing can be renamed to
+  await rename(staged, kept).catch(() => rm(staged, { recursive: true, force: true })); // another run was first
+  return kept;
+}
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hawser-long-errors-'));
   server = createServer({ logger: silentLogger }).add(Errors, {
@@ -101,16 +122,34 @@ describeWith(
   'C++',
   () => {
     it('reads errors of any length', async () => {
-      const out = join(folder, 'cpp');
-      await generate('cpp:no_skeleton', out);
-      const program = join(out, 'errors');
-      const sources = [here('cpp/thrift_long_errors.cpp'), join(out, 'Errors.cpp')];
-      await run('g++', ['-O0', `-I${out}`, ...sources, '-lthrift', '-o', program], { timeout: 100_000 });
-      const { stdout } = await run(program, [port], { timeout: 30_000 });
+      const main = here('cpp/thrift_long_errors.cpp');
+      const kept = await built('cpp', [main], async (out) => {
+        await generate('cpp:no_skeleton', out);
+        const sources = [main, join(out, 'Errors.cpp')];
+        const program = join(out, 'errors');
+        await run('g++', ['-O0', `-I${out}`, ...sources, '-lthrift', '-o', program], { timeout: 100_000 });
+      });
+      const { stdout } = await run(join(kept, 'errors'), [port], { timeout: 30_000 });
       expect(stdout).toBe(lines('binary', 'compact'));
     });
   },
 );
+
+describeWith('the thrift compiler, javac and mvn', compiler && hasTool('javac') && hasTool('mvn'), 'Java', () => {
+  it('reads errors of any length', async () => {
+    const [main, pom] = [here('java/LongErrors.java'), here('java/pom.xml')];
+    const kept = await built('java', [main, pom], async (out) => {
+      await generate('java:generated_annotations=suppress', out);
+      await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${out}/jars`], {
+        timeout: 150_000,
+      });
+      const sources = [main, join(out, 'Errors.java')];
+      await run('javac', ['-nowarn', '-cp', `${out}/jars/*`, '-d', out, ...sources], { timeout: 100_000 });
+    });
+    const { stdout } = await run('java', ['-cp', `${kept}:${kept}/jars/*`, 'LongErrors', port], { timeout: 30_000 });
+    expect(stdout).toBe(lines('binary', 'compact'));
+  }, 300_000);
+});
 
 describeWith('the thrift compiler and Go', compiler && hasTool('go', ['version']), 'Go', () => {
   it('reads errors of any length, also over THeader', async () => {
