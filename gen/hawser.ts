@@ -94,6 +94,11 @@ export interface Update {
   time: bigint;
   /** When the key expires unless it is updated, ms since the Unix epoch; 0 is never. */
   expires: bigint;
+  /**
+   * The last update of the atomic group that this one is of; absent for the last one, for one that stands alone, and in the parts
+   * of a batch, which all are of one group. No position between the two is one to keep.
+   */
+  groupTo?: bigint | undefined;
 }
 
 export const Update: StructCodec<Update> = defineStruct<Update>({
@@ -107,6 +112,7 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     { id: 8, name: "merged_count", localName: "mergedCount", type: { kind: "i32" }, requiredness: "default" },
     { id: 9, name: "time", localName: "time", type: { kind: "i64" }, requiredness: "default" },
     { id: 10, name: "expires", localName: "expires", type: { kind: "i64" }, requiredness: "default" },
+    { id: 11, name: "group_to", localName: "groupTo", type: { kind: "i64" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -124,6 +130,10 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     w.i64(v.time ?? 0n);
     w.field(10, 10);
     w.i64(v.expires ?? 0n);
+    if (v.groupTo != null) {
+      w.field(10, 11);
+      w.i64(v.groupTo);
+    }
     w.structEnd();
   },
   read(r) {
@@ -134,7 +144,8 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     let mergedCount: number = 0;
     let time: bigint = 0n;
     let expires: bigint = 0n;
-    r.structBegin(359);
+    let groupTo: bigint | undefined;
+    r.structBegin(392);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 266:
@@ -158,12 +169,15 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
         case 2570:
           expires = r.i64();
           break;
+        case 2826:
+          groupTo = r.i64();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { seq, key, value: value ?? new Uint8Array(0), tombstone, mergedCount, time, expires };
+    return { seq, key, value: value ?? new Uint8Array(0), tombstone, mergedCount, time, expires, groupTo };
   },
   create: (init) => ({
     seq: init?.seq ?? 0n,
@@ -173,6 +187,7 @@ export const Update: StructCodec<Update> = defineStruct<Update>({
     mergedCount: init?.mergedCount ?? 0,
     time: init?.time ?? 0n,
     expires: init?.expires ?? 0n,
+    groupTo: init?.groupTo,
   }),
 });
 
@@ -1797,7 +1812,7 @@ export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   version: "1.1.0",
   idl: "thrift",
-  fingerprint: "283a5299e79d9b15f51f0c80bca10e2e9d034d8832ad91f879b4b4359e12a33c",
+  fingerprint: "534199cb6ce736fe869df5d11e3b36ac50dfc9686b65af8984c2c2ac061346ea",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({

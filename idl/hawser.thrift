@@ -35,6 +35,11 @@ struct Update {
   9: i64 time,
   /** When the key expires unless it is updated, ms since the Unix epoch; 0 is never. */
   10: i64 expires,
+  /**
+   * The last update of the atomic group that this one is of; absent for the last one, for one that stands alone, and in the parts
+   * of a batch, which all are of one group. No position between the two is one to keep.
+   */
+  11: optional i64 group_to,
 }
 
 /** What happens to updates that a slow subscriber has not taken. */

@@ -102,6 +102,8 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
   }
 }
 
-function updateOf({ seq, key, value, tombstone, mergedCount, time, expires }: idl.Update): Update {
-  return { seq: Number(seq), key, value, tombstone, mergedCount, time: Number(time), expires: Number(expires) };
+function updateOf({ groupTo, ...update }: idl.Update): Update {
+  const { seq, time, expires } = update;
+  const numbers = { seq: Number(seq), time: Number(time), expires: Number(expires) };
+  return { ...update, ...numbers, groupTo: Number(groupTo ?? 0) };
 }

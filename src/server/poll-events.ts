@@ -76,6 +76,8 @@ export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | unde
   }
 }
 
-function updateOf({ seq, key, value, tombstone, mergedCount, time, expires }: Update): idl.Update {
-  return { seq: BigInt(seq), key, value, tombstone, mergedCount, time: BigInt(time), expires: BigInt(expires) };
+function updateOf({ groupTo, ...update }: Update): idl.Update {
+  const { seq, time, expires } = update;
+  const numbers = { seq: BigInt(seq), time: BigInt(time), expires: BigInt(expires) };
+  return { ...update, ...numbers, groupTo: groupTo === 0 ? undefined : BigInt(groupTo) };
 }

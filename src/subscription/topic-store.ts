@@ -26,6 +26,8 @@ export interface LogUpdate {
   readonly expires: number;
   /** The next update belongs to the same atomic group; no reader is left between the two. */
   readonly more: boolean;
+  /** The last update of the group, where that is another and is known: in the pages of a log that hold it. */
+  groupTo?: number | undefined;
   /** How many updates of the log it stands for, in what a merge made; 1 in a log. */
   readonly merged: number;
   /** For the hub: the bytes that go to subscribers. */
@@ -79,6 +81,8 @@ export interface Limits {
   readonly count: number;
   /** Of values; the first update comes whatever its size. */
   readonly bytes: number;
+  /** Of the log: a page may end inside a group, as its last update says. */
+  readonly cut?: boolean;
 }
 
 export interface Page {
@@ -114,7 +118,7 @@ export interface TopicStore {
   /** What `append` would answer or throw now, where that is known without appending: the answers for a group that the log has. */
   check?(group: readonly Append[]): readonly Appended[] | undefined;
   /**
-   * The updates after `after`, oldest first; those that readers may see. A group is never cut. Undefined when the log does
+   * The updates after `after`, oldest first; those that readers may see. A group is not cut, unless the limits say so. Undefined when the log does
    * not hold all of them any more.
    */
   read(after: number, limits: Limits): Awaitable<Page | undefined>;

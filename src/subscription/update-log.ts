@@ -38,7 +38,7 @@ export class UpdateLog {
     return index < this.#start ? undefined : this.#updates[index];
   }
 
-  /** The updates after `after`; undefined when not all of them are held. A group is never cut. */
+  /** The updates after `after`; undefined when not all of them are held. A group is cut only where the limits say so. */
   read(after: number, limits: Limits): Page | undefined {
     if (after < this.first - 1) return undefined;
     const updates = this.#updates;
@@ -47,7 +47,7 @@ export class UpdateLog {
     let bytes = 0;
     while (to < updates.length) {
       const update = updates[to] as LogUpdate;
-      if (to > from && !(updates[to - 1] as LogUpdate).more) {
+      if (to > from && (limits.cut === true || !(updates[to - 1] as LogUpdate).more)) {
         if (to - from >= limits.count || bytes + sizeOf(update) > limits.bytes) break;
       }
       bytes += sizeOf(update);

@@ -102,8 +102,9 @@ export class MemoryTopicStore implements TopicStore {
     if (known !== undefined) return known;
     const time = this.#now();
     this.#endOver(group, time);
-    const appended = group.map((append, index): Appended => {
-      const seq = this.#put(append, time, index < group.length - 1);
+    const groupTo = this.#log.head + group.length;
+    const appended = group.map((append): Appended => {
+      const seq = this.#put(append, time, groupTo);
       if (append.producer !== undefined) this.#producers.record(append.producer.id, append.producer.seq, seq);
       return { position: { epoch: this.#epoch, seq, generation: this.#generation }, duplicate: false };
     });
@@ -143,7 +144,7 @@ export class MemoryTopicStore implements TopicStore {
     let expired = false;
     for (let due = this.#expiring.popDue(now); due !== undefined; due = this.#expiring.popDue(now)) {
       if (this.#keys.newest(due.key) !== due) continue;
-      this.#put({ key: due.key, value: undefined, ttl: 0 }, now, false);
+      this.#put({ key: due.key, value: undefined, ttl: 0 }, now, this.#log.head + 1);
       expired = true;
     }
     this.#log.trim(now);
@@ -169,14 +170,26 @@ export class MemoryTopicStore implements TopicStore {
     this.#listeners.clear();
   }
 
-  #put({ key, value, ttl }: Append, time: number, more: boolean): number {
+  /** `last`: where the group ends. */
+  #put({ key, value, ttl }: Append, time: number, last: number): number {
     const seq = this.#log.head + 1;
     if (this.#generations.newest !== this.#generation) {
       const lowWater = Math.min(this.#log.first - 1, this.#spec.keyed ? this.#keys.horizon : seq);
       this.#generations = this.#generations.begin(this.#generation, seq, lowWater);
     }
     const expires = ttl > 0 && value !== undefined ? time + ttl : 0;
-    const update: LogUpdate = { seq, key, value: owned(value), time, expires, more, merged: 1, wire: undefined };
+    const more = seq < last;
+    const update: LogUpdate = {
+      seq,
+      key,
+      value: owned(value),
+      time,
+      expires,
+      more,
+      groupTo: more ? last : undefined,
+      merged: 1,
+      wire: undefined,
+    };
     this.#log.push(update);
     if (this.#spec.keyed) this.#keys.put(update);
     if (expires > 0) {

@@ -3,6 +3,7 @@
  * page costs what it holds and no more.
  */
 import { type GenerationRow, Generations } from '../../subscription/generation.js';
+import { markGroups } from '../../subscription/groups.js';
 import type { Limits, LogUpdate, Page, ScanPage } from '../../subscription/topic-store.js';
 import { findGenerations, findTopic, flag, keyBytes, keyText, type TopicRow } from './topic-table.js';
 import type { SqliteTransaction } from './tx.js';
@@ -41,10 +42,10 @@ export function readGenerations(tx: Queries, topic: number): Generations {
   return new Generations(tx.prepare(findGenerations).all(topic) as GenerationRow[]);
 }
 
-/** The updates after `after` up to `head`; a group is never cut. Throws where the log has a hole. */
+/** The updates after `after` up to `head`; a group is cut only where the limits say so. Throws where the log has a hole. */
 export function readLog(tx: SqliteTransaction, topic: number, after: number, head: number, limits: Limits): Page {
   const range = 'FROM hawser_updates AS u WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq';
-  const end = endOf(limits, true, after, (from, most) =>
+  const end = endOf(limits, limits.cut !== true, after, (from, most) =>
     tx.prepare(`SELECT seq AS at, ${sizes} ${range} LIMIT ?`).all(topic, from, head, most),
   );
   const updates = tx.prepare(`SELECT ${columns} ${range}`).all(topic, after, end.at).map(updateOf);
@@ -52,6 +53,7 @@ export function readLog(tx: SqliteTransaction, topic: number, after: number, hea
   if (last !== after + updates.length || (!end.more && last < head)) {
     throw new Error(`updates after ${after} are missing in the log, which says that it holds all up to ${head}`);
   }
+  markGroups(updates);
   return { updates, more: end.more };
 }
 

@@ -10,6 +10,7 @@ import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, checkRoom, forgettable } from '../../subscription/append-rules.js';
 import { Generations } from '../../subscription/generation.js';
+import { markGroups } from '../../subscription/groups.js';
 import { newEpoch } from '../../subscription/position.js';
 import { StoreTime } from '../../subscription/store-time.js';
 import type {
@@ -270,6 +271,7 @@ export class SqliteTopicStore implements TopicStore {
     const over = this.#expiry > time ? [] : table.over(group);
     const ended = over.map((key) => table.put({ key, value: undefined, ttl: 0 }, time, false));
     const written = group.map((append, index) => table.put(append, time, index < last));
+    markGroups(written);
     for (const [id, upTo] of forgettable(group)) table.forgetNumbers(id, upTo);
     if (!table.drop(time)) this.#due = 0;
     this.#wrote(table, [...ended, ...written]);

@@ -64,7 +64,7 @@ function mergeRun(run: readonly LogUpdate[], merge: (values: readonly Uint8Array
     else values.push(value);
   }
   const value = values.length > 1 ? merge(values) : last.value;
-  return { ...last, value, merged: run.length, more: false, wire: undefined };
+  return { ...last, value, merged: run.length, more: false, groupTo: undefined, wire: undefined };
 }
 
 /** A part of a list of updates, from `start`, that keeps to limits; one at least. */

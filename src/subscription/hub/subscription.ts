@@ -8,15 +8,16 @@
  */
 import { Gap_Reason, Outcome, Reset_Reason, Throttle_Cause } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { type Generations, ofOneGeneration } from '../generation.js';
+import { wholeGroups } from '../groups.js';
 import type { Position } from '../position.js';
 import type { LogUpdate, Page } from '../topic-store.js';
 import { gapFrame, progressFrame, resetFrame, subscribedFrame } from './announce.js';
 import { ConflatedRun, type RunStep } from './conflated-run.js';
 import type { Credit } from './credit.js';
+import { GroupReader } from './group-reader.js';
 import type { Outlet } from './outlet.js';
 import { onOverflow } from './overflow.js';
 import type { Pace } from './pace.js';
-import { Parts } from './parts.js';
 import { pickKeys } from './pick-keys.js';
 import type { Beginning } from './recovery.js';
 import { SnapshotReader, type SnapshotStep } from './snapshot-reader.js';
@@ -25,8 +26,9 @@ import type { Terms } from './terms.js';
 import type { Reader, SharedBatch, Topic } from './topic.js';
 import { batchFrame, valueBytes } from './wire.js';
 
-/** Updates of one page of a filtered log, and bytes that one looks at in one turn. */
-const scanned = { count: 4096, bytes: 4 << 20 };
+/** Of the log, what one who wants certain keys looks at in one turn: pages of whole groups, or a piece of one. */
+const scanned = { count: 4096, bytes: 4 << 20, cut: true };
+const piece = { count: 4096, bytes: 256 << 10, cut: true };
 
 export class Subscription implements Reader {
   readonly id: number;
@@ -52,8 +54,8 @@ export class Subscription implements Reader {
   #toldHead = -1;
   #snapshot: SnapshotReader | undefined;
   #run: ConflatedRun | undefined;
-  /** A group that is larger than a frame, while it is sent. */
-  #parts: Parts | undefined;
+  /** A group that is larger than a frame, while it is read and sent. */
+  #group: GroupReader | undefined;
   /** The last run, while something that it sent is newer than `#cursor`. */
   #ahead: ConflatedRun | undefined;
   readonly #store: StoreRead;
@@ -144,7 +146,7 @@ export class Subscription implements Reader {
     this.#cancelTimer = undefined;
     this.#snapshot = undefined;
     this.#run = undefined;
-    this.#parts = undefined;
+    this.#group = undefined;
     this.#ahead = undefined;
     this.#store.forget();
   }
@@ -161,7 +163,7 @@ export class Subscription implements Reader {
   rewound(before: Generations): void {
     const { epoch, head, generations } = this.topic.store.state();
     const cursor = this.#cursor;
-    const { size } = new Set([this.#snapshot, this.#run, this.#ahead, this.#parts, undefined]);
+    const { size } = new Set([this.#snapshot, this.#run, this.#ahead, this.#group, undefined]);
     const running = size > 1;
     const newest = Math.max(cursor, this.#shown);
     const stays = epoch === this.#epoch && newest <= head && generations.ownerOf(newest) === before.ownerOf(newest);
@@ -198,7 +200,7 @@ export class Subscription implements Reader {
     if (this.#over || this.#rewound || this.#snapshot !== undefined || this.#store.busy) return undefined;
     const read = this.#readTo;
     const frames: Uint8Array[] = [];
-    if (read > this.#cursor && this.#run === undefined && this.#parts === undefined) {
+    if (read > this.#cursor && this.#run === undefined && this.#group === undefined) {
       frames.push(batchFrame(this.ref, this.#cursor, read, [], this.topic.generationAt(read, this.#cursor)));
       this.#cursor = read;
     }
@@ -221,9 +223,9 @@ export class Subscription implements Reader {
     if (this.#rewound) return this.#tellRewound();
     if (this.#headFell) return this.#tellHead();
     if (this.#store.waiting) return undefined;
-    if (this.#parts !== undefined && !this.paused) return this.#pullParts(this.#parts);
     const step = this.#store.take();
     if (step !== undefined) return step();
+    if (this.#group !== undefined && !this.paused) return this.#pullGroup(this.#group);
     if (!this.#pending) {
       this.#caughtUp();
       return undefined;
@@ -257,7 +259,7 @@ export class Subscription implements Reader {
   }
 
   get #pending(): boolean {
-    if (this.#snapshot !== undefined || this.#run !== undefined || this.#parts !== undefined) return true;
+    if (this.#snapshot !== undefined || this.#run !== undefined || this.#group !== undefined) return true;
     return this.keys === undefined ? this.#cursor < this.topic.head : this.#behind;
   }
 
@@ -292,7 +294,7 @@ export class Subscription implements Reader {
     this.#read = seq;
     this.#behind = seq < this.topic.head;
     this.#run = undefined;
-    this.#parts = undefined;
+    this.#group = undefined;
     this.#ahead = undefined;
     this.#pressed = false;
   }
@@ -341,13 +343,15 @@ export class Subscription implements Reader {
 
   /** As many as credit and room allow. */
   #pullPart(count: number, bytes: number): Uint8Array | undefined {
-    return this.#store.goOn(this.topic.store.read(this.#cursor, { count, bytes }), (page) => {
+    return this.#store.goOn(this.topic.store.read(this.#cursor, { count, bytes, cut: true }), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
       const { updates } = ofOneGeneration(page, this.topic.generations);
-      const last = updates.at(-1);
-      if (last === undefined) return undefined;
+      if (updates.length === 0) return undefined;
+      const whole = wholeGroups(updates);
+      const last = whole.at(-1);
+      if (last === undefined) return this.#pullGroup(new GroupReader(this.#cursor));
       this.#read = last.seq;
-      return this.#batch(updates, last.seq);
+      return this.#batch(whole, last.seq);
     });
   }
 
@@ -360,12 +364,47 @@ export class Subscription implements Reader {
   }
 
   #filtered({ updates, more }: Page, keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
-    const picked = pickKeys(updates, this.#read, keys, count, bytes);
+    const whole = wholeGroups(updates);
+    if (whole.length === 0 && updates.length > 0) return this.#pullGroup(new GroupReader(this.#read));
+    const picked = pickKeys(whole, this.#read, keys, count, bytes);
+    // Only a group that is not cut has more than a frame takes.
+    if (picked.updates.length > 1 && valueBytes(picked.updates) > this.#outlet.frameBytes) {
+      return this.#pullGroup(new GroupReader(this.#read));
+    }
     this.#read = picked.read;
     this.#behind = more || picked.read < this.topic.head;
     if (picked.updates.length > 0) return this.#batch(picked.updates, picked.read);
     this.#rest();
     return undefined;
+  }
+
+  /** The next part of a group, or the whole of one that fits; nothing while it is only looked through. */
+  #pullGroup(group: GroupReader): Uint8Array | undefined {
+    this.#group = group;
+    return this.#store.goOn(this.topic.store.read(group.at, piece), (page) => {
+      // What came of it is void by what this says, which a run of the newest would not be.
+      if (page === undefined) return this.#overflow();
+      const { takesParts, frameBytes, mostBytes } = this.#outlet;
+      const step = group.take(page.updates, this.keys, takesParts ? frameBytes : mostBytes);
+      if (step === 'OPEN') {
+        this.more = page.updates.length > 0;
+        return undefined;
+      }
+      const { updates, bytes } = group.give();
+      if (step === 'FULL') return takesParts ? this.#sendPart(updates, bytes) : this.#tooLarge(bytes);
+      this.#group = undefined;
+      this.#read = group.at;
+      this.#behind = group.at < this.topic.head;
+      return this.#send(updates, group.at, group.at, bytes);
+    });
+  }
+
+  #sendPart(updates: readonly LogUpdate[], bytes: number): Uint8Array {
+    const frame = batchFrame(this.ref, this.#cursor, this.#cursor, updates, undefined, undefined, true);
+    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
+    this.#charge(updates.length, bytes);
+    this.more = true;
+    return frame;
   }
 
   #beginRun(count: number, bytes: number): Uint8Array | undefined {
@@ -395,31 +434,12 @@ export class Subscription implements Reader {
   }
 
   #batch(updates: readonly LogUpdate[], to: number): Uint8Array {
-    const bytes = valueBytes(updates);
     let newest = to;
     for (const { seq } of updates) if (seq > newest) newest = seq;
-    if (bytes > this.#outlet.frameBytes && updates.length > 1 && this.#outlet.takesParts) {
-      this.#parts = new Parts(updates, to, newest);
-      return this.#pullParts(this.#parts);
-    }
-    return this.#send(updates, to, newest, bytes);
+    return this.#send(updates, to, newest, valueBytes(updates));
   }
 
-  #pullParts(parts: Parts): Uint8Array {
-    const updates = parts.next(this.#outlet.frameBytes);
-    const bytes = valueBytes(updates);
-    if (parts.done) {
-      this.#parts = undefined;
-      return this.#send(updates, parts.to, parts.newest, bytes);
-    }
-    const frame = batchFrame(this.ref, this.#cursor, this.#cursor, updates, undefined, undefined, true);
-    if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
-    this.#charge(updates.length, bytes);
-    this.more = true;
-    return frame;
-  }
-
-  /** `newest`: the highest seq in all that the subscriber applies with it. */
+  /** `newest`: the highest seq among them. */
   #send(updates: readonly LogUpdate[], to: number, newest: number, bytes: number): Uint8Array {
     const { topic } = this;
     const generation = topic.generationAt(to, this.#cursor);

@@ -5,6 +5,7 @@
 import type { Clock } from '../../call/clock.js';
 import { ownError } from '../../call/own-error.js';
 import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
+import { wholeGroups } from '../groups.js';
 import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
 import type { TopicDeclaration } from './declaration.js';
@@ -253,7 +254,7 @@ export class Topic {
   }
 
   #makeBatch(from: number, ref: number): Awaitable<SharedBatch | undefined> {
-    const page = this.store.read(from, { count: batchUpdates, bytes: this.#batchBytes });
+    const page = this.store.read(from, { count: batchUpdates, bytes: this.#batchBytes, cut: true });
     return page instanceof Promise
       ? page.then((one) => this.#sharedBatch(from, ref, one))
       : this.#sharedBatch(from, ref, page);
@@ -261,12 +262,13 @@ export class Topic {
 
   #sharedBatch(from: number, ref: number, read: Page | undefined): SharedBatch | undefined {
     if (read === undefined) return undefined;
-    const { updates, more } = ofOneGeneration(read, this.generations);
+    const { updates: found, more } = ofOneGeneration(read, this.generations);
+    const updates = wholeGroups(found);
+    const whole = updates.length < found.length && updates.length === 0;
     const to = updates.at(-1)?.seq ?? from;
     const bytes = valueBytes(updates);
-    const whole = updates.length > 1 && bytes > this.#batchBytes;
     const frame = whole ? nothing : batchFrame(ref, from, to, updates, this.generationAt(to, from));
-    return { from, to, frame, count: updates.length, bytes, more, whole };
+    return { from, to, frame, count: updates.length, bytes, more: more || updates.length < found.length, whole };
   }
 
   /** Who wants a key that was updated after `from`; undefined when that is too much to find out. */

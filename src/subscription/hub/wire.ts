@@ -73,7 +73,7 @@ function writeUpdates(frame: Buffer, updates: readonly LogUpdate[], start: numbe
 
 /** An Update with its field number and length before it; kept on the update. */
 function encodeUpdate(update: LogUpdate): Uint8Array {
-  const { seq, key, value, time, expires, merged } = update;
+  const { seq, key, value, time, expires, merged, groupTo } = update;
   const keySize = key === '' ? 0 : Buffer.byteLength(key);
   const valueSize = value?.byteLength ?? 0;
   let size = 1 + varintSize(seq);
@@ -83,6 +83,7 @@ function encodeUpdate(update: LogUpdate): Uint8Array {
   if (merged > 1) size += 1 + varintSize(merged);
   if (time > 0) size += 1 + varintSize(time);
   if (expires > 0) size += 1 + varintSize(expires);
+  if (groupTo !== undefined) size += 1 + varintSize(groupTo);
   const wire = Buffer.allocUnsafeSlow(1 + varintSize(size) + size);
   let at = writeVarint(wire, size, writeByte(wire, updateField, 0));
   at = writeVarint(wire, seq, writeByte(wire, 0x08, at));
@@ -98,7 +99,8 @@ function encodeUpdate(update: LogUpdate): Uint8Array {
   if (value === undefined) at = writeByte(wire, 1, writeByte(wire, 0x20, at));
   if (merged > 1) at = writeVarint(wire, merged, writeByte(wire, 0x40, at));
   if (time > 0) at = writeVarint(wire, time, writeByte(wire, 0x48, at));
-  if (expires > 0) writeVarint(wire, expires, writeByte(wire, 0x50, at));
+  if (expires > 0) at = writeVarint(wire, expires, writeByte(wire, 0x50, at));
+  if (groupTo !== undefined) writeVarint(wire, groupTo, writeByte(wire, 0x58, at));
   update.wire = wire;
   return wire;
 }

@@ -190,6 +190,7 @@ export class Holding {
     credit.receive(input.updates.length, valueBytes(input.updates));
     if (credit.excess > largestGroup) return `the server sent ${credit.excess} updates more than it had credit for`;
     if (input.partial === true) return this.#applyPart(input, chain);
+    const inParts = !this.#group.empty;
     const whole = this.#group.complete(input);
     const wrong = wrongInBatch(whole, chain.seq, this.#mode === 'EVERY');
     if (wrong !== undefined) return wrong;
@@ -199,8 +200,14 @@ export class Holding {
     const { top } = this.#contents;
     let free = 0;
     let freeBytes = 0;
-    for (const update of updates) {
-      if (this.#take(update, chain, before)) continue;
+    const every = this.#mode === 'EVERY';
+    let after = before;
+    for (const [at, update] of updates.entries()) {
+      // The application is not left inside a group: it has reached the end of one, or that of the one before.
+      const end = inParts ? to : Math.max(update.groupTo, update.seq);
+      if (every && (updates[at + 1]?.seq ?? Number.POSITIVE_INFINITY) > end)
+        after = { ...chain, seq: Math.min(end, to) };
+      if (this.#take(update, chain, after)) continue;
       free += 1;
       freeBytes += update.value.byteLength;
     }
@@ -321,7 +328,7 @@ export class Holding {
   }
 
   /** Whether it waits for the application now. */
-  #take(update: Update, { epoch, generation }: Place, before: Place): boolean {
+  #take(update: Update, { epoch, generation }: Place, after: Place): boolean {
     const { key, seq, mergedCount, time, expires } = update;
     const count = Math.max(1, mergedCount);
     this.accounting.represent(count);
@@ -332,9 +339,7 @@ export class Holding {
     if (!changes) return false;
     const value = update.tombstone ? undefined : update.value;
     // The last one of the batch is followed by its `to`, once all are in.
-    const every = this.#mode === 'EVERY';
-    const after = every ? { epoch, seq, generation } : before;
-    const own = every ? generation : undefined;
+    const own = this.#mode === 'EVERY' ? generation : undefined;
     this.feed.push({
       key,
       seq,

@@ -79,6 +79,7 @@ class BatchReader {
     let mergedCount = 0;
     let time = 0;
     let expires = 0;
+    let groupTo = 0;
     while (this.#at < end) {
       const tag = bytes[this.#at] as number;
       if (tag === 0x12 || tag === 0x1a) {
@@ -98,9 +99,10 @@ class BatchReader {
       else if (tag === 0x40 && number <= 0xffff_ffff) mergedCount = number;
       else if (tag === 0x20) tombstone = number !== 0;
       else if (tag === 0x50) expires = number;
+      else if (tag === 0x58) groupTo = number;
       else return undefined;
     }
-    return { seq, key, value, tombstone, mergedCount, time, expires };
+    return { seq, key, value, tombstone, mergedCount, time, expires, groupTo };
   }
 
   /** Past the tag and the length of a field that lies before `limit`: where it ends, or -1. */

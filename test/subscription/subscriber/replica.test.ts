@@ -8,7 +8,7 @@ test('a value does not keep the frame that it came in, once frames outweigh what
   for (let seq = 1; seq <= 300; seq++) {
     const bytes = new Uint8Array(frame).fill(seq % 256);
     const value = bytes.subarray(100, 120);
-    replica.apply({ seq, key: `k${seq}`, value, tombstone: false, mergedCount: 1, time: 0, expires: 0 });
+    replica.apply({ seq, key: `k${seq}`, value, tombstone: false, mergedCount: 1, time: 0, expires: 0, groupTo: 0 });
     replica.forget(seq);
     const held = new Set([...replica.entries()].map(([, entry]) => entry.value?.buffer));
     const kept = [...held].reduce((sum, buffer) => sum + (buffer?.byteLength ?? 0), 0);

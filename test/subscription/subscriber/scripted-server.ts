@@ -27,7 +27,7 @@ const effective = { minIntervalMs: 0, maxBps: 0, conflate: undefined };
 /** `value`: null for a tombstone. */
 export function update(seq: number, key = '', value: string | null = `v${seq}`): Update {
   const bytes = Buffer.from(value ?? '');
-  return { seq, key, value: bytes, tombstone: value === null, mergedCount: 0, time: 0, expires: 0 };
+  return { seq, key, value: bytes, tombstone: value === null, mergedCount: 0, time: 0, expires: 0, groupTo: 0 };
 }
 
 export class ScriptedServer {

@@ -16,6 +16,7 @@ const update: fc.Arbitrary<Update> = fc.record({
   mergedCount: fc.nat(0xffff_ffff),
   time: whole,
   expires: whole,
+  groupTo: whole,
 });
 const batch = fc.record({
   ref: fc.nat(0xffff_ffff),
@@ -99,6 +100,7 @@ describe('a frame of the server', () => {
       mergedCount: 0,
       time,
       expires: 0,
+      groupTo: 0,
     });
     expect(read?.value.buffer).toBe(encoded.buffer);
   });

@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "1ca5d8252e3b4a0524d5d74f200922948cc858ffeff0196ab4ea1ec06bed95fc",
+  fingerprint: "ba68957bbb69bd63bea619ea6852ef7d84aeff94bb99dfbd3ae39977a687da7d",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

@@ -207,6 +207,11 @@ export interface Update {
   time: number;
   /** When the key expires unless it is updated: a tombstone follows then. ms since the Unix epoch; 0 is never. */
   expires: number;
+  /**
+   * The last update of the atomic group that this one is of, whether or not the subscriber gets that; 0 for the last one, for
+   * one that stands alone, and in the parts of a batch, which all are of one group. No position between the two is one to keep.
+   */
+  groupTo: number;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -1889,6 +1894,7 @@ function createBaseUpdate(): Update {
     mergedCount: 0,
     time: 0,
     expires: 0,
+    groupTo: 0,
     _unknownFields: {},
   };
 }
@@ -1924,6 +1930,12 @@ export const Update: MessageFns<Update> = {
         throw new globalThis.Error("value provided for field BigInt(message.expires) of type uint64 too large");
       }
       writer.uint32(80).uint64(BigInt(message.expires));
+    }
+    if (message.groupTo !== 0) {
+      if (BigInt.asUintN(64, BigInt(message.groupTo)) !== BigInt(message.groupTo)) {
+        throw new globalThis.Error("value provided for field BigInt(message.groupTo) of type uint64 too large");
+      }
+      writer.uint32(88).uint64(BigInt(message.groupTo));
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2005,6 +2017,14 @@ export const Update: MessageFns<Update> = {
             message.expires = longToNumber(reader.uint64());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.groupTo = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2038,6 +2058,11 @@ export const Update: MessageFns<Update> = {
         : 0,
       time: isSet(object.time) ? globalThis.Number(object.time) : 0,
       expires: isSet(object.expires) ? globalThis.Number(object.expires) : 0,
+      groupTo: isSet(object.groupTo)
+        ? globalThis.Number(object.groupTo)
+        : isSet(object.group_to)
+        ? globalThis.Number(object.group_to)
+        : 0,
     };
   },
 
@@ -2064,6 +2089,9 @@ export const Update: MessageFns<Update> = {
     if (message.expires !== 0) {
       obj.expires = globalThis.Number(message.expires);
     }
+    if (message.groupTo !== 0) {
+      obj.groupTo = globalThis.Number(message.groupTo);
+    }
     return obj;
   },
 
@@ -2079,6 +2107,7 @@ export const Update: MessageFns<Update> = {
     message.mergedCount = object.mergedCount ?? 0;
     message.time = object.time ?? 0;
     message.expires = object.expires ?? 0;
+    message.groupTo = object.groupTo ?? 0;
     return message;
   },
 };
