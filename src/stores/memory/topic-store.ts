@@ -206,7 +206,8 @@ export class MemoryTopicStore implements TopicStore {
     if (this.#expiring.first > time) return;
     for (const key of new Set(group.map((append) => append.key))) {
       const newest = this.#keys.newest(key);
-      if (newest !== undefined && this.#isOver(newest, time)) this.#put({ key, value: undefined, ttl: 0 }, time, false);
+      if (newest !== undefined && this.#isOver(newest, time))
+        this.#put({ key, value: undefined, ttl: 0 }, time, this.#log.head + 1);
     }
   }
 

@@ -1,8 +1,11 @@
-/** The checker: a history in, broken promises out. The fifteen are those of the protocol, by number. */
+/** The checker: a history in, broken promises out. Each is of the protocol, by number. */
 import { checkDepartures } from './departures.js';
 import { checkDurable } from './durable.js';
 import { checkExpiry } from './expiry.js';
+import { checkForeign } from './foreign.js';
+import { checkGroups } from './groups.js';
 import type { History } from './history.js';
+import { checkLag } from './lag.js';
 import { LogIndex } from './log.js';
 import { SubscriberWalk } from './walk.js';
 
@@ -23,6 +26,9 @@ export const invariants = {
   INV14: 'liveness: connected and with credit everybody catches up; a silent link is found out in time',
   INV15: 'departures are spread over the window',
   INV16: 'expiry: a key is not there longer than its time, whatever the time of day is set to',
+  INV17: 'lag: one that is held back knows how far the log was a second ago',
+  INV18: 'atomic: nobody is shown half of a group, and no position that is kept is inside one',
+  INV19: 'nothing that is no message of the topic is in its log, and its publisher is told so',
 } as const;
 
 export type Invariant = keyof typeof invariants;
@@ -42,6 +48,11 @@ export function check(history: History): Violation[] {
   };
   const logs = new Map([...history.logs].map(([epoch, entries]) => [epoch, new LogIndex(entries)] as const));
   for (const subscriber of history.subscribers) new SubscriberWalk(subscriber, logs, history, report).run();
+  for (const subscriber of history.subscribers) {
+    checkGroups(subscriber, logs, report);
+    checkLag(subscriber, logs, history, report);
+  }
+  checkForeign(history, report);
   checkDurable(history, report);
   checkDepartures(history, report);
   checkExpiry(history, report);

@@ -15,6 +15,8 @@ export interface LogEntry {
   readonly t: number;
   /** ms of elapsed time; when the key's time is over. */
   readonly until?: number;
+  /** The next one is of the same atomic group. */
+  readonly more?: boolean;
 }
 
 export interface AppliedUpdate {
@@ -79,6 +81,10 @@ export type Note = { readonly t: number } & (
   | { readonly type: 'failed'; readonly reason: string }
   /** The link stopped carrying anything, and told nobody. */
   | { readonly type: 'silent'; readonly within: number }
+  /** How far the application is, by which it would commit or export. */
+  | ({ readonly type: 'cursor' } & Place)
+  /** The connection has been up and quick for a while, and it takes the head to be so far. */
+  | ({ readonly type: 'lag'; readonly head: number } & Place)
   /** Everything is over: connected, published, read. */
   | ({ readonly type: 'rest'; readonly state: string; readonly replica: readonly ReplicaEntry[] } & Place)
 );
@@ -115,6 +121,12 @@ export interface History {
   readonly departures: { readonly window: number; readonly after: readonly number[] }[];
   /** Updates that one atomic group holds at most. */
   readonly largestGroup: number;
+  /** The event loop stood still. ms */
+  readonly pauses: { readonly t: number; readonly ms: number }[];
+  /** Nobody could connect. ms */
+  readonly quiet: { readonly t: number; readonly ms: number }[];
+  /** What clients published and was not taken. */
+  readonly refused: { readonly key: string; readonly value: string; readonly reason: string }[];
 }
 
 export function emptyHistory(largestGroup = 1): History {
@@ -127,6 +139,9 @@ export function emptyHistory(largestGroup = 1): History {
     subscribers: [],
     departures: [],
     largestGroup,
+    pauses: [],
+    quiet: [],
+    refused: [],
   };
 }
 

@@ -23,6 +23,18 @@ export class LogIndex {
     return this.#entries[seq - 1];
   }
 
+  /** How far readers could see it at a time. */
+  headAt(t: number): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#entries[middle] as LogEntry).t <= t) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** What a subscriber of these keys is concerned with, after `from` up to `to`. */
   between(from: number, to: number, wants: (key: string) => boolean): LogEntry[] {
     return this.#entries.slice(from, to).filter(({ key }) => wants(key));

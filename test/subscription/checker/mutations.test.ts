@@ -133,6 +133,33 @@ const mutations: Readonly<Record<Invariant, readonly [SimMode, (history: History
       return entry !== undefined;
     },
   ],
+  INV17: [
+    'EVERY',
+    (history) =>
+      change(
+        find(history, 'lag', ({ head, seq }) => head > seq),
+        (note) => (note.head = note.seq),
+      ),
+  ],
+  INV18: [
+    'EVERY',
+    (history) => {
+      const entries = [...history.logs.values()][0];
+      const group = entries?.find(({ more }) => more === true);
+      return change(
+        find(history, 'cursor', ({ seq }) => group !== undefined && seq > group.seq),
+        (note) => (note.seq = group?.seq ?? 0),
+      );
+    },
+  ],
+  INV19: [
+    'EVERY',
+    (history) => {
+      const entries = [...history.logs.values()][0];
+      entries?.push({ seq: entries.length + 1, key: 'k0', value: '\xff', t: 0 });
+      return entries !== undefined;
+    },
+  ],
 };
 
 function change<N extends Note>(

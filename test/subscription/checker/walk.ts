@@ -359,6 +359,13 @@ export class SubscriberWalk {
     if (this.#keyed && !lossy) this.#compare('INV4', epoch, seq, replica);
   }
 
+  /** ms in which nobody could find out anything. */
+  #paused(from: number, to: number): number {
+    let sum = 0;
+    for (const { t, ms } of this.#history.pauses) if (t + ms > from && t < to) sum += ms;
+    return sum;
+  }
+
   /** A link that carries nothing is found out. */
   #checkSilence(notes: readonly Note[]): void {
     for (const [at, note] of notes.entries()) {
@@ -366,7 +373,8 @@ export class SubscriberWalk {
       const noticed = notes
         .slice(at)
         .find((later) => later.type === 'state' && (later.state === 'Stale' || later.state === 'Ended'));
-      const after = (noticed?.t ?? notes.at(-1)?.t ?? note.t) - note.t;
+      const until = noticed?.t ?? notes.at(-1)?.t ?? note.t;
+      const after = until - note.t - this.#paused(note.t, until);
       if (after > note.within) {
         this.#t = note.t;
         this.#bad('INV14', `the link was silent, and that was noticed after ${after} ms, not ${note.within}`);

@@ -55,6 +55,12 @@ export class Link implements Wire, Connection {
     return !this.#clientGone;
   }
 
+  /** It carries what it is given, and nothing is on its way for long. */
+  get healthy(): boolean {
+    const gone = this.#clientGone || this.#serverGone || this.#silent || this.#closing;
+    return !gone && this.slow === 0 && this.#lastArrival - this.#init.clock.now() <= 20;
+  }
+
   // ---------------------------------------------------------------- the client's end
 
   wake(): void {

@@ -8,6 +8,7 @@ import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec
 import { type SeededRandom, seededRandom } from '../../../src/testing/random.js';
 import { emptyHistory, type History } from '../checker/history.js';
 import { mergeMark } from '../checker/log.js';
+import { type Hardships, hardshipsOf, type Suffering, suffer } from './hardships.js';
 import type { Tamper, TamperUp } from './link.js';
 import { SimClient } from './sim-client.js';
 import { SimClock } from './sim-clock.js';
@@ -29,12 +30,12 @@ export interface RunOptions {
   readonly clockSteps?: boolean;
   /** The time of a log in memory. */
   readonly time?: (clock: SimClock) => { now(): number };
+  /** Drawn by default. */
+  readonly hardships?: Hardships;
 }
 
-const heartbeatMs = 1000;
 const slackMs = 1500;
 const answerTimeout = 2000;
-const largestGroup = 3;
 /** ms after which a server knows that its log was put back. */
 const noticeMs = 3000;
 const trouble = 6000;
@@ -55,13 +56,15 @@ export async function runHistory({
   restores = false,
   clockSteps = false,
   time,
+  hardships: drawn = hardshipsOf(seededRandom(seed).fork('hardships')),
 }: RunOptions): Promise<History> {
   const random = seededRandom(seed);
   const clock = new SimClock(store === 'sqlite' ? 16 : 0);
-  const history = emptyHistory(largestGroup);
   const draw = random.fork('setting');
   const keyed = mode !== 'EVERY without keys';
   const declaration = declarationOf(mode, keyed, draw);
+  const hardships = { ...drawn, largestGroup: Math.min(drawn.largestGroup, declaration.history.count) };
+  const history = emptyHistory(hardships.largestGroup);
   const crashes = draw.chance(0.4) || restores;
   const server = new SimServer({
     clock,
@@ -69,7 +72,8 @@ export async function runHistory({
     declaration,
     history,
     flushMs: draw.chance(0.4) ? 1 + draw.int(40) : 0,
-    heartbeatMs,
+    heartbeatMs: hardships.heartbeatMs,
+    frameBytes: hardships.frameBytes,
     slackMs,
     maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
     sqlite: store === 'sqlite',
@@ -78,7 +82,7 @@ export async function runHistory({
   const clients: SimClient[] = [];
   const troubled: SimClient[] = [];
   for (let n = 0; n < 1 + draw.int(3); n++) {
-    const steady = !crashes && draw.chance(0.3);
+    const steady = !crashes && draw.chance(0.3) && !hardships.pauses && !hardships.quiet;
     const client = new SimClient({
       name: `client ${n}`,
       clock,
@@ -104,7 +108,9 @@ export async function runHistory({
   }
   const restoring = restores ? random.fork('restores') : undefined;
   const setting = clockSteps ? random.fork('clock') : undefined;
-  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring, setting });
+  const suffering = { hardships, random: random.fork('suffering'), server, clients, keyed };
+  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring, setting, suffering });
+  server.quietUntil = 0;
   server.start();
   for (const client of clients) client.hurry();
   const end = clock.now() + peace + peacePerUpdate * server.position.seq;
@@ -127,13 +133,16 @@ interface Acting {
   readonly restoring: SeededRandom | undefined;
   /** The time of day is set as it says. */
   readonly setting: SeededRandom | undefined;
+  readonly suffering: Suffering;
 }
 
-async function act({ clock, server, troubled, keyed, crashes, random, restoring, setting }: Acting): Promise<void> {
+async function act(acting: Acting): Promise<void> {
+  const { clock, server, troubled, keyed, crashes, random, restoring, setting, suffering } = acting;
+  const { largestGroup, heartbeatMs } = suffering.hardships;
   let n = 0;
   const publish = (): void => {
     const grouped = random.chance(0.2);
-    const size = 1 + random.int(largestGroup);
+    const size = 1 + random.int(grouped ? largestGroup : 3);
     const updates = Array.from({ length: size }, () => {
       const key = keyed ? `k${random.int(6)}` : '';
       const value = keyed && random.chance(0.25) ? undefined : Buffer.from(`${key}:${++n}`);
@@ -148,10 +157,11 @@ async function act({ clock, server, troubled, keyed, crashes, random, restoring,
     await clock.runTo(clock.now() + (random.chance(0.3) ? 0 : random.int(120)));
     if (setting?.chance(0.1) === true) clock.set(setting.pick(timesOfDay));
     if (restoring !== undefined) await restore(server, restoring, clock, troubled);
+    suffer(suffering);
     const what = random.next();
     if (what < 0.6) publish();
     else if (what < 0.66) await clock.runTo(clock.now() + random.int(1500));
-    else if (what < 0.94) disturb(troubled, random);
+    else if (what < 0.94) disturb(troubled, random, heartbeatMs);
     else if (crashes && what < 0.97) {
       server.kill();
       for (const client of troubled) {
@@ -184,7 +194,7 @@ async function restore(
   server.start();
 }
 
-function disturb(troubled: readonly SimClient[], random: SeededRandom): void {
+function disturb(troubled: readonly SimClient[], random: SeededRandom, heartbeatMs: number): void {
   if (troubled.length === 0) return;
   const client = random.pick(troubled);
   const what = random.int(6);
@@ -211,6 +221,9 @@ function declarationOf(mode: SimMode, keyed: boolean, draw: SeededRandom): Topic
     durability: 'NONE',
     tombstones: draw.chance(0.5) ? 1 + draw.int(4) : 10_000,
     maxKeys: 1000,
+    check: (value) => {
+      if (!/^(k[0-5])?:/.test(Buffer.from(value).toString('latin1'))) throw new Error('it is no key, colon and text');
+    },
     keyOf: keyed ? (value) => Buffer.from(value).toString('latin1').split(':')[0] ?? '' : undefined,
     merge:
       mode === 'MERGE'

@@ -24,6 +24,9 @@ export interface SimClientInit {
   readonly tamperUp?: TamperUp | undefined;
 }
 
+/** ms */
+const lookEvery = 200;
+
 /** How an application reads: `every` ms so many changes; 0 takes all at once. */
 export interface Reading {
   readonly every: number;
@@ -102,6 +105,7 @@ export class SimClient {
         const change = subscriber.takeChange();
         if (change === undefined) break;
         taken += 1;
+        this.#noteCursor(subscriber, notes);
       }
       const { cursor } = subscriber.feed;
       if (spec.durableName !== '' && cursor !== undefined && taken > 0) subscriber.commit(cursor);
@@ -125,6 +129,35 @@ export class SimClient {
     };
     if (reading.every > 0) read();
     this.session.add(subscriber);
+    this.#watch(subscriber, notes);
+  }
+
+  #noteCursor(subscriber: Subscriber, notes: Note[]): void {
+    const { cursor } = subscriber.feed;
+    if (cursor === undefined) return;
+    const { epoch: log, seq, generation } = cursor;
+    notes.push({ t: this.#init.clock.now(), type: 'cursor', epoch: logOf(this.#init.history, log, generation), seq });
+  }
+
+  /** Looks now and then at how far the log is said to be, while nothing is in the way of knowing it. */
+  #watch(subscriber: Subscriber, notes: Note[]): void {
+    const { clock, history } = this.#init;
+    let since = Number.POSITIVE_INFINITY;
+    let last = clock.now();
+    const look = (): void => {
+      clock.setTimer(look, lookEvery);
+      const now = clock.now();
+      const late = now - last > lookEvery;
+      last = now;
+      const { position, state } = subscriber;
+      const follows = position !== undefined && (state === 'Live' || state === 'Paused');
+      if (late || !follows || this.#link?.healthy !== true) since = Number.POSITIVE_INFINITY;
+      else if (since > now) since = now;
+      if (position === undefined || now - since < 1500) return;
+      const { epoch, seq, generation } = position;
+      notes.push({ t: now, type: 'lag', epoch: logOf(history, epoch, generation), seq, head: subscriber.head });
+    };
+    clock.setTimer(look, lookEvery);
   }
 
   /** ms more for each frame, on this link and those to come. */

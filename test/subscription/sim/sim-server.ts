@@ -2,15 +2,17 @@
  * A hub that can be killed: with its log kept, with what was not flushed lost, or with a new log of a new epoch. Copies of the log
  * can be put back, while it runs or not; what is appended then is another history, which has a log of its own in what is checked.
  */
+import type { Published } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { silentLogger } from '../../../src/call/logger.js';
 import type { Connection, Session } from '../../../src/subscription/connection.js';
 import type { TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
 import { Hub } from '../../../src/subscription/hub/hub.js';
-import type { Position } from '../../../src/subscription/position.js';
+import { type Position, positionFromWire } from '../../../src/subscription/position.js';
 import type { Append, LogUpdate, TopicState, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
 import { epochOf, type History, type LogEntry, logOf } from '../checker/history.js';
 import { DurableStore } from './durable-store.js';
+import { publishAsClient } from './foreign-publisher.js';
 import { type MemoryCopy, MemoryDisk } from './memory-disk.js';
 import type { SimClock } from './sim-clock.js';
 import { type SqliteCopy, SqliteDisk } from './sqlite-disk.js';
@@ -23,6 +25,7 @@ export interface SimServerInit {
   /** ms until what was published is kept; 0: at once, and only while the process lives. */
   readonly flushMs: number;
   readonly heartbeatMs: number;
+  readonly frameBytes: number;
   readonly slackMs: number;
   readonly maxReplay: number;
   /** The log is SQLite's; its commits take `flushMs`, and 1 at least. */
@@ -54,6 +57,8 @@ export class SimServer {
   /** ms; when a copy was put back last. */
   restoredAt = Number.NEGATIVE_INFINITY;
   #restored = false;
+  /** ms; who connects before is sent away. */
+  quietUntil = 0;
   #life = 0;
 
   constructor(init: SimServerInit) {
@@ -73,7 +78,33 @@ export class SimServer {
   }
 
   connect(connection: Connection): Session | undefined {
+    if (this.#init.clock.now() < this.quietUntil) return undefined;
     return this.#hub?.connect(connection);
+  }
+
+  /** Nobody can connect for so long. */
+  quieten(ms: number): void {
+    const t = this.#init.clock.now();
+    this.quietUntil = t + ms;
+    this.#init.history.quiet.push({ t, ms });
+  }
+
+  /** Nothing runs for so long, neither here nor at the clients, which share the loop. */
+  pauseLoop(ms: number): void {
+    const { clock, history } = this.#init;
+    history.pauses.push({ t: clock.now(), ms });
+    clock.pause(ms);
+  }
+
+  /** A client of another make publishes, over a connection of its own. */
+  publishFrom(key: string, value: string): void {
+    const { declaration, history } = this.#init;
+    const answered = (answer: Published): void => {
+      const position = answer.position && positionFromWire(answer.position);
+      if (position === undefined) history.refused.push({ key, value, reason: answer.error?.code ?? '' });
+      else history.acked.push({ seq: position.seq, epoch: logOf(history, position.epoch, position.generation), value });
+    };
+    if (this.#hub !== undefined) publishAsClient(this.#hub, declaration.name, key, value, answered);
   }
 
   publish(group: readonly Append[]): void {
@@ -136,11 +167,12 @@ export class SimServer {
         heartbeatMs: this.#init.heartbeatMs,
         slackMs: this.#init.slackMs,
         stallMs: 4000,
-        frameBytes: 1024,
+        frameBytes: this.#init.frameBytes,
         maxReplay: this.#init.maxReplay,
       },
       defer: (fn) => void clock.setTimer(() => life === this.#life && fn(), 0),
       pressure: () => 0,
+      authorize: () => {},
     });
     this.#hub.declare(declaration);
   }
@@ -234,9 +266,9 @@ export class SimServer {
     this.#append(page.updates, memory.state().generations.newest ?? '');
   }
 
-  #entry({ seq, key, value, time, expires }: LogUpdate): LogEntry {
+  #entry({ seq, key, value, time, expires, more }: LogUpdate): LogEntry {
     const text = value === undefined ? null : Buffer.from(value).toString('latin1');
     const t = this.#init.clock.now();
-    return { seq, key, value: text, t, ...(expires > 0 ? { until: t + expires - time } : {}) };
+    return { seq, key, value: text, t, more, ...(expires > 0 ? { until: t + expires - time } : {}) };
   }
 }

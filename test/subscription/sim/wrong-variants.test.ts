@@ -115,6 +115,53 @@ it('a server that says no generations is followed as ever', async () => {
   }
 }, 120_000);
 
+/** A hub that speaks of its head with each sign of life at most. */
+function tellsNoLag(): Tamper {
+  return (frame) => ({ ...frame, items: frame.items.filter(({ item }) => item?.$case !== 'progress') });
+}
+
+/** Each part of a group is a batch of its own. */
+function halfGroups(): Tamper {
+  let from: number | undefined;
+  return (frame) => {
+    for (const { item } of frame.items) {
+      if (item?.$case !== 'batch') continue;
+      const { value } = item;
+      if (from !== undefined) value.from = from;
+      from = undefined;
+      if (value.partial !== true) continue;
+      value.partial = undefined;
+      from = value.to = value.updates.at(-1)?.seq ?? value.to;
+    }
+    return frame;
+  };
+}
+
+/** Says nothing of groups, so that an application stands wherever it stopped reading. */
+const saysNoGroups = (): Tamper => (frame) => {
+  for (const { item } of frame.items) {
+    if (item?.$case === 'batch') for (const update of item.value.updates) update.groupTo = 0;
+  }
+  return frame;
+};
+
+it.each([
+  ['tells no lag', tellsNoLag, 'INV17'],
+  ['shows half a group', halfGroups, 'INV18'],
+  ['does not say where a group ends', saysNoGroups, 'INV18'],
+] as const)(
+  'a hub that %s is found out',
+  async (_, tamper, invariant) => {
+    for (let n = 0; n < 500; n++) {
+      const mode = simModes[n % 4] as SimMode;
+      const violations = check(await runHistory({ mode, seed: `groups/${n}`, tamper }));
+      if (violations.some((one) => one.invariant === invariant)) return;
+    }
+    expect.fail('nothing was found');
+  },
+  120_000,
+);
+
 /** Keeps the first frame of batches after each snapshot, with the keys that the snapshot holds. */
 function watchStage(staged: { readonly held: ReadonlySet<string>; readonly frame: ServerFrame }[]): Tamper {
   let held = new Set<string>();
