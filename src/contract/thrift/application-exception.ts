@@ -93,7 +93,7 @@ function readApplicationException(reader: ThriftReader): ApplicationException {
         disposition = reader.string();
         break;
       case (103 << 8) | 11:
-        details = Buffer.from(reader.string(), 'base64');
+        details = new Uint8Array(Buffer.from(reader.string(), 'base64'));
         break;
       default:
         reader.skip(field & 0xff);

@@ -127,6 +127,8 @@ export interface History {
   readonly quiet: { readonly t: number; readonly ms: number }[];
   /** What clients published and was not taken. */
   readonly refused: { readonly key: string; readonly value: string; readonly reason: string }[];
+  /** Whether a value is a message of the topic, where publishers send others, too. */
+  isMessage?: (key: string, value: string) => boolean;
 }
 
 export function emptyHistory(largestGroup = 1): History {

@@ -65,6 +65,7 @@ export async function runHistory({
   const declaration = declarationOf(mode, keyed, draw);
   const hardships = { ...drawn, largestGroup: Math.min(drawn.largestGroup, declaration.history.count) };
   const history = emptyHistory(hardships.largestGroup);
+  history.isMessage = (key, value) => value.startsWith(`${key}:`);
   const crashes = draw.chance(0.4) || restores;
   const server = new SimServer({
     clock,
