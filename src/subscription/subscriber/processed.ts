@@ -35,7 +35,6 @@ export class Processed {
     const kept = position && positionFromWire(position);
     if (kept === undefined) return undefined;
     this.#kept = kept;
-    const asked = this.#asked;
     if (this.#asked !== undefined && covers(kept, this.#asked)) this.#asked = undefined;
     return this.#kept;
   }
