@@ -67,7 +67,10 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     try {
       stream = connection.request(this.#headers()) as OwnStream;
     } catch (error) {
-      this.#fail(notBegun(this.#terms.link.address, error));
+      const { address } = this.#terms.link;
+      // Node knows of a GOAWAY a moment before its event says so.
+      const goesAway = (error as NodeJS.ErrnoException).code === 'ERR_HTTP2_GOAWAY_SESSION';
+      this.#fail(goesAway ? refusedStream(address) : notBegun(address, error));
       return;
     }
     this.#connection = connection;
