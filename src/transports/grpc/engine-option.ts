@@ -4,7 +4,7 @@ import { shown } from '../../contract/option-names.js';
 export type Engine = 'own' | 'node';
 
 /** For the tests, which all pass on either. */
-const defaultEngine: Engine = process.env.HAWSER_GRPC_ENGINE === 'own' ? 'own' : 'node';
+const defaultEngine: Engine = process.env.HAWSER_GRPC_ENGINE === 'node' ? 'node' : 'own';
 
 /** Throws a TypeError for what is neither. */
 export function engineOf(engine: unknown = defaultEngine): Engine {
