@@ -44,6 +44,8 @@ const peace = 40_000;
 /** ... and for each update of the log the longest interval that one with a credit of one may have asked for, and the way. */
 const peacePerUpdate = 400;
 const name = 'sim.Topic/Watch';
+/** Keys that are published at all. */
+const keys = 6;
 /** ms that clocks are ahead. */
 const timesOfDay = [0, 0, -3_600_000, 86_400_000] as const;
 
@@ -63,7 +65,10 @@ export async function runHistory({
   const draw = random.fork('setting');
   const keyed = mode !== 'EVERY without keys';
   const declaration = declarationOf(mode, keyed, draw);
-  const hardships = { ...drawn, largestGroup: Math.min(drawn.largestGroup, declaration.history.count) };
+  const { count } = declaration.history;
+  // Before a group go the deletions of its keys that have ended, which the log must hold too until they are written down.
+  const room = keyed ? Math.max(Math.floor(count / 2), count - keys) : count;
+  const hardships = { ...drawn, largestGroup: Math.min(drawn.largestGroup, room) };
   const history = emptyHistory(hardships.largestGroup);
   history.isMessage = (key, value) => value.startsWith(`${key}:`);
   const crashes = draw.chance(0.4) || restores;
@@ -145,7 +150,7 @@ async function act(acting: Acting): Promise<void> {
     const grouped = random.chance(0.2);
     const size = 1 + random.int(grouped ? largestGroup : 3);
     const updates = Array.from({ length: size }, () => {
-      const key = keyed ? `k${random.int(6)}` : '';
+      const key = keyed ? `k${random.int(keys)}` : '';
       const value = keyed && random.chance(0.25) ? undefined : Buffer.from(`${key}:${++n}`);
       const ends = keyed && value !== undefined;
       const ttl = ends && random.chance(0.03) ? 500 + random.int(2000) : 0;
