@@ -266,6 +266,7 @@ export function createClient<S extends ServiceType>(
     clock,
     random,
     logger,
+    malformed: (method, update) => events.emit('malformed', { method, ...update }),
     options: options.subscriptions ?? {},
   });
   const close = (how: CloseOptions = {}): Promise<void> => {

@@ -9,7 +9,11 @@ import type { MethodType } from '../contract/method.js';
 import { group, text } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
 import { type Cursors, exportCursors, heldBy, ImportedCursors } from '../subscription/subscriber/cursors.js';
-import { type SubscriptionEvents, subscriptionEventNames } from '../subscription/subscriber/events.js';
+import {
+  type MalformedUpdate,
+  type SubscriptionEvents,
+  subscriptionEventNames,
+} from '../subscription/subscriber/events.js';
 import { undecodable } from '../subscription/subscriber/failures.js';
 import { type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
 import { Session } from '../subscription/subscriber/session.js';
@@ -51,6 +55,8 @@ export interface SubscriptionsInit {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Is told of each update that is left out because it does not decode. */
+  readonly malformed: (method: MethodType, update: MalformedUpdate) => void;
   readonly options: SubscriptionOptions;
 }
 
@@ -119,6 +125,7 @@ export class ClientSubscriptions {
       subscriber,
       events,
       fixed: polled,
+      skipped: options.onMalformed === 'skip' ? (update) => this.#skipped(method, events, update) : undefined,
       decode: (key, seq, value) => {
         try {
           return method.response.decode(value, encoding);
@@ -130,6 +137,14 @@ export class ClientSubscriptions {
     follow(options.signal, subscription);
     if (!subscriber.over) this.#session.add(subscriber);
     return subscription;
+  }
+
+  /** Never throws: a listener that fails is logged by the hub that called it. */
+  #skipped(method: MethodType, events: EventHub<SubscriptionEvents>, update: MalformedUpdate): void {
+    const { topic, key, seq, error } = update;
+    this.#init.logger.error({ err: error, topic, key, seq }, 'an update that does not decode was skipped');
+    events.emit('malformed', update);
+    this.#init.malformed(method, update);
   }
 
   export(): Cursors {

@@ -100,6 +100,20 @@ export interface DeprecatedEvent {
   readonly replacement: string | undefined;
 }
 
+/** A subscription with `onMalformed: 'skip'` has left out an update that does not decode. */
+export interface MalformedEvent {
+  /** That declares the topic. */
+  readonly method: MethodType;
+  readonly topic: string;
+  readonly key: string;
+  readonly seq: number;
+  readonly epoch: string;
+  readonly generation: string | undefined;
+  readonly snapshot: boolean;
+  readonly value: Uint8Array;
+  readonly error: RpcError;
+}
+
 export interface ClientEvents {
   readonly attempt: AttemptEvent;
   readonly retry: RetryEvent;
@@ -111,6 +125,7 @@ export interface ClientEvents {
   readonly addresses: AddressesEvent;
   readonly negotiated: Negotiated;
   readonly deprecated: DeprecatedEvent;
+  readonly malformed: MalformedEvent;
 }
 
 export const clientEventNames = [
@@ -124,6 +139,7 @@ export const clientEventNames = [
   'addresses',
   'negotiated',
   'deprecated',
+  'malformed',
 ] as const satisfies readonly (keyof ClientEvents)[];
 
 export type ClientEventHub = EventHub<ClientEvents>;

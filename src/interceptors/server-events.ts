@@ -75,6 +75,17 @@ export interface TopicFaultEvent {
   readonly error: unknown;
 }
 
+/** With `topics: { onMalformed: 'skip' }`: an update that does not decode was left out of what a reader got. */
+export interface TopicMalformedEvent {
+  readonly topic: string;
+  /** Empty where the topic has no keys. */
+  readonly key: string;
+  readonly seq: number;
+  /** What the log holds. */
+  readonly value: Uint8Array;
+  readonly error: unknown;
+}
+
 export interface ServerEvents {
   readonly idempotency: IdempotencyEvent;
   readonly expiry: ExpiryEvent;
@@ -82,6 +93,7 @@ export interface ServerEvents {
   readonly rejected: RejectedEvent;
   readonly admitted: AdmittedEvent;
   readonly topicFault: TopicFaultEvent;
+  readonly topicMalformed: TopicMalformedEvent;
 }
 
 export const serverEventNames = [
@@ -91,6 +103,7 @@ export const serverEventNames = [
   'idempotency',
   'expiry',
   'topicFault',
+  'topicMalformed',
 ] as const satisfies readonly (keyof ServerEvents)[];
 
 export type ServerEventHub = EventHub<ServerEvents>;

@@ -41,7 +41,10 @@ export function plainStream(hub: Hub, call: Call, authorize: Authorize | undefin
     onReturn: () => reader?.end(),
   });
   reader = new PlainReader(hub, call, authorize, {
-    update: (update) => inbox.push(decoded(method, update)),
+    update: (update) => {
+      const value = decoded(hub, method, update);
+      return value === undefined || inbox.push(value);
+    },
     consistent: () => {},
     failed: (error) => inbox.fail(error),
   });
@@ -69,7 +72,9 @@ export function plainSnapshot(
       },
       deleted: (key) => held.delete(key),
       consistent: () => {
-        const updates = [...held.values()].map((update) => decoded(method, update));
+        const updates = [...held.values()]
+          .map((update) => decoded(hub, method, update))
+          .filter((value) => value !== undefined);
         reader.end();
         resolve(updates);
       },
@@ -268,12 +273,19 @@ class PlainReader implements Connection {
   }
 }
 
-/** Throws an RpcError for bytes that are no message: a log may be older than the rule that none come in. */
-function decoded(method: MethodType, { key, seq, value }: Update): unknown {
+/**
+ * Throws an RpcError for bytes that are no message: a log may be older than the rule that none come in. Undefined where the server
+ * skips such updates.
+ */
+function decoded({ faults }: Hub, method: MethodType, { key, seq, value }: Update): unknown {
   try {
     return method.response.decode(value, encodingOf(method));
   } catch (error) {
-    throw undecodable(`${method.service.name}/${method.name}`, key, seq, method.response.typeName, error);
+    const topic = `${method.service.name}/${method.name}`;
+    const malformed = undecodable(topic, key, seq, method.response.typeName, error);
+    if (!faults.skipsMalformed) throw malformed;
+    faults.skip({ topic, key, seq, value, error: malformed });
+    return undefined;
   }
 }
 

@@ -17,7 +17,7 @@ import type { Logger } from '../call/logger.js';
 import { ownError } from '../call/own-error.js';
 import type { Codec } from '../contract/codec.js';
 import { bidi, type MethodType, type TopicMethod } from '../contract/method.js';
-import { flag, group, having } from '../contract/option-kinds.js';
+import { flag, group, having, oneOf } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
 import { defineService, type ServiceType } from '../contract/service.js';
 import { type Authorize as AuthorizeCall, permitted } from '../interceptors/authorize.js';
@@ -42,6 +42,12 @@ export interface TopicOptions {
   readonly store?: TopicStores;
   /** Whether clients may publish, where `authorize` allows it; false by default. */
   readonly clientsPublish?: boolean;
+  /**
+   * An update that does not decode, as an older log may hold it, where this server has to decode it: for a plain call of the method,
+   * and to merge updates. `stop` (the default) ends the reader that meets it; `skip` leaves it out, and tells of it by the event
+   * `topicMalformed`, in the log and in a metric. Subscribers get its bytes in either case, and say themselves what they do.
+   */
+  readonly onMalformed?: 'stop' | 'skip';
   readonly limits?: Partial<HubLimits>;
   /** Of those who follow by long poll over Thrift. */
   readonly polls?: Partial<PollLimits>;
@@ -51,6 +57,7 @@ export interface TopicOptions {
 export const checkTopicOptions = knownOptions<TopicOptions>({
   store: having('topic', 'close'),
   clientsPublish: flag,
+  onMalformed: oneOf('stop', 'skip'),
   limits: group(limitsGiven),
   polls: group(limitsGiven),
 });
@@ -218,12 +225,13 @@ export class ServerTopics {
 
   #hubOrNew(): Hub {
     const { clock, logger, events } = this.#context;
-    const { store, limits } = this.#options;
+    const { store, limits, onMalformed } = this.#options;
     this.#hub ??= new Hub({
       stores: store ?? this.#context.store ?? memoryTopics(clock),
       clock,
       logger,
       onFault: (fault) => events.emit('topicFault', fault),
+      ...(onMalformed === 'skip' ? { onMalformed: (update) => events.emit('topicMalformed', update) } : {}),
       // In virtual time nothing happens between two timers that is none.
       ...(clock === systemClock ? {} : { defer: (fn: () => void) => void clock.setTimer(fn, 0) }),
       ...(limits === undefined ? {} : { limits }),

@@ -8,12 +8,13 @@ import { inTransaction, outsideCalls } from '../call/current.js';
 import { type Logger, stderrLogger } from '../call/logger.js';
 import { isOwn, ownError } from '../call/own-error.js';
 import type { RpcError } from '../call/rpc-error.js';
-import { abortSignal, clock, logger } from '../contract/option-kinds.js';
+import { abortSignal, clock, func, logger, oneOf } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import type { OffsetStore } from './offset-store.js';
 import type { Position } from './position.js';
+import type { MalformedUpdate } from './subscriber/events.js';
 import type { SubscribeOptions } from './subscriber/options.js';
-import type { Change, Subscription } from './subscriber/subscription.js';
+import { type Change, type Subscription, withMalformed } from './subscriber/subscription.js';
 
 /** What `client.prices` is: a method that declares a topic. */
 export interface Subscribable<Request, T> {
@@ -32,6 +33,16 @@ export interface ConsumeOptions<Request, Tx> {
    * told of the updates after `from` up to `to`, which are lost, and the consumer goes on behind them.
    */
   readonly gap?: 'fail' | ((gap: { readonly from: number; readonly to: number }) => void);
+  /**
+   * What happens at an update that does not decode: `stop` (the default) ends the consumer with INTERNAL (`RESPONSE_MALFORMED`), and
+   * again at each start; `skip` moves on behind it. Each one is logged as an error, counted, and given to `onSkipped`.
+   */
+  readonly onMalformed?: 'stop' | 'skip';
+  /**
+   * Only with `onMalformed: 'skip'`: is told of each update that is skipped, in the transaction that moves behind it, so that its bytes
+   * can be kept exactly once. When it throws, that is rolled back and the consumer ends with its error.
+   */
+  readonly onSkipped?: (update: MalformedUpdate, tx: Tx) => Promise<void> | void;
   /** Stops the consumer. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
@@ -52,6 +63,8 @@ const checkNames = knownOptions<ConsumeOptions<unknown, unknown>>({
   request: true,
   from: true,
   gap: true,
+  onMalformed: oneOf('stop', 'skip'),
+  onSkipped: func,
   signal: abortSignal,
   logger,
   clock,
@@ -101,6 +114,11 @@ export function consume<Request, T, Tx>(
     throw new TypeError(`from is ${JSON.stringify(from)}; it is "oldest" or "head"`);
   }
   if (gap !== 'fail' && typeof gap !== 'function') throw new TypeError('gap is "fail" or a function');
+  if (options.onSkipped !== undefined && options.onMalformed !== 'skip') {
+    throw new TypeError(
+      "onSkipped is told of what onMalformed: 'skip' leaves out; say that too, or leave onSkipped out",
+    );
+  }
   return outsideCalls(() => new Consuming(topic, name, handler, options));
 }
 
@@ -158,7 +176,7 @@ class Consuming<Request, T, Tx> implements Consumer {
   }
 
   async #run(): Promise<void> {
-    const { from = 'oldest', gap = 'fail' } = this.#options;
+    const { from = 'oldest', gap = 'fail', onMalformed = 'stop', onSkipped } = this.#options;
     const request = (this.#options.request ?? {}) as Request;
     // A subscription that is over before it begins knows the topic's name, and connects to nobody.
     const { topic } = this.#topic.subscribe(request, { signal: AbortSignal.abort() });
@@ -170,6 +188,7 @@ class Consuming<Request, T, Tx> implements Consumer {
       // EVERY never conflates, and what becomes of one that is too far behind follows from `accept`: over Thrift nothing else
       // can be asked for.
       accept: gap === 'fail' ? ['REPLAY'] : ['REPLAY', 'GAP'],
+      onMalformed,
     });
     this.#subscription = subscription;
     let reset = false;
@@ -183,11 +202,14 @@ class Consuming<Request, T, Tx> implements Consumer {
       const { position } = await subscription.ready;
       await this.#moveTo(topic, position, async () => {});
     }
-    for await (const change of subscription) {
+    for await (const change of withMalformed(subscription)) {
       if (this.#stopped) return;
       const { epoch, seq, generation, snapshot } = change;
       if (snapshot || epoch !== (this.#position?.epoch ?? epoch)) throw epochChanged(topic, this.#position);
-      await this.#moveTo(topic, { epoch, seq, generation }, async (tx) => this.#handler(change, tx));
+      await this.#moveTo(topic, { epoch, seq, generation }, async (tx) => {
+        if (change.type === 'malformed') await onSkipped?.(change, tx);
+        else await this.#handler(change, tx);
+      });
     }
     if (reset) throw epochChanged(topic, this.#position);
   }

@@ -82,6 +82,7 @@ export class ClientMetrics {
           [attribute.to]: to,
         });
       }),
+      events.on('malformed', ({ method }) => now.clientMalformed.add(1, ofMethod(method))),
       events.on('discarded', ({ method, stage }) => {
         now.clientDiscarded.add(1, { ...ofMethod(method), [attribute.stage]: stage });
       }),

@@ -23,10 +23,12 @@ export interface Instruments {
   readonly breakerState: ObservableGauge;
   readonly breakerChanges: Counter;
   readonly clientDiscarded: Counter;
+  readonly clientMalformed: Counter;
   readonly serverDuration: Histogram;
   readonly serverDiscarded: Counter;
   readonly rejected: Counter;
   readonly topicFaults: Counter;
+  readonly serverMalformed: Counter;
   readonly queueDelay: Histogram;
   readonly idempotency: Counter;
   readonly refused: Counter;
@@ -58,6 +60,11 @@ export function makeInstruments(meter: Meter): Instruments {
     breakerState: gauge('hawser.client.breaker.state', '1', 'State of the breaker: 0 closed, 1 half-open, 2 open'),
     breakerChanges: counter('hawser.client.breaker.changes', '{change}', 'Changes of the state of breakers'),
     clientDiscarded: counter('hawser.client.discarded', '{call}', 'Calls refused here before anything was sent'),
+    clientMalformed: counter(
+      'hawser.client.topic.malformed',
+      '{update}',
+      'Updates that do not decode and were skipped',
+    ),
     serverDuration: seconds('rpc.server.call.duration', 'Duration of incoming calls', durationBuckets),
     serverDiscarded: counter(
       'hawser.server.discarded',
@@ -67,6 +74,11 @@ export function makeInstruments(meter: Meter): Instruments {
     rejected: counter('hawser.server.admission.rejected', '{call}', 'Calls refused before their handler ran'),
     queueDelay: seconds('hawser.server.queue.delay', 'Time in the queue of calls that had to wait', queueBuckets),
     topicFaults: counter('hawser.server.topic.faults', '{fault}', 'Errors that ended a subscription or its connection'),
+    serverMalformed: counter(
+      'hawser.server.topic.malformed',
+      '{update}',
+      'Updates that do not decode and were skipped',
+    ),
     idempotency: counter('hawser.server.idempotency', '{call}', 'What became of calls of KEYED methods'),
     refused: counter('hawser.limits.refused', '{refusal}', 'What a bound refused, or cut off'),
   };

@@ -45,6 +45,7 @@ export class ServerMetrics {
         now.queueDelay.record(queued / 1000, { ...ofMethod(method), [attribute.criticality]: criticality });
       }),
       events.on('topicFault', () => now.topicFaults.add(1)),
+      events.on('topicMalformed', () => now.serverMalformed.add(1)),
       events.on('idempotency', ({ method, outcome, store }) => {
         now.idempotency.add(1, { ...ofMethod(method), [attribute.outcome]: outcome, [attribute.store]: store });
       }),

@@ -6,9 +6,11 @@ import { silentLogger } from '../../src/call/logger.js';
 import { createClient } from '../../src/client/create-client.js';
 import type { TopicMethod } from '../../src/contract/method.js';
 import { createServer } from '../../src/server/create-server.js';
+import type { TopicOptions } from '../../src/server/topics.js';
 import { memoryTopics } from '../../src/stores/memory/topic-store.js';
 import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js';
 import type { TopicStore, TopicStores } from '../../src/subscription/topic-store.js';
+import { Otel } from '../support/otel.js';
 import { type Price, Prices, type WatchRequest } from '../support/prices.js';
 import { scratchFolder } from '../support/scratch.js';
 
@@ -16,7 +18,7 @@ const bad = Buffer.from('{"fish":');
 const good = (fish: string, price: number) => Buffer.from(JSON.stringify({ fish, price }));
 const topics = { watch: 'test.Prices/Watch', sales: 'test.Prices/Sales', merged: 'test.Prices/Merged' } as const;
 
-async function serve(kind: 'memory' | 'sqlite' = 'memory') {
+async function serve(kind: 'memory' | 'sqlite' = 'memory', onMalformed: TopicOptions['onMalformed'] = 'stop') {
   const folder = scratchFolder('poison');
   const made = new Map<string, TopicStore>();
   const store = kind === 'sqlite' ? sqliteStore(`${folder.path}/topics.db`) : undefined;
@@ -33,11 +35,13 @@ async function serve(kind: 'memory' | 'sqlite' = 'memory') {
   const server = createServer({
     logger: silentLogger,
     reflection: false,
-    topics: { store: stores, clientsPublish: true },
+    topics: { store: stores, clientsPublish: true, onMalformed },
   }).add(Prices, {});
   server.topic(Prices.methods.merged).mergeWith((a, b) => ({ ...b, price: a.price + b.price }));
   const faults: unknown[] = [];
+  const skipped: number[] = [];
   server.on('topicFault', ({ error }) => faults.push(error));
+  server.on('topicMalformed', ({ seq }) => skipped.push(seq));
   const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
   const client = createClient(Prices, `grpc://${grpc}`, { logger: silentLogger });
   const raw = new Client(grpc, credentials.createInsecure());
@@ -53,7 +57,7 @@ async function serve(kind: 'memory' | 'sqlite' = 'memory') {
     await made.get(topics[topic])?.append([{ key, value, ttl: 0 }]);
     return head;
   };
-  return { server, client, raw, slip, faults };
+  return { server, client, raw, slip, faults, skipped };
 }
 
 /** Publishes over a stream of its own, as a program without our codecs would. */
@@ -201,5 +205,58 @@ describe.each(['memory', 'sqlite'] as const)('a log in %s that holds them alread
     expect(faults.length).toBe(1);
     await server.topic(Prices.methods.watch).publish({ fish: 'ray', price: 9 });
     await expect.poll(() => other.replica().get('ray')?.price, { timeout: 10_000 }).toBe(9);
+  });
+
+  it('is left out for a subscriber that skips it, which is told so, in its changes and in its replica', async () => {
+    const { server, client, slip } = await serve(kind);
+    await server.topic(Prices.methods.watch).publish({ fish: 'eel', price: 1 });
+    await slip('watch', 'cod', bad);
+    await server.topic(Prices.methods.watch).publish({ fish: 'ray', price: 3 });
+    const watching = client.watch.subscribe({}, { changes: false, onMalformed: 'skip' });
+    const inReplica: unknown[] = [];
+    watching.on('malformed', ({ key, seq, snapshot }) => inReplica.push([key, seq, snapshot]));
+    await watching.ready;
+    const replica = watching.replica();
+    expect([replica.get('cod'), [...replica.entries()].map(([key]) => key).sort(), replica.has('cod')]).toEqual([
+      undefined,
+      ['eel', 'ray'],
+      true,
+    ]);
+    expect(inReplica).toEqual([['cod', 2, true]]);
+    const reading = client.watch.subscribe({}, { from: { seq: 1 }, mode: 'EVERY', onMalformed: 'skip' });
+    const met: unknown[] = [];
+    reading.on('malformed', ({ key, seq, value, error }) => met.push([key, seq, bad.equals(value), error.reason]));
+    const seqs: number[] = [];
+    for await (const { seq } of reading) {
+      seqs.push(seq);
+      if (seq === 3) break;
+    }
+    expect([seqs, met]).toEqual([[1, 3], [['cod', 2, true, 'RESPONSE_MALFORMED']]]);
+  });
+
+  it('is left out of a plain call and of what is merged, where the server skips it, and told', async () => {
+    const otel = new Otel({ spans: false });
+    const { server, client, slip, faults, skipped } = await serve(kind, 'skip');
+    const handle = server.topic(Prices.methods.merged);
+    await handle.publish({ fish: 'eel', price: 1 });
+    await slip('merged', 'cod', bad);
+    const call = client.merged as unknown as (request: WatchRequest) => AsyncIterableIterator<Price>;
+    const plain = call({});
+    expect((await plain.next()).value).toEqual({ fish: 'eel', price: 1 });
+    expect(skipped).toEqual([2]);
+    const merged = client.merged.subscribe({ keys: ['ray'] }, { from: 'head', conflate: 'ALWAYS' });
+    await merged.ready;
+    merged.pause();
+    await handle.publish({ fish: 'ray', price: 1 });
+    await slip('merged', 'ray', bad);
+    await handle.publish({ fish: 'ray', price: 2 });
+    // In one turn with those before it or not: what the merges come to is the same.
+    merged.resume();
+    await expect.poll(() => merged.replica().get('ray')?.price, { timeout: 10_000 }).toBe(3);
+    expect([...skipped, ...faults]).toEqual(expect.arrayContaining([2, 4]));
+    expect(faults).toEqual([]);
+    await plain.return?.();
+    const [point] = await otel.metric('hawser.server.topic.malformed');
+    expect(point?.value).toBe(skipped.length);
   });
 });

@@ -11,6 +11,9 @@ export interface Changes {
   readonly updates: readonly LogUpdate[];
 }
 
+/** One value that stands for those of several updates of a key, oldest first, none of which is deleted. */
+export type MergeUpdates = (updates: readonly LogUpdate[]) => Uint8Array | undefined;
+
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 /** Undefined when the store cannot say any more. */
@@ -29,7 +32,7 @@ export function mergedSince(
   store: TopicStore,
   from: number,
   to: number,
-  merge: (values: readonly Uint8Array[]) => Uint8Array,
+  merge: MergeUpdates,
 ): Awaitable<Changes | undefined> {
   const page = store.read(from, everything);
   const changes = (updates: readonly LogUpdate[] | undefined): Awaitable<Changes | undefined> =>
@@ -40,10 +43,7 @@ export function mergedSince(
 }
 
 /** One update for each key, ordered by seq. A tombstone ends what came before it. */
-export function mergeByKey(
-  updates: readonly LogUpdate[],
-  merge: (values: readonly Uint8Array[]) => Uint8Array,
-): LogUpdate[] {
+export function mergeByKey(updates: readonly LogUpdate[], merge: MergeUpdates): LogUpdate[] {
   const byKey = new Map<string, LogUpdate[]>();
   for (const update of updates) {
     const run = byKey.get(update.key);
@@ -55,15 +55,15 @@ export function mergeByKey(
   return merged.sort((a, b) => a.seq - b.seq);
 }
 
-function mergeRun(run: readonly LogUpdate[], merge: (values: readonly Uint8Array[]) => Uint8Array): LogUpdate {
+function mergeRun(run: readonly LogUpdate[], merge: MergeUpdates): LogUpdate {
   const last = run.at(-1) as LogUpdate;
   if (run.length === 1) return last;
-  let values: Uint8Array[] = [];
-  for (const { value } of run) {
-    if (value === undefined) values = [];
-    else values.push(value);
+  let since: LogUpdate[] = [];
+  for (const update of run) {
+    if (update.value === undefined) since = [];
+    else since.push(update);
   }
-  const value = values.length > 1 ? merge(values) : last.value;
+  const value = since.length > 1 ? merge(since) : last.value;
   return { ...last, value, merged: run.length, more: false, groupTo: undefined, wire: undefined };
 }
 

@@ -12,14 +12,26 @@ export interface Fault {
   readonly error: unknown;
 }
 
+/** An update of a log that is no message of its topic, and is left out of what the server makes of the log. */
+export interface Malformed {
+  readonly topic: string;
+  readonly key: string;
+  readonly seq: number;
+  readonly value: Uint8Array;
+  readonly error: unknown;
+}
+
 export class Faults {
   readonly #logger: Logger;
   readonly #told: ((fault: Fault) => void) | undefined;
+  readonly #skipped: ((update: Malformed) => void) | undefined;
   #count = 0;
 
-  constructor(logger: Logger, told: ((fault: Fault) => void) | undefined) {
+  /** `skipped`: updates that do not decode are left out, and told there; undefined: they end the reader that meets them. */
+  constructor(logger: Logger, told: ((fault: Fault) => void) | undefined, skipped?: (update: Malformed) => void) {
     this.#logger = logger;
     this.#told = told;
+    this.#skipped = skipped;
   }
 
   /** Since the start. */
@@ -32,6 +44,17 @@ export class Faults {
     this.#count += 1;
     attempt(() => this.#logger.error({ err: error, ...(topic === '' ? {} : { topic }) }, what));
     attempt(() => this.#told?.({ topic, error }));
+  }
+
+  get skipsMalformed(): boolean {
+    return this.#skipped !== undefined;
+  }
+
+  /** Never throws, as `report`. */
+  skip(update: Malformed): void {
+    const { topic, key, seq, error } = update;
+    attempt(() => this.#logger.error({ err: error, topic, key, seq }, 'an update that does not decode was skipped'));
+    attempt(() => this.#skipped?.(update));
   }
 
   /** Runs `fn`; what it throws is reported. */

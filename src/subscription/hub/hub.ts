@@ -15,7 +15,7 @@ import type { Append, Appended, Awaitable, Durability, TopicStores } from '../to
 import { checkAppendable } from './appendable.js';
 import { Commits } from './commits.js';
 import type { TopicDeclaration } from './declaration.js';
-import { type Fault, Faults } from './faults.js';
+import { type Fault, Faults, type Malformed } from './faults.js';
 import { Flush } from './flush.js';
 import { heldEvery } from './held-back.js';
 import type { Authorize, HubContext } from './hub-context.js';
@@ -37,6 +37,8 @@ export interface HubInit {
   readonly pressure?: () => PressureLevel;
   /** Is told of each error that nobody expected, beside the log. */
   readonly onFault?: (fault: Fault) => void;
+  /** Given: updates that do not decode are left out where the server has to decode them, and told here; else they end the reader. */
+  readonly onMalformed?: (update: Malformed) => void;
   /** Random by default. */
   readonly serverId?: string;
 }
@@ -92,7 +94,7 @@ export class Hub implements HubContext {
     this.authorize = init.authorize ?? onlyTheServerPublishes;
     this.#stores = init.stores;
     this.#pressure = init.pressure;
-    this.faults = new Faults(this.logger, init.onFault);
+    this.faults = new Faults(this.logger, init.onFault, init.onMalformed);
     const { sliceMs, frameBytes } = this.limits;
     this.flush = new Flush(this.clock, init.defer ?? setImmediate, sliceMs, frameBytes, () => this.#wakeReaders());
   }

@@ -6,7 +6,7 @@ import type { Clock } from '../../call/clock.js';
 import { ownError } from '../../call/own-error.js';
 import { type Generations, generationToBytes, ofOneGeneration } from '../generation.js';
 import { wholeGroups } from '../groups.js';
-import type { Append, Appended, Awaitable, Page, TopicStore } from '../topic-store.js';
+import type { Append, Appended, Awaitable, LogUpdate, Page, TopicStore } from '../topic-store.js';
 import { type Changes, latestSince, mergedSince } from './conflate.js';
 import type { TopicDeclaration } from './declaration.js';
 import { Expiry } from './expiry.js';
@@ -38,6 +38,8 @@ export interface SharedBatch {
   readonly whole: boolean;
 }
 
+type Merge = NonNullable<TopicDeclaration['merge']>;
+
 const nothing = new Uint8Array(0);
 const keptBatches = 16;
 const keptChanges = 64;
@@ -64,6 +66,7 @@ export class Topic {
   #changesHead = -1;
   readonly #batchBytes: number;
   readonly #expiry: Expiry;
+  readonly #faults: Faults;
   readonly #opened: Promise<void> | undefined;
   #open = false;
   /** As readers have been told of them. */
@@ -84,6 +87,7 @@ export class Topic {
     this.declaration = declaration;
     this.store = store;
     this.#batchBytes = batchBytes;
+    this.#faults = faults;
     this.#expiry = new Expiry(store, clock, (error) => faults.report(error, name, 'keys of a topic did not expire'));
     const begin = (head: number): void => {
       this.#head = head;
@@ -203,7 +207,7 @@ export class Topic {
       const { merge } = this.declaration;
       changes =
         merged && merge !== undefined
-          ? mergedSince(this.store, from, this.#head, (values) => this.#merge(merge, values))
+          ? mergedSince(this.store, from, this.#head, (updates) => this.#merge(merge, updates))
           : latestSince(this.store, from, this.#head);
       known.set(from, changes);
     }
@@ -242,14 +246,30 @@ export class Topic {
     }
   }
 
-  /** Throws an RpcError: the same values are no better the next time, so a subscription that meets it is over. */
-  #merge(merge: (values: readonly Uint8Array[]) => Uint8Array, values: readonly Uint8Array[]): Uint8Array {
+  /**
+   * Throws an RpcError: the same values are no better the next time, so a subscription that meets it is over. Where malformed updates
+   * are skipped, it merges the others; the newest stands for itself where there are none.
+   */
+  #merge(merge: Merge, updates: readonly LogUpdate[]): Uint8Array | undefined {
     try {
-      return merge(values);
+      return merge(updates.map(({ value }) => value as Uint8Array)); // none is deleted
     } catch (cause) {
-      throw ownError('MERGE_FAILED', `${values.length} updates of ${this.name} could not be merged into one`, {
+      const sound = this.#faults.skipsMalformed ? updates.filter((one) => this.#decodes(merge, one)) : updates;
+      if (sound.length > 1 && sound.length < updates.length) return this.#merge(merge, sound);
+      if (sound.length <= 1) return (sound[0] ?? updates.at(-1))?.value;
+      throw ownError('MERGE_FAILED', `${updates.length} updates of ${this.name} could not be merged into one`, {
         cause,
       });
+    }
+  }
+
+  #decodes(merge: Merge, { key, seq, value = nothing }: LogUpdate): boolean {
+    try {
+      merge([value]);
+      return true;
+    } catch (error) {
+      this.#faults.skip({ topic: this.name, key, seq, value, error });
+      return false;
     }
   }
 

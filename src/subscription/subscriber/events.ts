@@ -57,6 +57,22 @@ export interface ThrottledEvent {
   readonly cause: 'CREDIT' | 'SOCKET' | 'CPU' | 'QUOTA' | 'UNKNOWN';
 }
 
+/** An update that does not decode, and is left out by `onMalformed: 'skip'`. */
+export interface MalformedUpdate {
+  readonly topic: string;
+  /** Empty where the topic has no keys. */
+  readonly key: string;
+  readonly seq: number;
+  readonly epoch: string;
+  readonly generation: string | undefined;
+  /** Met in a state of the topic, rather than as an update that follows one. */
+  readonly snapshot: boolean;
+  /** What the log holds. */
+  readonly value: Uint8Array;
+  /** Why that is no message: INTERNAL, `RESPONSE_MALFORMED`. */
+  readonly error: RpcError;
+}
+
 export interface SubscriptionEvents {
   /** What is held is complete, for the first time or again after a reset. */
   readonly ready: ReadyEvent;
@@ -71,6 +87,7 @@ export interface SubscriptionEvents {
   /** The server's word and the position do not fit together; the subscription begins again from its position. */
   readonly broken: { readonly problem: string };
   readonly throttled: ThrottledEvent;
+  readonly malformed: MalformedUpdate;
   readonly committed: { readonly position: Position };
   readonly state: { readonly from: State; readonly to: State };
   readonly end: { readonly error: RpcError | undefined };
@@ -85,6 +102,7 @@ export const subscriptionEventNames = [
   'stale',
   'broken',
   'throttled',
+  'malformed',
   'committed',
   'state',
   'end',

@@ -47,7 +47,7 @@ export function undecodable(topic: string, key: string, seq: number, typeName: s
   const why = cause instanceof Error ? cause.message : String(cause);
   return ownError(
     'RESPONSE_MALFORMED',
-    `the update ${seq} of ${topic}, key ${JSON.stringify(key)}, is not a valid ${typeName}: ${why}`,
+    `the update ${seq} of ${topic}, key ${JSON.stringify(key)}, is not a valid ${typeName}: ${why}. onMalformed: 'skip' goes on without it`,
     { metadata: { topic }, cause },
   );
 }

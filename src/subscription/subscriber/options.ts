@@ -49,6 +49,11 @@ export interface SubscribeOptions {
   /** What the replica may hold: 1,000,000 keys and 256 MiB by default. More fails the subscription. */
   readonly maxKeys?: number;
   readonly maxBytes?: number;
+  /**
+   * An update that does not decode, as an older log may hold it: `stop` (the default) fails the subscription; `skip` goes on without
+   * it, and tells of it by the event `malformed`, by the client's event of that name, in the log and in a metric.
+   */
+  readonly onMalformed?: 'stop' | 'skip';
   /** Ends the subscription. */
   readonly signal?: AbortSignal;
   /** Hears every step, for tools that check them. */
@@ -76,6 +81,7 @@ const checkSubscribeOptions = knownOptions<SubscribeOptions>({
   changes: flag,
   maxKeys: true,
   maxBytes: true,
+  onMalformed: oneOf('stop', 'skip'),
   signal: abortSignal,
   trace: func,
 });

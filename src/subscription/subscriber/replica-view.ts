@@ -1,14 +1,17 @@
-/** The current map of a subscription as its application sees it: live, read-only, each value decoded when it is first asked for. */
+/**
+ * The current map of a subscription as its application sees it: live, read-only, each value decoded when it is first asked for. A
+ * value that does not decode throws, or is undefined where such updates are skipped; its key is there in either case.
+ */
 import type { Entry, Replica } from './replica.js';
 
-export type DecodeValue<T> = (key: string, seq: number, value: Uint8Array) => T;
+export type DecodeEntry<T> = (key: string, seq: number, value: Uint8Array) => T | undefined;
 
 export class ReplicaView<T> implements ReadonlyMap<string, T> {
   readonly #current: () => Replica;
-  readonly #decode: DecodeValue<T>;
-  readonly #decoded = new WeakMap<Entry, { readonly value: T }>();
+  readonly #decode: DecodeEntry<T>;
+  readonly #decoded = new WeakMap<Entry, { readonly value: T | undefined }>();
 
-  constructor(current: () => Replica, decode: DecodeValue<T>) {
+  constructor(current: () => Replica, decode: DecodeEntry<T>) {
     this.#current = current;
     this.#decode = decode;
   }
@@ -21,7 +24,7 @@ export class ReplicaView<T> implements ReadonlyMap<string, T> {
     return this.#current().get(key) !== undefined;
   }
 
-  /** Throws an RpcError INTERNAL (`RESPONSE_MALFORMED`) for a value that does not decode. */
+  /** Throws an RpcError INTERNAL (`RESPONSE_MALFORMED`) for a value that does not decode, unless such are skipped. */
   get(key: string): T | undefined {
     const entry = this.#current().get(key);
     return entry === undefined ? undefined : this.#valueOf(key, entry);
@@ -49,7 +52,8 @@ export class ReplicaView<T> implements ReadonlyMap<string, T> {
 
   *#entries(): IterableIterator<[string, T]> {
     for (const [key, entry] of this.#current().entries()) {
-      if (entry.value !== undefined) yield [key, this.#valueOf(key, entry)];
+      const value = entry.value === undefined ? undefined : this.#valueOf(key, entry);
+      if (value !== undefined) yield [key, value];
     }
   }
 
@@ -57,7 +61,7 @@ export class ReplicaView<T> implements ReadonlyMap<string, T> {
     for (const [, value] of this.#entries()) yield value;
   }
 
-  #valueOf(key: string, entry: Entry): T {
+  #valueOf(key: string, entry: Entry): T | undefined {
     const known = this.#decoded.get(entry);
     if (known !== undefined) return known.value;
     const value = this.#decode(key, entry.seq, entry.value as Uint8Array); // entries of deleted keys are left out

@@ -2,7 +2,7 @@
 import type { RpcError } from '../../call/rpc-error.js';
 import type { Position } from '../position.js';
 import type { Amendment } from './amendment.js';
-import type { ReadyEvent, SubscriptionEventHub, SubscriptionEvents } from './events.js';
+import type { MalformedUpdate, ReadyEvent, SubscriptionEventHub, SubscriptionEvents } from './events.js';
 import type { RawChange } from './feed.js';
 import { ReplicaView } from './replica-view.js';
 import type { Subscriber } from './subscriber.js';
@@ -73,6 +73,26 @@ export interface SubscriptionInit<T> {
   readonly fixed?: boolean;
   /** Throws an RpcError. */
   readonly decode: (key: string, seq: number, value: Uint8Array) => T;
+  /** What does not decode is left out, and told here; undefined: it fails the subscription. */
+  readonly skipped?: ((update: MalformedUpdate) => void) | undefined;
+}
+
+/** In the place of a change that does not decode. */
+export interface MalformedChange extends MalformedUpdate {
+  readonly type: 'malformed';
+}
+
+/** The changes of a subscription that skips what does not decode, with that in its place. */
+export function withMalformed<T>(subscription: Subscription<T>): AsyncIterable<Change<T> | MalformedChange> {
+  if (subscription instanceof OpenSubscription) subscription.giveMalformed();
+  return subscription;
+}
+
+type Given<T> = Change<T> | MalformedChange;
+
+interface Waiter<T> {
+  resolve(result: IteratorResult<T>): void;
+  reject(error: unknown): void;
 }
 
 export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Change<T>> {
@@ -82,16 +102,22 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   readonly #decode: SubscriptionInit<T>['decode'];
   readonly #view: ReplicaView<T>;
   readonly #fixed: boolean;
-  #waiting: { resolve(result: IteratorResult<Change<T>>): void; reject(error: unknown): void }[] = [];
+  readonly #skipped: SubscriptionInit<T>['skipped'];
+  #waiting: Waiter<Change<T>>[] = [];
+  #givesMalformed = false;
   #iterated = false;
   #errorTold = false;
 
-  constructor({ subscriber, events, fixed = false, decode }: SubscriptionInit<T>) {
+  constructor({ subscriber, events, fixed = false, decode, skipped }: SubscriptionInit<T>) {
     this.#fixed = fixed;
+    this.#skipped = skipped;
     this.#subscriber = subscriber;
     this.#events = events;
     this.#decode = decode;
-    this.#view = new ReplicaView(() => subscriber.replica, decode);
+    this.#view = new ReplicaView(
+      () => subscriber.replica,
+      (key, seq, value) => this.#valueOf(key, seq, value),
+    );
     subscriber.feed.onReadable = () => this.#serve();
     this.ready = new Promise((resolve, reject) => {
       events.on('ready', resolve);
@@ -158,16 +184,19 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
     this.#subscriber.dispatch('end', undefined);
   }
 
+  /** From now on `next` gives what does not decode as a MalformedChange. */
+  giveMalformed(): void {
+    this.#givesMalformed = true;
+  }
+
   next(): Promise<IteratorResult<Change<T>>> {
     if (this.#waiting.length === 0 && this.#subscriber.state !== 'Ended') {
-      const raw = this.#subscriber.takeChange();
-      if (raw !== undefined) {
-        try {
-          return Promise.resolve({ done: false, value: this.#changeOf(raw) });
-        } catch (error) {
-          this.#undecodable(error);
-          return Promise.reject(error);
-        }
+      try {
+        const value = this.#take();
+        if (value !== undefined) return Promise.resolve({ done: false, value });
+      } catch (error) {
+        this.#undecodable(error);
+        return Promise.reject(error);
       }
     }
     return new Promise((resolve, reject) => {
@@ -200,24 +229,54 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
 
   #serve(): void {
     while (this.#waiting.length > 0) {
-      // What came before the end is still delivered, but not to one who ended it.
-      const raw = this.#subscriber.state === 'Ended' ? undefined : this.#subscriber.takeChange();
-      if (raw === undefined && !this.#subscriber.over) return;
-      const waiter = this.#waiting.shift();
-      if (raw === undefined) this.#tellEnd(waiter);
-      else this.#tell(waiter, raw);
+      try {
+        // What came before the end is still delivered, but not to one who ended it.
+        const value = this.#subscriber.state === 'Ended' ? undefined : this.#take();
+        if (value === undefined && !this.#subscriber.over) return;
+        const waiter = this.#waiting.shift();
+        if (value === undefined) this.#tellEnd(waiter);
+        else waiter?.resolve({ done: false, value });
+      } catch (error) {
+        const waiter = this.#waiting.shift();
+        this.#undecodable(error);
+        waiter?.reject(error);
+      }
     }
   }
 
-  #tell(
-    waiter: { resolve(result: IteratorResult<Change<T>>): void; reject(error: unknown): void } | undefined,
-    raw: RawChange,
-  ): void {
+  /** The next change; undefined while there is none. Throws an RpcError for one that does not decode, where none is skipped. */
+  #take(): Change<T> | undefined {
+    for (;;) {
+      const raw = this.#subscriber.takeChange();
+      if (raw === undefined) return undefined;
+      try {
+        return this.#changeOf(raw);
+      } catch (error) {
+        const malformed = this.#malformed(raw, error);
+        this.#skipped?.(malformed);
+        // Only `withMalformed` asks for it, and has the type that says so.
+        if (this.#givesMalformed) return { ...malformed, type: 'malformed' } satisfies Given<T> as unknown as Change<T>;
+      }
+    }
+  }
+
+  /** Throws the error where malformed updates are not skipped. */
+  #malformed(
+    { key, seq, epoch, generation, snapshot, value }: Omit<RawChange, 'mergedCount' | 'time' | 'expires'>,
+    error: unknown,
+  ): MalformedUpdate {
+    if (this.#skipped === undefined || value === undefined) throw error;
+    return { topic: this.topic, key, seq, epoch, generation, snapshot, value, error: error as RpcError };
+  }
+
+  /** For the replica: undefined for what is skipped. */
+  #valueOf(key: string, seq: number, value: Uint8Array): T | undefined {
     try {
-      waiter?.resolve({ done: false, value: this.#changeOf(raw) });
+      return this.#decode(key, seq, value);
     } catch (error) {
-      this.#undecodable(error);
-      waiter?.reject(error);
+      const epoch = this.position?.epoch ?? '';
+      this.#skipped?.(this.#malformed({ key, seq, epoch, generation: undefined, snapshot: true, value }, error));
+      return undefined;
     }
   }
 
@@ -227,9 +286,7 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
     this.#subscriber.dispatch('fail', error as RpcError);
   }
 
-  #tellEnd(
-    waiter: { resolve(result: IteratorResult<Change<T>>): void; reject(error: unknown): void } | undefined,
-  ): void {
+  #tellEnd(waiter: Waiter<Change<T>> | undefined): void {
     const { error } = this.#subscriber;
     if (error === undefined || this.#errorTold) waiter?.resolve({ done: true, value: undefined });
     else {
