@@ -399,7 +399,12 @@ const topics = {
   TOO_MANY_TOPICS: terms(
     'RESOURCE_EXHAUSTED',
     'unknown',
-    'The server has as many topics as it may; raise `maxTopics`.',
+    'The server has as many topics as it may, or its clients as many as they may hold; raise `maxTopics`.',
+  ),
+  TOO_MANY_TOPICS_OF_CALLER: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'One caller has as many topics as it may at once; end some subscriptions, or raise `maxTopicsPerPeer`.',
   ),
   TOPIC_FULL: terms(
     'RESOURCE_EXHAUSTED',

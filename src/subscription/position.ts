@@ -3,7 +3,7 @@
  * log itself, because a number means nothing in another one, and `generation` the run of the server that appended the update
  * `seq`, because a log that was put back from a copy numbers other updates alike. Times order nothing.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { type Generation, generationFromBytes, generationToBytes } from './generation.js';
 
 export interface Position {
@@ -20,6 +20,17 @@ export const epochBytes = 16;
 
 export function newEpoch(): Epoch {
   return randomBytes(epochBytes).toString('hex');
+}
+
+/**
+ * That of a log to which nothing was ever appended: the same for one place and name, so that reading such a log writes nothing
+ * down and a reader of it that comes back is where it was.
+ */
+export function epochOf(place: string, name: string): Epoch {
+  return createHash('sha256')
+    .update(`${place} ${name}`)
+    .digest('hex')
+    .slice(0, 2 * epochBytes);
 }
 
 /** The bytes as they travel. */

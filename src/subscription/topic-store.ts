@@ -100,7 +100,7 @@ export interface ScanPage extends Page {
 
 export interface TopicStore {
   readonly durability: Durability;
-  /** Before anything else, once: what is appended from now on is of a new generation. */
+  /** Before anything else, once: what is appended from now on is of a new generation. Writes nothing down. */
   open(): Awaitable<TopicState>;
   /** As of now; what `open` said at first. */
   state(): TopicState;
@@ -136,6 +136,11 @@ export interface TopicStore {
   get(keys: readonly string[]): Awaitable<readonly LogUpdate[]>;
   /** The highest seq that is older than `time` (ms since the Unix epoch), or first - 1. */
   before(time: number): Awaitable<number>;
+  /**
+   * Whether no key is there, or without keys no update: then a hub closes it once it is not read, and what comes back to it later has
+   * lost nothing. Left out: only while nothing was ever appended.
+   */
+  readonly isEmpty?: boolean;
   /** Appends a tombstone for each key whose time is over; then drops what the history does not keep. */
   trim(): Awaitable<void>;
   /** ms until a key's time may be over, which `trim` ends then; 0 or less: now. Infinity: no key has an end. Never too late. */

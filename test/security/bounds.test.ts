@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createServer, defaultDecodeLimits, setDecodeLimits, silentLogger } from 'hawser';
 import { setThriftLimits, defaultLimits as thriftCodec } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
+import { hubLimits, defaultLimits as topicLimits } from '../../src/subscription/hub/limits.js';
 import { defaultLimits as thriftWire } from '../../src/transports/thrift/limits.js';
 import { repository } from '../support/scratch.js';
 
@@ -41,6 +42,10 @@ const places: Record<string, (name: string, value: number) => void> = {
     setThriftLimits({ [name]: value });
   },
   'thrift.limits': (name, value) => void createServer({ logger: silentLogger, thrift: { limits: { [name]: value } } }),
+  'topics.limits': (name, value) => {
+    if (!(name in topicLimits)) throw new TypeError(`no ${name}`);
+    hubLimits({ [name]: value });
+  },
   health: (name, value) => void createServer({ logger: silentLogger, health: { [name]: value } }),
   reflection: (name, value) => void createServer({ logger: silentLogger, reflection: { [name]: value } }),
   grpc: (name, value) => void createServer({ logger: silentLogger, grpc: { [name]: value } }),
@@ -50,6 +55,7 @@ const defaults: Record<string, Readonly<Record<string, number>>> = {
   setDecodeLimits: { ...defaultDecodeLimits },
   setThriftLimits: { ...thriftCodec },
   'thrift.limits': { ...thriftWire },
+  'topics.limits': { ...topicLimits },
 };
 
 /** `64 MiB`, `16,000,000`, `10 s`; undefined for what is said in words. */

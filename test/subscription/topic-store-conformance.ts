@@ -55,6 +55,18 @@ export function topicStoreConformance(make: MakeStore): void {
     expect((await store.scan(undefined, all)).updates).toEqual([]);
   });
 
+  test('a log says whether anything is in it that a reader would miss', async () => {
+    const { store, add } = await open();
+    expect(store.isEmpty).toBe(true);
+    await add('cod=1');
+    expect(store.isEmpty).toBe(false);
+    await add('cod');
+    expect(store.isEmpty).toBe(true);
+    const unkeyed = await open({ name: 'test/Unkeyed', keyed: false });
+    await unkeyed.add('=1');
+    expect(unkeyed.store.isEmpty).toBe(false);
+  });
+
   test('updates are numbered from 1, and read in order', async () => {
     const { store, add } = await open();
     const [first] = await store.append([put('cod=1')]);

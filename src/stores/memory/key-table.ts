@@ -24,13 +24,24 @@ export class KeyTable {
   #tombstones: LogUpdate[] = [];
   #tombstoneStart = 0;
   #deleted = 0;
-  #horizon = 0;
+  #horizon: number;
 
-  constructor(readonly maxTombstones: number) {}
+  /** `horizon`: keys that were deleted up to there are not known any more. */
+  constructor(
+    readonly maxTombstones: number,
+    horizon = 0,
+  ) {
+    this.#horizon = horizon;
+  }
 
   /** Keys and tombstones. */
   get size(): number {
     return this.#keys.size;
+  }
+
+  /** No key is there, but for tombstones. */
+  get isEmpty(): boolean {
+    return this.#keys.size === this.#deleted;
   }
 
   get horizon(): number {

@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../../call/clock.js';
 import { checkAppend, checkRoom, forgettable, type LogView } from '../../subscription/append-rules.js';
 import { type Generation, Generations, newGeneration } from '../../subscription/generation.js';
-import { type Epoch, newEpoch } from '../../subscription/position.js';
+import { type Epoch, epochOf, newEpoch } from '../../subscription/position.js';
 import { StoreTime } from '../../subscription/store-time.js';
 import type {
   Append,
@@ -26,8 +26,65 @@ import { KeyTable } from './key-table.js';
 import { Producers } from './producers.js';
 
 /** Logs in memory. `epoch` is for tests that want the same one each time. */
-export function memoryTopics(clock: Clock = systemClock, epoch: () => Epoch = newEpoch): TopicStores {
-  return { durability: 'NONE', topic: (spec) => new MemoryTopicStore(spec, clock, epoch()), close: () => {} };
+export function memoryTopics(clock: Clock = systemClock, epoch?: () => Epoch): TopicStores {
+  return new MemoryTopics(clock, epoch);
+}
+
+/** What is kept of a log that was closed while nothing was in it, so that readers and producers that come back find it. */
+export interface Emptied {
+  readonly epoch: Epoch;
+  readonly head: number;
+  readonly generations: Generations;
+  readonly producers: Producers;
+  readonly time: StoreTime;
+}
+
+/** Closed logs of which that is kept. */
+const mostEmptied = 10_000;
+
+class MemoryTopics implements TopicStores {
+  readonly durability: Durability = 'NONE';
+  readonly #clock: Clock;
+  readonly #epoch: (() => Epoch) | undefined;
+  readonly #open = new Map<string, number>();
+  readonly #emptied = new Map<string, Emptied>();
+  /** The epochs of logs that hold nothing follow from it; another one when a log is lost, so that its epoch is not used again. */
+  #place = newEpoch();
+
+  constructor(clock: Clock, epoch: (() => Epoch) | undefined) {
+    this.#clock = clock;
+    this.#epoch = epoch;
+  }
+
+  topic(spec: TopicSpec): TopicStore {
+    const { name } = spec;
+    const others = this.#open.get(name) ?? 0;
+    this.#open.set(name, others + 1);
+    const emptied = others === 0 ? this.#emptied.get(name) : undefined;
+    if (emptied !== undefined) this.#emptied.delete(name);
+    const epoch = emptied?.epoch ?? this.#epoch?.() ?? (others === 0 ? epochOf(this.#place, name) : newEpoch());
+    return new MemoryTopicStore(spec, this.#clock, epoch, newGeneration, emptied, (left) => this.#closed(name, left));
+  }
+
+  close(): void {}
+
+  #closed(name: string, left: Emptied | 'VIRGIN' | 'LOST'): void {
+    const others = (this.#open.get(name) ?? 1) - 1;
+    if (others === 0) this.#open.delete(name);
+    else this.#open.set(name, others);
+    if (left === 'VIRGIN') return;
+    if (left === 'LOST' || others > 0) {
+      this.#place = newEpoch();
+      return;
+    }
+    this.#emptied.set(name, left);
+    if (this.#emptied.size <= mostEmptied) return;
+    for (const oldest of this.#emptied.keys()) {
+      this.#emptied.delete(oldest);
+      break;
+    }
+    this.#place = newEpoch();
+  }
 }
 
 export class MemoryTopicStore implements TopicStore {
@@ -36,25 +93,38 @@ export class MemoryTopicStore implements TopicStore {
   readonly #epoch: Epoch;
   readonly #log: UpdateLog;
   readonly #keys: KeyTable;
-  readonly #producers = new Producers();
+  readonly #producers: Producers;
   readonly #expiring = new ExpiryHeap<LogUpdate>();
   readonly #listeners = new Set<(head: number) => void>();
   readonly #view: LogView;
   readonly #newGeneration: () => Generation;
-  #generations = Generations.none;
+  #generations: Generations;
   /** Of what is appended since the store was opened; it begins with the first update. */
   #generation: Generation;
   readonly #time: StoreTime;
+  readonly #closed: ((left: Emptied | 'VIRGIN' | 'LOST') => void) | undefined;
+  #isClosed = false;
 
-  constructor(spec: TopicSpec, clock: Clock, epoch: Epoch, generation: () => Generation = newGeneration) {
+  /** `emptied`: it goes on after that; `closed` is told what there is to keep. */
+  constructor(
+    spec: TopicSpec,
+    clock: Clock,
+    epoch: Epoch,
+    generation: () => Generation = newGeneration,
+    emptied?: Emptied,
+    closed?: (left: Emptied | 'VIRGIN' | 'LOST') => void,
+  ) {
     this.#spec = spec;
-    this.#time = new StoreTime(clock);
+    this.#time = emptied?.time ?? new StoreTime(clock);
     this.#epoch = epoch;
     this.#newGeneration = generation;
     this.#generation = generation();
-    const log = new UpdateLog(spec.history);
+    this.#closed = closed;
+    this.#generations = emptied?.generations ?? Generations.none;
+    this.#producers = emptied?.producers ?? new Producers();
+    const log = new UpdateLog(spec.history, emptied?.head);
     this.#log = log;
-    this.#keys = new KeyTable(spec.tombstones);
+    this.#keys = new KeyTable(spec.tombstones, emptied?.head);
     this.#view = {
       topic: spec.name,
       epoch,
@@ -166,8 +236,28 @@ export class MemoryTopicStore implements TopicStore {
     return () => {};
   }
 
+  get isEmpty(): boolean {
+    return this.#spec.keyed ? this.#keys.isEmpty : this.#log.first > this.#log.head;
+  }
+
   close(): void {
     this.#listeners.clear();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#closed?.(this.#left());
+  }
+
+  #left(): Emptied | 'VIRGIN' | 'LOST' {
+    const { head } = this.#log;
+    if (head === 0) return 'VIRGIN';
+    if (!this.isEmpty) return 'LOST';
+    return {
+      epoch: this.#epoch,
+      head,
+      generations: this.#generations,
+      producers: this.#producers,
+      time: this.#time,
+    };
   }
 
   /** `last`: where the group ends. */

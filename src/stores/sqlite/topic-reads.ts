@@ -34,6 +34,12 @@ export function readTopic(tx: SqliteTransaction, name: string): TopicRow | undef
   return tx.prepare(findTopic).get(name) as TopicRow | undefined;
 }
 
+/** Which store this is: what the file says for ever. */
+export function readStoreId(tx: SqliteTransaction): string {
+  const row = tx.prepare('SELECT id FROM hawser_store').get();
+  return (row as unknown as { readonly id: string }).id;
+}
+
 interface Queries {
   prepare(sql: string): { all(topic: number): unknown[] };
 }

@@ -11,7 +11,7 @@ import type { RpcError } from '../../call/rpc-error.js';
 import { checkAppend, checkRoom, forgettable } from '../../subscription/append-rules.js';
 import { Generations } from '../../subscription/generation.js';
 import { markGroups } from '../../subscription/groups.js';
-import { newEpoch } from '../../subscription/position.js';
+import { epochOf, newEpoch } from '../../subscription/position.js';
 import { StoreTime } from '../../subscription/store-time.js';
 import type {
   Append,
@@ -78,6 +78,7 @@ export class SqliteTopicStore implements TopicStore {
   /** The file's version when the log was looked at last. */
   #version = '';
   #looking = false;
+  #hasKeys = false;
 
   constructor(spec: TopicSpec, home: TopicHome, opening: Opening) {
     this.spec = spec;
@@ -96,13 +97,14 @@ export class SqliteTopicStore implements TopicStore {
   open(): TopicState {
     const { name, keyed } = this.spec;
     this.#version = this.#home.version();
-    const [row, generations] = this.#home.read((tx) => {
+    const [row, generations, epoch] = this.#home.read((tx) => {
       const found = reads.readTopic(tx, name);
-      return [found, found === undefined ? Generations.none : reads.readGenerations(tx, found.id)] as const;
+      if (found === undefined) return [undefined, Generations.none, epochOf(reads.readStoreId(tx), name)] as const;
+      return [found, reads.readGenerations(tx, found.id), found.epoch] as const;
     });
     if (row === undefined) {
-      // So that it has this epoch after a restart too. An append makes up for it, should this fail.
-      this.#home.write(name, (tx) => this.#table(tx)).catch(() => {});
+      // The first append makes the row: readers alone write nothing.
+      this.#state = { ...this.#state, epoch };
     } else {
       if ((row.keyed === 1) !== keyed) {
         throw new Error(
@@ -128,6 +130,11 @@ export class SqliteTopicStore implements TopicStore {
     const tx = this.#home.handlerTransaction();
     if (tx !== undefined) return this.#append(tx, group);
     return this.#home.write(this.spec.name, (own) => this.#append(own, group));
+  }
+
+  get isEmpty(): boolean {
+    const { first, head } = this.#state;
+    return this.spec.keyed ? !this.#hasKeys : first > head;
   }
 
   get inTransaction(): boolean {
@@ -226,6 +233,7 @@ export class SqliteTopicStore implements TopicStore {
     const state = { epoch, first, head, tombstoneHorizon: horizon, generations };
     const rewound = this.#id !== undefined && !goesOn(before, state);
     this.#id = id;
+    this.#hasKeys = row.keys > row.tombstones;
     if (rewound) {
       this.#rewind(state);
       return;
@@ -280,6 +288,11 @@ export class SqliteTopicStore implements TopicStore {
   }
 
   #trim(tx: SqliteTransaction): void {
+    if (this.#id === undefined && reads.readTopic(tx, this.spec.name) === undefined) {
+      this.#expiry = Number.POSITIVE_INFINITY;
+      this.#due = Number.POSITIVE_INFINITY;
+      return;
+    }
     const table = this.#table(tx);
     const { row, head } = table;
     const now = this.#now(row);

@@ -7,8 +7,8 @@ import type { TopicDeclaration } from './declaration.js';
 import type { Faults } from './faults.js';
 import type { Flush } from './flush.js';
 import type { HubLimits } from './limits.js';
+import type { OpenTopics } from './open-topics.js';
 import type { HubSession } from './session.js';
-import type { Topic } from './topic.js';
 
 /** What someone wants to do with a topic. */
 export interface AccessRequest {
@@ -36,8 +36,8 @@ export interface HubContext {
   readonly snapshotsPaused: boolean;
   /** Throws an RpcError NOT_FOUND for a topic that is not. */
   declared(name: string): TopicDeclaration;
-  /** The topic at work, made when it is not yet. Throws as `declared`, and RESOURCE_EXHAUSTED when there are too many. */
-  topic(name: string): Topic;
+  /** Those at work. Naming another throws as `declared`, and RESOURCE_EXHAUSTED when there are too many. */
+  readonly topics: OpenTopics;
   remove(session: HubSession): void;
   /** Something on the connection is held back: it is asked what there is to tell for as long as that lasts. */
   watchHeld(session: HubSession): void;

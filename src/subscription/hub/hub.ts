@@ -20,6 +20,7 @@ import { Flush } from './flush.js';
 import { heldEvery } from './held-back.js';
 import type { Authorize, HubContext } from './hub-context.js';
 import { type HubLimits, hubLimits } from './limits.js';
+import { OpenTopics } from './open-topics.js';
 import { HubSession } from './session.js';
 import { LatenessGauge, type PressureLevel, shed } from './shedding.js';
 import { Topic } from './topic.js';
@@ -45,8 +46,6 @@ export interface HubInit {
 
 /** ms between two looks at everything. */
 const tickMs = 1000;
-/** ms after which a topic that nobody reads and nothing was published to is forgotten. */
-const idleMs = 60_000;
 /** Topics that are opened at the start because keys of theirs end, at most. */
 const mostExpiring = 1000;
 const ranks: Readonly<Record<Durability, number>> = { NONE: 0, PROCESS: 1, FSYNC: 2 };
@@ -67,10 +66,9 @@ export class Hub implements HubContext {
   readonly flush: Flush;
   readonly commits = new Commits();
   readonly faults: Faults;
+  readonly topics: OpenTopics;
   readonly #stores: TopicStores;
   readonly #declared = new Map<string, TopicDeclaration>();
-  readonly #topics = new Map<string, Topic>();
-  readonly #idle = new Map<Topic, number>();
   readonly #grown = new Set<Topic>();
   readonly #sessions = new Set<HubSession>();
   /** Those on which something is held back. */
@@ -95,6 +93,7 @@ export class Hub implements HubContext {
     this.#stores = init.stores;
     this.#pressure = init.pressure;
     this.faults = new Faults(this.logger, init.onFault, init.onMalformed);
+    this.topics = new OpenTopics(this.limits, this.clock, (name) => this.#makeTopic(name));
     const { sliceMs, frameBytes } = this.limits;
     this.flush = new Flush(this.clock, init.defer ?? setImmediate, sliceMs, frameBytes, () => this.#wakeReaders());
   }
@@ -135,25 +134,23 @@ export class Hub implements HubContext {
     });
   }
 
+  /** The topic at work, for the server itself; made when it is not yet. */
   topic(name: string): Topic {
-    const known = this.#topics.get(name);
-    if (known !== undefined) return known;
+    return this.topics.own(name);
+  }
+
+  #makeTopic(name: string): Topic {
     const declaration = this.declared(name);
-    if (this.#topics.size >= this.limits.maxTopics) {
-      throw ownError('TOO_MANY_TOPICS', `the server has ${this.limits.maxTopics} topics; raise maxTopics`, {
-        disposition: 'not-executed',
-      });
-    }
     const { durability, history, tombstones, maxKeys, keyOf } = declaration;
     const store = this.#stores.topic({ name, keyed: keyOf !== undefined, durability, history, tombstones, maxKeys });
     const topic = new Topic(name, this.#nextAlias++, declaration, store, this.limits.frameBytes, this, (grown) => {
       this.#grown.add(grown);
+      this.topics.changed(grown);
       this.flush.schedule();
     });
-    this.#topics.set(name, topic);
     topic.opening?.catch((error: unknown) => {
       this.logger.error({ err: error, topic: name }, 'a topic could not be opened');
-      this.#topics.delete(name); // the next who asks tries again
+      this.topics.failed(topic);
     });
     return topic;
   }
@@ -187,7 +184,8 @@ export class Hub implements HubContext {
       check: () => void check(),
       run: () => {
         try {
-          const appended = topic.append(group);
+          // The topic may have been closed meanwhile.
+          const appended = this.topic(topic.name).append(group);
           return appended instanceof Promise ? appended.then(() => {}, failed) : undefined;
         } catch (error) {
           failed(error);
@@ -267,8 +265,7 @@ export class Hub implements HubContext {
     await this.sendAway(graceMs);
     this.flush.stop();
     this.#cancelHeld?.();
-    for (const topic of this.#topics.values()) await topic.close();
-    this.#topics.clear();
+    await this.topics.close();
     await this.#stores.close();
   }
 
@@ -286,8 +283,8 @@ export class Hub implements HubContext {
     this.#gauge.fired(now - due, now);
     this.#relieve(this.#pressureNow());
     for (const session of [...this.#sessions]) session.tick(now);
-    for (const topic of [...this.#topics.values()]) {
-      this.faults.guard(topic.name, 'a topic was not trimmed', () => this.#keep(topic, now));
+    for (const topic of this.topics) {
+      this.faults.guard(topic.name, 'a topic was not trimmed', () => this.#keep(topic));
     }
   }
 
@@ -306,19 +303,13 @@ export class Hub implements HubContext {
     }
   }
 
-  #keep(topic: Topic, now: number): void {
+  #keep(topic: Topic): void {
     if (topic.opening !== undefined) return;
     const trimmed = topic.store.trim();
     if (trimmed instanceof Promise) {
       trimmed.catch((error: unknown) => this.faults.report(error, topic.name, 'a topic was not trimmed'));
     }
-    if (topic.readers > 0 || topic.head > 0) this.#idle.delete(topic);
-    else if (now - (this.#idle.get(topic) ?? now) < idleMs) this.#idle.set(topic, this.#idle.get(topic) ?? now);
-    else {
-      this.#idle.delete(topic);
-      this.#topics.delete(topic.name);
-      void topic.close();
-    }
+    this.topics.changed(topic);
   }
 }
 

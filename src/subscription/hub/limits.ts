@@ -5,8 +5,21 @@ export interface HubLimits {
   readonly maxSubscriptions: number;
   /** Keys that one subscription may name; 10,000 by default. */
   readonly maxKeys: number;
-  /** Topics in all; 10,000 by default. */
+  /**
+   * Topics at work in all; 10,000 by default. One that is empty and not read goes by itself, and one that its store keeps goes when
+   * another needs its place.
+   */
   readonly maxTopics: number;
+  /**
+   * Of these, topics that only peers hold, by reading them or as clients that publish: the rest is kept for what the server publishes.
+   * Three quarters of `maxTopics` by default.
+   */
+  readonly maxPeerTopics: number;
+  /**
+   * Topics that one peer reads, or has made by publishing, at once: a principal, or all callers from one address where nothing
+   * establishes who they are. Half of `maxTopics` by default, and 16 at least.
+   */
+  readonly maxTopicsPerPeer: number;
   /** Bytes of one frame of a client; 1 MiB by default. */
   readonly maxFrameBytes: number;
   /** Items in one frame of a client; 10,000 by default. */
@@ -47,6 +60,8 @@ export const defaultLimits: HubLimits = {
   maxSubscriptions: 1000,
   maxKeys: 10_000,
   maxTopics: 10_000,
+  maxPeerTopics: 7_500,
+  maxTopicsPerPeer: 5_000,
   maxFrameBytes: 1 << 20,
   maxFrameItems: 10_000,
   maxValueBytes: 1 << 20,
@@ -68,7 +83,13 @@ export const maxKeyBytes = 1024;
 
 /** Throws a RangeError that names the limit. */
 export function hubLimits(given?: Partial<HubLimits>): HubLimits {
-  return limitsOf(defaultLimits, given);
+  const limits = limitsOf(defaultLimits, given);
+  const { maxTopics } = limits;
+  const {
+    maxPeerTopics = Math.max(1, maxTopics - Math.floor(maxTopics / 4)),
+    maxTopicsPerPeer = Math.max(16, Math.ceil(maxTopics / 2)),
+  } = given ?? {};
+  return { ...limits, maxPeerTopics, maxTopicsPerPeer };
 }
 
 /** Throws a RangeError that names the limit. */

@@ -11,6 +11,7 @@ import {
   Throttle_Cause,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { ownError } from '../../call/own-error.js';
+import { type Owner, ownerOf } from '../../call/owner.js';
 import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { positionToWire } from '../position.js';
@@ -33,6 +34,8 @@ import { item } from './wire.js';
 export class HubSession implements Session, Sender, Outlet {
   readonly hub: HubContext;
   readonly connection: Connection;
+  /** Whose share of bounds this connection takes. */
+  readonly owner: Owner;
   readonly subscriptions = new Map<number, Subscription>();
   /** Subscriptions that are asked for and not decided on. */
   readonly starting = new Map<number, Starting>();
@@ -60,6 +63,7 @@ export class HubSession implements Session, Sender, Outlet {
   constructor(hub: HubContext, connection: Connection) {
     this.hub = hub;
     this.connection = connection;
+    this.owner = ownerOf(connection.principal, connection.peer);
     this.frameBytes = hub.limits.frameBytes;
     this.#heartbeat = hub.limits.heartbeatMs;
     this.#lastSent = hub.clock.now();

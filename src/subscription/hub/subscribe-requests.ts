@@ -5,6 +5,7 @@ import type { Awaitable } from '../topic-store.js';
 import { amend, commit, raise } from './amend-requests.js';
 import { refusalOf, unsubscribed } from './answers.js';
 import { Credit } from './credit.js';
+import type { TopicClaim } from './open-topics.js';
 import { Pace } from './pace.js';
 import { begin } from './recovery.js';
 import type { HubSession } from './session.js';
@@ -46,18 +47,23 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     const keys = keysOf(request.keys, declaration, hub.limits);
     const { principal, peer } = session.connection;
     const go = (): Awaitable<void> => {
-      const topic = hub.topic(request.topic);
+      const claim = hub.topics.claim(request.topic, session.owner);
+      const { topic } = claim;
       const done = (seq: number): void => {
-        if (starting.get(sub) !== waits || session.isClosed) return; // given up meanwhile
+        if (starting.get(sub) !== waits || session.isClosed) {
+          claim.end(); // given up meanwhile
+          return;
+        }
         starting.delete(sub);
         try {
-          started(session, request, topic, terms, keys, seq);
+          started(session, request, claim, terms, keys, seq);
           goOn(session, sub, waits);
         } catch (error) {
           const begun = subscriptions.get(sub);
           if (begun === undefined) refuse(error);
           else session.subscriptionFailed(begun, error);
         }
+        if (!subscriptions.has(sub)) claim.end();
       };
       const find = (): Awaitable<void> => {
         const before = request.start?.kind === Start_Kind.FROM_TIME ? topic.store.before(request.start.time) : 0;
@@ -67,7 +73,16 @@ export function subscribe(session: HubSession, request: Subscribe): void {
         const expired = topic.expire();
         return expired instanceof Promise ? expired.then(find) : find();
       };
-      return topic.opening === undefined ? begin() : topic.opening.then(begin);
+      const failed = (error: unknown): never => {
+        claim.end();
+        throw error;
+      };
+      try {
+        const begun = topic.opening === undefined ? begin() : topic.opening.then(begin);
+        return begun instanceof Promise ? begun.catch(failed) : begun;
+      } catch (error) {
+        return failed(error);
+      }
     };
     const allowed = (session.connection.authorize ?? hub.authorize)({
       action: 'subscribe',
@@ -94,7 +109,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
 function started(
   session: HubSession,
   request: Subscribe,
-  topic: Topic,
+  { topic, end }: TopicClaim,
   terms: Terms,
   keys: ReadonlySet<string> | undefined,
   before: number,
@@ -127,6 +142,7 @@ function started(
     pace,
     session,
   );
+  subscription.leave = end;
   session.subscriptions.set(request.sub, subscription);
   session.refs.add(ref);
   session.applyImposed(subscription);

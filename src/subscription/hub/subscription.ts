@@ -44,6 +44,8 @@ export class Subscription implements Reader {
   /** After a pull: there is more to pull now. */
   more = false;
   paused = false;
+  /** Ends its claim on the topic. */
+  leave: (() => void) | undefined;
   #cursor = 0;
   #read = 0;
   /** With keys: there may be something for it after `#read`; else `#read` is what the topic has seen. */
@@ -142,6 +144,7 @@ export class Subscription implements Reader {
     if (this.#over) return;
     this.#over = true;
     this.topic.remove(this);
+    this.leave?.();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#snapshot = undefined;

@@ -69,6 +69,7 @@ export class Topic {
   readonly #faults: Faults;
   readonly #opened: Promise<void> | undefined;
   #open = false;
+  #appends = 0;
   /** As readers have been told of them. */
   #generations!: Generations;
 
@@ -127,9 +128,21 @@ export class Topic {
     return this.#open ? undefined : this.#opened;
   }
 
+  /** An append is not answered yet. */
+  get appending(): boolean {
+    return this.#appends > 0;
+  }
+
   append(group: readonly Append[]): Awaitable<readonly Appended[]> {
     const opening = this.opening;
-    return opening === undefined ? this.store.append(group) : opening.then(() => this.store.append(group));
+    const appended = opening === undefined ? this.store.append(group) : opening.then(() => this.store.append(group));
+    if (!(appended instanceof Promise)) return appended;
+    this.#appends += 1;
+    const answered = (): void => {
+      this.#appends -= 1;
+    };
+    appended.then(answered, answered);
+    return appended;
   }
 
   /** Ends the keys whose time is over: what is read next holds none of them. A store that fails is told by what is read of it. */

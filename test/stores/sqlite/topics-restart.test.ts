@@ -111,7 +111,9 @@ describe('a topic in an SQLite file', () => {
 
   it('says that it cannot lose its keys', async () => {
     const { path } = scratchPath();
-    await opened(path).store.close();
+    const one = opened(path);
+    await one.topic.append([put('a')]);
+    await one.store.close();
     expect(() => opened(path, {}, { ...topicSpec, keyed: false })).toThrow(/is kept with keys/);
   });
 

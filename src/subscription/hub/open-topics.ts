@@ -1,0 +1,251 @@
+/**
+ * The topics at work. A topic with parameters exists as soon as somebody names it, so their number is bounded: for all, for
+ * those that only peers hold, which leaves the server's own publications a share, and for each peer by what it reads and made.
+ * One that is empty and not read is closed within seconds; where there are too many, so is every other that can be found
+ * again in its store.
+ */
+import type { Clock, TimerHandle } from '../../call/clock.js';
+import { ownError } from '../../call/own-error.js';
+import type { Owner } from '../../call/owner.js';
+import { countRefusal } from '../../call/refusals.js';
+import type { Reason } from '../../contract/reasons.js';
+import type { HubLimits } from './limits.js';
+import type { Topic } from './topic.js';
+
+/** ms that a topic which is empty and not read stays. */
+const idleMs = 3000;
+/** ms between two looks at topics that may go. */
+const sweepMs = 1000;
+
+/** A claim on a topic, which stays at work until the claim has ended. */
+export interface TopicClaim {
+  readonly topic: Topic;
+  readonly end: () => void;
+}
+
+interface Entry {
+  readonly topic: Topic;
+  /** The server itself has used it. */
+  own: boolean;
+  /** How often each owner holds it. */
+  readonly owners: Map<Owner, number>;
+  claims: number;
+  /** Since when it may go; undefined where nothing suggests that it may. */
+  idleSince: number | undefined;
+}
+
+export class OpenTopics {
+  readonly #limits: Pick<HubLimits, 'maxTopics' | 'maxPeerTopics' | 'maxTopicsPerPeer'>;
+  readonly #clock: Clock;
+  readonly #make: (name: string) => Topic;
+  readonly #entries = new Map<string, Entry>();
+  readonly #byOwner = new Map<Owner, number>();
+  readonly #idle = new Set<Entry>();
+  /** Entries that only peers hold. */
+  #ofPeers = 0;
+  #cancelSweep: TimerHandle | undefined;
+  /** What a look at all has found that may go: looked for once in a while only, as each refusal would pay for it. */
+  #spare: Entry[] = [];
+  #spareAt = Number.NEGATIVE_INFINITY;
+
+  /** `make` throws an RpcError for a topic that is not declared. */
+  constructor(limits: HubLimits, clock: Clock, make: (name: string) => Topic) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#make = make;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  *[Symbol.iterator](): IterableIterator<Topic> {
+    for (const { topic } of [...this.#entries.values()]) yield topic;
+  }
+
+  /** For the server itself. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
+  own(name: string): Topic {
+    const entry = this.#entries.get(name) ?? this.#open(name, true);
+    if (!entry.own) {
+      entry.own = true;
+      this.#ofPeers -= 1;
+    }
+    return entry.topic;
+  }
+
+  /** For a peer that reads it. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
+  claim(name: string, owner: Owner): TopicClaim {
+    const entry = this.#enter(name, owner);
+    entry.claims += 1;
+    let ended = false;
+    const end = (): void => {
+      if (ended) return;
+      ended = true;
+      entry.claims -= 1;
+      this.#leave(entry, owner);
+      if (entry.claims === 0) this.#mayGo(entry);
+    };
+    return { topic: entry.topic, end };
+  }
+
+  /** For a peer that publishes to it: one that is made for that counts as the peer's for as long as it is there. */
+  publishedBy(name: string, owner: Owner): Topic {
+    return this.#entries.get(name)?.topic ?? this.#enter(name, owner).topic;
+  }
+
+  /** Something was published to it, or has ended in it. */
+  changed(topic: Topic): void {
+    if (topic.readers > 0 || !topic.store.isEmpty) return;
+    const entry = this.#entries.get(topic.name);
+    if (entry?.topic === topic && !this.#idle.has(entry)) this.#mayGo(entry);
+  }
+
+  /** It could not be opened: the next claim tries again. */
+  failed(topic: Topic): void {
+    const entry = this.#entries.get(topic.name);
+    if (entry?.topic === topic) this.#drop(entry);
+  }
+
+  async close(): Promise<void> {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    for (const { topic } of this.#entries.values()) await topic.close();
+    this.#entries.clear();
+    this.#byOwner.clear();
+    this.#idle.clear();
+    this.#spare = [];
+    this.#ofPeers = 0;
+  }
+
+  #enter(name: string, owner: Owner): Entry {
+    const known = this.#entries.get(name);
+    if (known?.owners.has(owner) !== true) {
+      const { maxTopicsPerPeer } = this.#limits;
+      if ((this.#byOwner.get(owner) ?? 0) >= maxTopicsPerPeer) {
+        throw refused(
+          'TOO_MANY_TOPICS_OF_CALLER',
+          `the caller (${owner}) has ${maxTopicsPerPeer} topics at once (maxTopicsPerPeer); end subscriptions to some`,
+        );
+      }
+    }
+    const entry = known ?? this.#open(name, false);
+    const held = entry.owners.get(owner) ?? 0;
+    entry.owners.set(owner, held + 1);
+    if (held === 0) this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? 0) + 1);
+    return entry;
+  }
+
+  #leave({ owners }: Entry, owner: Owner): void {
+    const held = owners.get(owner) ?? 0;
+    if (held > 1) owners.set(owner, held - 1);
+    else if (owners.delete(owner)) this.#giveBack(owner);
+  }
+
+  #giveBack(owner: Owner): void {
+    const left = (this.#byOwner.get(owner) ?? 1) - 1;
+    if (left === 0) this.#byOwner.delete(owner);
+    else this.#byOwner.set(owner, left);
+  }
+
+  #open(name: string, own: boolean): Entry {
+    const { maxTopics, maxPeerTopics } = this.#limits;
+    if (!own && this.#ofPeers >= maxPeerTopics && !this.#makeRoom((entry) => !entry.own)) {
+      throw refused(
+        'TOO_MANY_TOPICS',
+        `${this.#ofPeers} topics of the server are held by its clients alone (maxPeerTopics); come back later`,
+      );
+    }
+    if (this.#entries.size >= maxTopics && !this.#makeRoom(() => true)) {
+      throw refused('TOO_MANY_TOPICS', `the server has ${maxTopics} topics; raise maxTopics`);
+    }
+    const entry: Entry = { topic: this.#make(name), own, owners: new Map(), claims: 0, idleSince: undefined };
+    this.#entries.set(name, entry);
+    if (!own) this.#ofPeers += 1;
+    this.#mayGo(entry);
+    return entry;
+  }
+
+  #drop(entry: Entry): void {
+    const { topic, own, owners } = entry;
+    this.#entries.delete(topic.name);
+    this.#idle.delete(entry);
+    if (!own) this.#ofPeers -= 1;
+    for (const owner of owners.keys()) this.#giveBack(owner);
+    owners.clear();
+    void topic.close();
+  }
+
+  #mayGo(entry: Entry): void {
+    entry.idleSince = this.#clock.now();
+    this.#idle.add(entry);
+    this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    if (this.#cancelSweep !== undefined) return;
+    this.#cancelSweep = this.#clock.setTimer(() => this.#sweep(), sweepMs);
+    this.#cancelSweep.hold?.(false);
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = undefined;
+    const now = this.#clock.now();
+    for (const entry of this.#idle) {
+      const { topic, idleSince = now } = entry;
+      if (topic.opening === undefined && !(isUnused(entry) && isSpent(topic))) this.#idle.delete(entry);
+      else if (topic.opening === undefined && now - idleSince >= idleMs) this.#drop(entry);
+    }
+    if (this.#idle.size > 0) this.#sweepLater();
+  }
+
+  /** Closes one topic that `fits` and can be done without; false where there is none. */
+  #makeRoom(fits: (entry: Entry) => boolean): boolean {
+    for (const entry of this.#idle) {
+      if (!isUnused(entry) || !isSpent(entry.topic)) {
+        if (entry.topic.opening === undefined) this.#idle.delete(entry);
+      } else if (fits(entry)) {
+        this.#drop(entry);
+        return true;
+      }
+    }
+    const now = this.#clock.now();
+    if (this.#spare.length === 0 && now - this.#spareAt >= sweepMs) {
+      this.#spareAt = now;
+      this.#spare = [...this.#entries.values()].filter((one) => rank(one) > 0).sort((a, b) => rank(a) - rank(b));
+    }
+    for (let at = this.#spare.length - 1; at >= 0; at--) {
+      const entry = this.#spare[at] as Entry;
+      const stays = this.#entries.get(entry.topic.name) !== entry || rank(entry) === 0;
+      if (!stays && !fits(entry)) continue;
+      this.#spare.splice(at, 1);
+      if (stays) continue;
+      this.#drop(entry);
+      return true;
+    }
+    return false;
+  }
+}
+
+function isUnused({ topic, claims }: Entry): boolean {
+  return claims === 0 && topic.readers === 0 && topic.opening === undefined && !topic.appending;
+}
+
+/** Nothing is lost with it: not even what its log had, where a reader may come back for each update. */
+function isSpent({ head, declaration, keyed, store }: Topic): boolean {
+  if (head === 0) return true;
+  return store.isEmpty === true && !(keyed && declaration.mode === 'EVERY' && store.durability === 'NONE');
+}
+
+/** How well it can be done without, though it is not spent: 0 is not at all. */
+function rank(entry: Entry): number {
+  if (!isUnused(entry)) return 0;
+  const { topic } = entry;
+  if (topic.store.isEmpty === true) return 2;
+  // The store keeps it; but keys with an end do so only while the topic is at work.
+  return topic.store.durability !== 'NONE' && topic.store.expiresIn() === Number.POSITIVE_INFINITY ? 1 : 0;
+}
+
+function refused(reason: Reason, message: string) {
+  countRefusal(reason);
+  return ownError(reason, message, { code: 'RESOURCE_EXHAUSTED', disposition: 'not-executed' });
+}
