@@ -1,6 +1,6 @@
 /**
- * Finds a peer that is gone without a word. Silence is counted from the last byte that came, whatever calls begin and end
- * meanwhile; a PING is only sent while something is open, since servers forbid others.
+ * Finds a peer that is gone without a word. Silence is counted from the last byte that came, to a sixteenth of `time`, whatever
+ * calls begin and end meanwhile; a PING is only sent while something is open, since servers forbid others.
  * Source: gRFC A8.
  */
 import type { Host } from './byte-pipe.js';
@@ -54,23 +54,29 @@ export class Keepalive {
   }
 
   readonly #tick = (): void => {
-    const { time, timeout } = this.#terms;
-    this.#cancelTick = this.#host.setTimer(this.#tick, Math.max(1, time / 4));
+    const { time } = this.#terms;
     const { heard } = this.#watched;
     const now = this.#host.now();
     if (heard !== this.#heard) {
       this.#heard = heard;
       this.#heardAt = now;
-    } else if (now - this.#heardAt >= time && this.#cancelTimeout === undefined) {
-      this.#cancelTimeout = this.#host.setTimer(() => {
-        this.#cancelTimeout = undefined;
-        // Anything that came says as much as the answer.
-        if (this.#watched.heard === this.#heard) this.#lost(`the peer did not answer a PING within ${timeout} ms`);
-      }, timeout);
-      this.#watched.ping(() => {
-        this.#cancelTimeout?.();
-        this.#cancelTimeout = undefined;
-      });
     }
+    const left = this.#heardAt + time - now;
+    if (left <= 0 && this.#cancelTimeout === undefined) this.#ping();
+    const look = time / 16;
+    this.#cancelTick = this.#host.setTimer(this.#tick, Math.max(1, left > 0 ? Math.min(left, look) : look));
   };
+
+  #ping(): void {
+    const { timeout } = this.#terms;
+    this.#cancelTimeout = this.#host.setTimer(() => {
+      this.#cancelTimeout = undefined;
+      // Anything that came says as much as the answer.
+      if (this.#watched.heard === this.#heard) this.#lost(`the peer did not answer a PING within ${timeout} ms`);
+    }, timeout);
+    this.#watched.ping(() => {
+      this.#cancelTimeout?.();
+      this.#cancelTimeout = undefined;
+    });
+  }
 }

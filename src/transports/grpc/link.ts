@@ -1,7 +1,8 @@
 /**
  * The way to one address: the connections that new calls go on, and those that only finish what they have. Connects when
  * there is a call, again at once when a connection that stood is gone, and once more when those that stand are full; after one
- * that never stood there is a wait, which grows, and in which calls fail without a try.
+ * that never stood there is a wait, which grows, and in which calls fail without a try. While calls wait here, there is always a
+ * connection that is being made, a timer until the next may be, or one that is full of calls.
  * Source: gRPC's connection backoff document.
  */
 import type { Clock } from '../../call/clock.js';
@@ -10,7 +11,7 @@ import type { GrpcClientTerms } from './client-options.js';
 import { notConnected } from './received-status.js';
 
 export interface ClientConnection {
-  /** How many calls more it takes now. */
+  /** How many calls more it takes now; 0 of one that is going away, also before the link is told. */
   readonly room: number;
   /** Calls that are open. */
   readonly open: number;
@@ -29,6 +30,8 @@ export interface ConnectionWatcher<C> {
   released(connection: C): void;
   /** There will be no new calls on it; those that are open may go on. */
   retired(connection: C): void;
+  /** Calls time out on it, and nothing at all comes back. */
+  silent(connection: C): void;
   /** It is over. `why` is set when it never stood. */
   closed(connection: C, why: Error | undefined): void;
 }
@@ -47,6 +50,9 @@ const jitter = 0.2;
 const maxConnections = 8;
 /** ms after which a connection goes that others make needless. */
 const spareTime = 10_000;
+/** ms between two connections that are given up as silent: it may be the server that is slow. Doubles, up to the second. */
+const replaceTime = 1_000;
+const maxReplaceTime = 60_000;
 
 export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
   readonly address: string;
@@ -60,12 +66,19 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
   /** Those that take calls. */
   readonly #ready: C[] = [];
   #cancelSpare: (() => void) | undefined;
+  /** Ends the wait for the time when connecting may begin again. */
+  #cancelSeek: (() => void) | undefined;
+  /** The connection that keeps the program alive for the calls that wait. */
+  #held: C | undefined;
   /** ms; the wait that the next failure brings. */
   #wait: number;
-  /** When connecting began last, and may begin again; on performance.now's scale. */
+  /** When connecting began last, and may begin again. */
   #connectedAt = 0;
   #retryAt = Number.NEGATIVE_INFINITY;
   #error: RpcError | undefined;
+  /** When a silent connection may be given up again, and ms from then on. */
+  #replaceAt = Number.NEGATIVE_INFINITY;
+  #replaceWait = 0;
   /** ms between pings, once a server has asked for fewer. */
   #calmTime = 0;
 
@@ -86,22 +99,22 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
         one.begin(free);
         return;
       }
-    } else if (this.#error !== undefined && performance.now() < this.#retryAt) {
+    } else if (this.#error !== undefined && this.#clock.now() < this.#retryAt) {
       one.cannotBegin(this.#error);
       return;
     }
     this.#waiting.add(one);
-    if (this.#ready.length < maxConnections && performance.now() >= this.#retryAt) this.#connecting ??= this.#connect();
-    this.#connecting?.hold(true);
+    this.#seek();
   }
 
   /** A call does not wait any more. */
   forget(one: Waiting<C>): void {
-    if (this.#waiting.delete(one) && this.#waiting.size === 0) this.#connecting?.hold(false);
+    if (this.#waiting.delete(one)) this.#seek();
   }
 
   close(): void {
     this.#cancelSpare?.();
+    this.#cancelSeek?.();
     for (const connection of [...this.#connections]) connection.close();
   }
 
@@ -111,11 +124,14 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
     this.#wait = this.#terms.reconnect.initial;
     this.#error = undefined;
     this.#begin(connection);
+    this.#seek();
   }
 
   released(connection: C): void {
-    if (this.#waiting.size > 0) this.#begin(connection);
-    else if (connection.open === 0 && this.#ready.length > 1) this.#spare();
+    if (this.#waiting.size > 0) {
+      this.#begin(connection);
+      this.#seek();
+    } else if (connection.open === 0 && this.#ready.length > 1) this.#spare();
   }
 
   retired(connection: C): void {
@@ -124,8 +140,18 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
     if (connection.calmed && this.#terms.keepalive !== undefined) {
       this.#calmTime = 2 * Math.max(this.#calmTime, this.#terms.keepalive.time);
     }
-    // Calls that waited for room on it.
-    if (at >= 0 && this.#ready.length === 0 && this.#waiting.size > 0) this.#connecting ??= this.#connect();
+    // One that stood is no reason to wait.
+    if (at >= 0 && this.#ready.length === 0) this.#retryAt = Number.NEGATIVE_INFINITY;
+    this.#seek();
+  }
+
+  silent(connection: C): void {
+    const now = this.#clock.now();
+    if (now < this.#replaceAt) return;
+    const calm = now - this.#replaceAt > maxReplaceTime;
+    this.#replaceWait = calm ? replaceTime : Math.min(2 * this.#replaceWait, maxReplaceTime);
+    this.#replaceAt = now + this.#replaceWait;
+    connection.close();
   }
 
   closed(connection: C, why: Error | undefined): void {
@@ -134,14 +160,44 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
     this.#connecting = undefined;
     const spread = 1 + jitter * (2 * Math.random() - 1);
     // A server that let the connect timeout pass has been waited for.
-    const waited = performance.now() - this.#connectedAt >= this.#terms.connectTimeout;
+    const waited = this.#clock.now() - this.#connectedAt >= this.#terms.connectTimeout;
     this.#retryAt = this.#connectedAt + (waited ? 0 : this.#wait * spread);
     this.#wait = Math.min(this.#wait * growth, this.#terms.reconnect.max);
     // Where others stand, calls go on waiting for room on those.
-    if (this.#ready.length > 0) return;
+    if (this.#ready.length > 0) {
+      this.#seek();
+      return;
+    }
     const error = notConnected(this.address, why);
     this.#error = error;
-    for (const one of this.#taken()) one.cannotBegin(error);
+    const all = [...this.#waiting];
+    this.#waiting.clear();
+    this.#seek();
+    for (const one of all) one.cannotBegin(error);
+  }
+
+  /** For calls that wait: makes a connection, or sees to it that one is made when it may be. */
+  #seek(): void {
+    const wanted = this.#waiting.size > 0;
+    if (wanted && this.#connecting === undefined && this.#ready.length < maxConnections) {
+      const wait = this.#retryAt - this.#clock.now();
+      if (wait <= 0) this.#connecting = this.#connect();
+      else this.#cancelSeek ??= this.#clock.setTimer(() => this.#seekAgain(), wait);
+    }
+    if (!wanted || this.#connecting !== undefined) {
+      this.#cancelSeek?.();
+      this.#cancelSeek = undefined;
+    }
+    const held = wanted ? (this.#connecting ?? this.#ready[0]) : undefined;
+    if (held === this.#held) return;
+    this.#held?.hold(false);
+    this.#held = held;
+    held?.hold(true);
+  }
+
+  #seekAgain(): void {
+    this.#cancelSeek = undefined;
+    this.#seek();
   }
 
   #connect(): C {
@@ -150,7 +206,7 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
       keepalive === undefined || keepalive.time >= this.#calmTime
         ? this.#terms
         : { ...this.#terms, keepalive: { ...keepalive, time: this.#calmTime } };
-    this.#connectedAt = performance.now();
+    this.#connectedAt = this.#clock.now();
     const connection = this.#open(terms, this);
     this.#connections.add(connection);
     return connection;
@@ -170,11 +226,5 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
       this.#cancelSpare = undefined;
       for (const connection of this.#ready.slice(1)) if (connection.open === 0) connection.close();
     }, spareTime);
-  }
-
-  #taken(): Waiting<C>[] {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    return all;
   }
 }

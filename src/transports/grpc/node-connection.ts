@@ -13,15 +13,20 @@ import {
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../../call/peer.js';
+import { Keepalive } from '../../http2/keepalive.js';
 import { formatHostPort } from '../endpoint.js';
+import { nodeHost } from '../pipes/node-host.js';
 import type { GrpcClientTerms } from './client-options.js';
 import { type ConnectionTarget, socketOf } from './client-socket.js';
 import type { ClientConnection, ConnectionWatcher } from './link.js';
+import { Silence } from './silence.js';
 
-const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_REFUSED_STREAM } = constants;
 
 /** Bytes that may be under way to us on a connection beyond what its streams have been read. */
 const connectionWindow = 1024 * 1024;
+/** ms that a server has to close a connection which both sides have done with. */
+const lingerTime = 5_000;
 
 const noPeer: Peer = { address: '' };
 
@@ -29,13 +34,16 @@ export class NodeConnection implements ClientConnection {
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
   readonly #watcher: ConnectionWatcher<NodeConnection>;
-  readonly #keepalive: GrpcClientTerms['keepalive'];
+  readonly #keepalive: Keepalive | undefined;
+  /** For the calls on it. */
+  readonly silence: Silence;
   #connectTimer: NodeJS.Timeout | undefined;
-  #keepaliveTimer: NodeJS.Timeout | undefined;
-  #bytesHeard = -1;
-  #silentSince = 0;
+  #lingerTimer: NodeJS.Timeout | undefined;
   #peer: Peer = noPeer;
   #open = 0;
+  #held = false;
+  /** The last stream that the server takes, as its GOAWAY says. */
+  #lastId = Number.POSITIVE_INFINITY;
   #stands = false;
   #retired = false;
   #lost = false;
@@ -46,7 +54,12 @@ export class NodeConnection implements ClientConnection {
 
   constructor(target: ConnectionTarget, terms: GrpcClientTerms, watcher: ConnectionWatcher<NodeConnection>) {
     this.#watcher = watcher;
-    this.#keepalive = terms.keepalive;
+    const { keepalive } = terms;
+    this.#keepalive =
+      keepalive === undefined
+        ? undefined
+        : new Keepalive(nodeHost, keepalive, this, (why) => this.#destroy(new Error(why)));
+    this.silence = new Silence(this, () => watcher.silent(this));
     const socket = socketOf(target);
     this.#socket = socket;
     // First of all who hear of it: streams that are closed for this must find it noted.
@@ -55,6 +68,7 @@ export class NodeConnection implements ClientConnection {
     socket.on('error', (error) => {
       this.#error ??= error;
       this.#lost = true;
+      this.#retire();
       socket.destroy();
     });
     this.#session = connect(`${target.tls === undefined ? 'http' : 'https'}://${target.authority}`, {
@@ -66,7 +80,8 @@ export class NodeConnection implements ClientConnection {
     this.#session.on('error', (error) => {
       this.#error ??= error;
     });
-    this.#session.on('goaway', (code, _last, data) => {
+    this.#session.on('goaway', (code, lastId, data) => {
+      this.#lastId = lastId;
       this.calmed = code === NGHTTP2_ENHANCE_YOUR_CALM && data?.toString('latin1') === 'too_many_pings';
       this.#retire();
     });
@@ -90,9 +105,23 @@ export class NodeConnection implements ClientConnection {
     return this.#open;
   }
 
-  /** node:http2 keeps what the server does not take yet. */
+  /** node:http2 keeps what the server does not take yet. It knows of an end before its events tell. */
   get room(): number {
-    return Number.POSITIVE_INFINITY;
+    return this.#retired || this.#session.closed || this.#session.destroyed ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the server says, or its GOAWAY implies, that it never looked at the stream. */
+  unprocessed({ id = 0, rstCode }: ClientHttp2Stream): boolean {
+    return rstCode === NGHTTP2_REFUSED_STREAM || id > this.#lastId;
+  }
+
+  /** Bytes that came. */
+  get heard(): number {
+    return this.#socket.bytesRead;
+  }
+
+  ping(answered: () => void): void {
+    if (!this.#session.destroyed) this.#session.ping(answered);
   }
 
   /** Throws what node:http2 does for headers that cannot be sent. */
@@ -112,12 +141,15 @@ export class NodeConnection implements ClientConnection {
 
   /** Ends it when the calls that are under way are over. */
   close(): void {
-    if (this.#stands) this.#session.close();
-    else this.#destroy(new Error('the client was closed'));
+    if (this.#stands) {
+      this.#session.close();
+      this.#retire();
+    } else this.#destroy(new Error('the client was closed'));
   }
 
   /** While calls wait for it, it keeps the program alive. */
   hold(wanted: boolean): void {
+    this.#held = wanted;
     if (wanted) {
       this.#socket.ref();
       this.#connectTimer?.ref();
@@ -128,7 +160,7 @@ export class NodeConnection implements ClientConnection {
   }
 
   #stand({ tls }: ConnectionTarget): void {
-    if (this.#closed || this.#stands) return;
+    if (this.#closed || this.#stands || this.#retired) return;
     clearTimeout(this.#connectTimer);
     this.#connectTimer = undefined;
     const socket = this.#socket;
@@ -140,44 +172,31 @@ export class NodeConnection implements ClientConnection {
     this.#session.setLocalWindowSize(connectionWindow);
     const { remoteAddress, remotePort } = socket;
     this.#peer = { address: formatHostPort(remoteAddress, remotePort) };
-    this.#socket.unref();
+    if (!this.#held) this.#socket.unref();
     this.#watcher.ready(this);
   }
 
   #wake(): void {
     this.#socket.ref();
-    if (this.#keepalive === undefined) return;
-    this.#bytesHeard = this.#socket.bytesRead;
-    this.#silentSince = performance.now();
-    this.#keepaliveTimer = setInterval(() => this.#listen(), Math.ceil(this.#keepalive.time / 4));
-    this.#keepaliveTimer.unref();
+    this.#keepalive?.wake();
   }
 
   #rest(): void {
-    this.#socket.unref();
-    clearInterval(this.#keepaliveTimer);
-    this.#keepaliveTimer = undefined;
-  }
-
-  #listen(): void {
-    const { time, timeout } = this.#keepalive as NonNullable<GrpcClientTerms['keepalive']>;
-    const { bytesRead } = this.#socket;
-    const now = performance.now();
-    if (bytesRead !== this.#bytesHeard) {
-      this.#bytesHeard = bytesRead;
-      this.#silentSince = now;
-    } else if (now - this.#silentSince >= time) {
-      this.#silentSince = now;
-      const timer = setTimeout(() => this.#destroy(new Error('it did not answer a ping')), timeout);
-      timer.unref();
-      this.#session.ping(() => clearTimeout(timer));
-    }
+    if (!this.#held) this.#socket.unref();
+    this.#keepalive?.rest();
+    if (this.#retired) this.#linger();
   }
 
   #retire(): void {
     if (this.#retired) return;
     this.#retired = true;
+    if (this.#open === 0) this.#linger();
     if (this.#stands) this.#watcher.retired(this);
+  }
+
+  /** Node sends its end and waits for the server's, which need not come. */
+  #linger(): void {
+    this.#lingerTimer ??= setTimeout(() => this.#socket.destroy(), lingerTime).unref();
   }
 
   #lose(): void {
@@ -185,6 +204,8 @@ export class NodeConnection implements ClientConnection {
     this.#retire();
     // Over a socket that is gone nothing is finished.
     this.#session?.destroy();
+    // Node tells of the session's end only when the last write has come back, which it may not.
+    this.#close();
   }
 
   #destroy(error: Error): void {
@@ -199,7 +220,8 @@ export class NodeConnection implements ClientConnection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#connectTimer);
-    clearInterval(this.#keepaliveTimer);
+    this.#keepalive?.stop();
+    clearTimeout(this.#lingerTimer);
     this.#retire();
     const why = this.#stands
       ? undefined

@@ -19,7 +19,7 @@ import type { NodeConnection } from './node-connection.js';
 import { NodeHeaders, type ReceivedHeaders } from './received-headers.js';
 import { connectionLost, errorOf, foreign, notBegun, refusedStream, withoutStatus } from './received-status.js';
 
-const { NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
 
 /** What exchanges of one method have in common. */
 export interface NodeExchangeTerms {
@@ -31,6 +31,7 @@ export interface NodeExchangeTerms {
 
 interface OwnStream extends ClientHttp2Stream {
   exchange: NodeExchange;
+  connection: NodeConnection;
 }
 
 export class NodeExchange implements Exchange, Waiting<NodeConnection> {
@@ -40,13 +41,15 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
   readonly #reader: MessageReader;
   /** The only request, framed; undefined where requests are written one by one. */
   #request: Buffer | undefined;
-  #connection: NodeConnection | undefined;
   #stream: OwnStream | undefined;
+  #heard = 0;
+  #timeouts = 0;
   #answered = false;
   #trailers: ReceivedHeaders | undefined;
   #paused = false;
   #repeated = false;
-  #closed = false;
+  /** All that comes has come, and was read. */
+  #ended = false;
   #over = false;
 
   constructor(call: Call, terms: NodeExchangeTerms, receiver: Receiver) {
@@ -67,15 +70,14 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     try {
       stream = connection.request(this.#headers()) as OwnStream;
     } catch (error) {
-      const { address } = this.#terms.link;
-      // Node knows of a GOAWAY a moment before its event says so.
-      const goesAway = (error as NodeJS.ErrnoException).code === 'ERR_HTTP2_GOAWAY_SESSION';
-      this.#fail(goesAway ? refusedStream(address) : notBegun(address, error));
+      this.#fail(notBegun(this.#terms.link.address, error));
       return;
     }
-    this.#connection = connection;
     this.#stream = stream;
     stream.exchange = this;
+    stream.connection = connection;
+    this.#heard = connection.heard;
+    this.#timeouts = connection.silence.timeouts;
     stream.on('response', onResponse);
     stream.on('trailers', onTrailers);
     stream.on('data', onData);
@@ -103,7 +105,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
 
   readOn(): void {
     this.#paused = false;
-    if (!this.#over) this.#stream?.resume();
+    if (!this.#over && !this.#reader.busy) this.#stream?.resume();
   }
 
   /** Ends the exchange here and at the peer; the receiver hears nothing more. */
@@ -111,7 +113,10 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     if (this.#over) return;
     this.#over = true;
     this.#terms.link.forget(this);
-    this.#stream?.close(NGHTTP2_CANCEL);
+    this.#leave();
+    if (this.#call.aborted?.code === 'DEADLINE_EXCEEDED') {
+      this.#stream?.connection.silence.timedOut(this.#heard, this.#timeouts);
+    }
   }
 
   /** For the reader. */
@@ -123,7 +128,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
 
   /** For the reader. */
   broken(error: RpcError): void {
-    this.#stream?.close(NGHTTP2_CANCEL);
+    this.#leave();
     this.#fail(error);
   }
 
@@ -131,7 +136,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
   inflating(busy: boolean): void {
     const stream = this.#stream as OwnStream;
     if (busy) stream.pause();
-    else if (this.#closed) this.#conclude(stream.rstCode);
+    else if (this.#ended) this.#conclude(stream);
     else if (!this.#paused) stream.resume();
   }
 
@@ -146,7 +151,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     } else {
       this.#answered = true;
       this.#reader.encoding = headers.text('grpc-encoding');
-      this.#call.peer = (this.#connection as NodeConnection).peer;
+      this.#call.peer = (this.#stream as OwnStream).connection.peer;
       this.#call.receiveHeaders(headers.map, headers);
     }
   }
@@ -161,30 +166,34 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     if (!this.#over) this.#reader.take(chunk);
   }
 
-  ended(): void {
-    if (!this.#over && this.#trailers !== undefined && this.#reader.empty) this.#finish();
+  /** Node does not close a stream that the peer has ended or reset with NO_ERROR while a write waits. */
+  ended(stream: OwnStream): void {
+    if (stream !== this.#stream) return;
+    this.#ended = true;
+    if (!this.#over && !this.#reader.busy) this.#conclude(stream);
   }
 
-  closed(stream: ClientHttp2Stream): void {
-    this.#connection?.release();
-    if (this.#over) return;
+  closed(stream: OwnStream): void {
+    stream.connection.release();
+    if (this.#over || stream !== this.#stream) return;
     // What had come, and was not read yet.
     for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) this.received(chunk);
-    this.#closed = true;
-    if (this.#over || this.#reader.busy) return;
-    this.#conclude(stream.rstCode);
+    this.#ended = true;
+    if (!this.#over && !this.#reader.busy) this.#conclude(stream);
   }
 
-  /** The stream is closed, and all that came on it was read. */
-  #conclude(rst: number): void {
+  /** All that came on the stream was read. */
+  #conclude(stream: OwnStream): void {
     if (this.#over) return;
     if (this.#trailers !== undefined) {
       this.#finish();
       return;
     }
     const { address } = this.#terms.link;
-    if (rst === NGHTTP2_REFUSED_STREAM && !this.#answered) this.#repeat(refusedStream(address));
-    else this.#fail(this.#connection?.lost === true ? connectionLost(address) : withoutStatus(address, rst));
+    const { connection, rstCode } = stream;
+    this.#leave();
+    if (connection.unprocessed(stream) && !this.#answered) this.#repeat(refusedStream(address));
+    else this.#fail(connection.lost ? connectionLost(address) : withoutStatus(address, rstCode));
   }
 
   #repeat(refused: RpcError): void {
@@ -193,15 +202,16 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
       return;
     }
     this.#repeated = true;
-    this.#closed = false;
+    this.#ended = false;
+    this.#stream = undefined;
     this.#terms.link.take(this);
   }
 
   #finish(): void {
     const trailers = this.#trailers as ReceivedHeaders;
-    if (!this.#answered) this.#call.peer = (this.#connection as NodeConnection).peer;
+    if (!this.#answered) this.#call.peer = (this.#stream as OwnStream).connection.peer;
     this.#over = true;
-    if (this.#stream?.writableFinished === false) this.#stream.close(NGHTTP2_CANCEL);
+    if (this.#stream?.writableFinished === false) this.#leave();
     this.#call.receiveTrailers(trailers.map, trailers);
     const error = errorOf(trailers) ?? (this.#reader.empty ? undefined : withoutStatus(this.#terms.link.address, 2));
     if (error === undefined) this.#receiver.ended();
@@ -212,6 +222,13 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     if (this.#over) return;
     this.#over = true;
     this.#receiver.failed(error);
+  }
+
+  /** Frees the stream, here and at the peer. Node keeps one that is closed until it is read to its end, which this one never is. */
+  #leave(): void {
+    const stream = this.#stream;
+    if (stream?.closed === true) stream.destroy();
+    else stream?.close(NGHTTP2_CANCEL);
   }
 
   /** The deadline goes out as the time that is left now. */
@@ -238,7 +255,8 @@ function onData(this: unknown, chunk: Buffer): void {
 }
 
 function onEnd(this: unknown): void {
-  (this as OwnStream).exchange.ended();
+  const stream = this as OwnStream;
+  stream.exchange.ended(stream);
 }
 
 /** What is to be said of it, the code of the stream and the state of the connection say. */

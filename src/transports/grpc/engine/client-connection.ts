@@ -17,6 +17,7 @@ import { SocketPipe } from '../../pipes/socket-pipe.js';
 import type { GrpcClientTerms } from '../client-options.js';
 import { type ConnectionTarget, socketOf } from '../client-socket.js';
 import type { ClientConnection, ConnectionWatcher } from '../link.js';
+import { Silence } from '../silence.js';
 
 /** Values that differ in every call stay out of the table, where they would push out what all calls have in common. */
 export const grpcIndexing: ReadonlyMap<string, Indexing> = new Map([
@@ -46,7 +47,11 @@ export class EngineConnection implements ClientConnection {
   #stands = false;
   #retired = false;
   #closed = false;
+  /** Whether calls wait for it, and whether it keeps the program alive. */
+  #wanted = false;
   #held = true;
+  /** For the calls on it. */
+  readonly silence = new Silence(this, () => this.#watcher.silent(this));
   #error: Error | undefined;
   calmed = false;
 
@@ -73,15 +78,21 @@ export class EngineConnection implements ClientConnection {
     return this.#connection?.peerMaxHeaderList ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Chunks that came. */
+  get heard(): number {
+    return this.#connection?.heard ?? 0;
+  }
+
   /** Undefined where there is no room. */
   begin(receiver: StreamReceiver): Stream | undefined {
     const stream = this.#connection?.open(receiver);
-    if (stream !== undefined) this.#hold(true);
+    if (stream !== undefined) this.#hold();
     return stream;
   }
 
   hold(wanted: boolean): void {
-    this.#hold(wanted || this.open > 0);
+    this.#wanted = wanted;
+    this.#hold();
   }
 
   close(): void {
@@ -134,21 +145,23 @@ export class EngineConnection implements ClientConnection {
   }
 
   #stand(): void {
-    if (this.#closed || this.#stands) return;
+    if (this.#closed || this.#stands || this.#retired) return;
     clearTimeout(this.#connectTimer);
     const { remoteAddress, remotePort } = this.#socket;
     this.#peer = { address: formatHostPort(remoteAddress, remotePort) };
     this.#stands = true;
-    this.#hold(false);
+    this.#hold();
     this.#watcher.ready(this);
   }
 
   #released(): void {
-    if (this.open === 0) this.#hold(false);
+    if (this.open === 0) this.#hold();
     if (!this.#retired) this.#watcher.released(this);
   }
 
-  #hold(wanted: boolean): void {
+  /** While calls are on it or wait for it, it keeps the program alive. */
+  #hold(): void {
+    const wanted = this.#wanted || this.open > 0;
     if (this.#held === wanted) return;
     this.#held = wanted;
     if (wanted) {

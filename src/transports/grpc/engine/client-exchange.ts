@@ -55,6 +55,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
   #compressed = false;
   #connection: EngineConnection | undefined;
   #stream: Stream | undefined;
+  #heard = 0;
+  #timeouts = 0;
   #answered = false;
   #trailers: ListedHeaders | undefined;
   /** The peer has said all that it will. */
@@ -64,6 +66,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
   #unread = 0;
   #wroteOn: (() => void) | undefined;
   #repeated = false;
+  /** How the stream ended, while what came before is being inflated. */
+  #failure: StreamFailure | undefined;
   #over = false;
 
   constructor(call: Call, terms: EngineExchangeTerms, receiver: Receiver) {
@@ -95,6 +99,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     }
     this.#connection = connection;
     this.#stream = stream;
+    this.#heard = connection.heard;
+    this.#timeouts = connection.silence.timeouts;
     // `fields` is what `#collect` has just made; what a field takes on the wire is less than what it counts.
     stream.sendHead(headBytes, writeFields, false);
     const request = this.#request;
@@ -129,6 +135,9 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     this.#end();
     this.#terms.link.forget(this);
     this.#stream?.reset(ErrorCode.CANCEL);
+    if (this.#call.aborted?.code === 'DEADLINE_EXCEEDED') {
+      this.#connection?.silence.timedOut(this.#heard, this.#timeouts);
+    }
   }
 
   // For the reader
@@ -144,7 +153,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
 
   inflating(busy: boolean): void {
     if (busy || this.#over) return;
-    if (this.#ended) this.#conclude();
+    if (this.#failure !== undefined) this.#failed(this.#failure);
+    else if (this.#ended) this.#conclude();
     else if (!this.#paused) this.#takeUp();
   }
 
@@ -185,6 +195,11 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
 
   failed(_stream: Stream, failure: StreamFailure): void {
     if (this.#over || this.#ended) return;
+    if (this.#reader.busy) this.#failure = failure;
+    else this.#failed(failure);
+  }
+
+  #failed(failure: StreamFailure): void {
     const { address } = this.#terms.link;
     if (failure.unprocessed && !this.#answered) this.#repeat(refusedStream(address));
     else if (failure.by === 'connection') this.#fail(connectionLost(address));

@@ -1,0 +1,154 @@
+/** How streams end that a server does not end as it should, or that their reader leaves: every call settles, and nothing of it stays. */
+import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { framed } from '../../../src/transports/grpc/client-call.js';
+import { NodeConnection } from '../../../src/transports/grpc/node-connection.js';
+import { type Note, note, noteCodec } from './note.js';
+import { connect, drain } from './wire.js';
+
+const head = { ':status': 200, 'content-type': 'application/grpc' };
+const message = (text = 'answer'): Buffer => framed(noteCodec.encode(note(text), 'proto'));
+
+interface ByHand {
+  readonly address: string;
+  readonly sessions: readonly ServerHttp2Session[];
+}
+
+/** A server that answers as `respond` says, below gRPC, and reads no request. */
+async function byHand(respond: (stream: ServerHttp2Stream) => void): Promise<ByHand> {
+  const sessions: ServerHttp2Session[] = [];
+  const server = createHttp2();
+  server.on('session', (session) => {
+    sessions.push(session);
+    session.on('error', () => {});
+  });
+  server.on('stream', (stream) => {
+    stream.on('error', () => {});
+    respond(stream);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, sessions };
+}
+
+const withTrailers = (stream: ServerHttp2Stream, headers = head): void => {
+  stream.respond(headers, { waitForTrailers: true });
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+};
+
+/** One request, and then nothing for as long as the call lasts. */
+async function* unending(first: Note): AsyncGenerator<Note> {
+  yield first;
+  await new Promise<void>(() => {});
+}
+
+const small = note('q');
+/** More than the windows take, so that the request is never sent. */
+const large = note('q', 0, new Uint8Array(300_000));
+
+describe.each(['node', 'own'] as const)('on the engine %s', (engine) => {
+  const ways: [string, (stream: ServerHttp2Stream) => void, readonly Note[]][] = [
+    [
+      'the end of the stream, without trailers',
+      (stream) => {
+        stream.respond(head);
+        stream.end(message());
+      },
+      [note('answer')],
+    ],
+    [
+      'RST_STREAM with NO_ERROR, without trailers',
+      (stream) => {
+        stream.respond(head);
+        stream.write(message(), () => stream.close(0));
+      },
+      [note('answer')],
+    ],
+    [
+      'trailers that say OK, behind a part of a message',
+      (stream) => {
+        withTrailers(stream);
+        stream.end(Buffer.concat([message(), message().subarray(0, 7)]));
+      },
+      [note('answer')],
+    ],
+    [
+      'trailers that say OK, and RST_STREAM with NO_ERROR, behind a part of a message',
+      (stream) => {
+        withTrailers(stream);
+        stream.end(Buffer.concat([message(), message().subarray(0, 7)]), () => stream.close(0));
+      },
+      [note('answer')],
+    ],
+    [
+      'RST_STREAM with NO_ERROR behind what is still being inflated',
+      (stream) => {
+        stream.respond({ ...head, 'grpc-encoding': 'gzip' });
+        const big = noteCodec.encode(note('a'.repeat(500_000)), 'proto');
+        stream.write(framed(gzipSync(big), 1), () => stream.close(0));
+      },
+      [note('a'.repeat(500_000))],
+    ],
+  ];
+  for (const [requests, first] of [
+    ['requests still come', small],
+    ['a request waits for windows', large],
+  ] as const) {
+    test.each(ways)(`a call ends with %s, while ${requests}`, async (_name, respond, expected) => {
+      const { address } = await byHand(respond);
+      const client = connect(address, { engine });
+      const { items, error } = await drain(client.chat(unending(first)));
+      expect(error).toMatchObject({ name: 'RpcError' });
+      expect(items).toEqual(expected);
+      await expect(client.collect(unending(first))).rejects.toMatchObject({ name: 'RpcError' });
+    });
+  }
+});
+
+/** More messages than are read ahead, in a frame each. */
+async function writeMany(stream: ServerHttp2Stream): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    await new Promise<void>((resolve) => stream.write(message(`${i}`), () => resolve()));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+describe('on the engine node', () => {
+  test.each<[string, (stream: ServerHttp2Stream) => void]>([
+    [
+      'wholly received',
+      (stream) => {
+        withTrailers(stream);
+        void writeMany(stream).then(() => stream.end());
+      },
+    ],
+    [
+      'reset by the server',
+      (stream) => {
+        stream.respond(head);
+        void writeMany(stream).then(() => stream.close(0));
+      },
+    ],
+  ])('a stream that was %s and is left by its reader takes no place on its connection', async (_name, respond) => {
+    const taken = vi.spyOn(NodeConnection.prototype, 'request');
+    const released = vi.spyOn(NodeConnection.prototype, 'release');
+    onTestFinished(() => void vi.restoreAllMocks());
+    const { address } = await byHand((stream) => {
+      stream.resume();
+      respond(stream);
+    });
+    for await (const one of connect(address, { engine: 'node' }).list(note())) {
+      // What is to come has come by then.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(one.text).toBe('0');
+      break;
+    }
+    await expect.poll(() => released.mock.calls.length).toBe(1);
+    expect(taken).toHaveBeenCalledTimes(1);
+  });
+});
