@@ -228,6 +228,16 @@ const server = {
     'sound',
     'The server has more services than health `List` names; use `Check`.',
   ),
+  TOO_MANY_HOOK_CALLS: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    "The server's `authenticate` or `authorize` has not answered so many calls of this caller; call less, or later.",
+  ),
+  TOO_MANY_STREAMS_OF_CALLER: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'One caller has as many streams open as it may; end some, or raise `maxStreamsPerCaller`.',
+  ),
   TOO_MANY_WATCHES: terms('RESOURCE_EXHAUSTED', 'unknown', 'As many watchers of health are open as may be; end some.'),
   UNAUTHENTICATED: terms(
     'UNAUTHENTICATED',
@@ -396,6 +406,21 @@ const topics = {
     'unknown',
     'A connection has as many subscriptions as it may; end some, or use another client.',
   ),
+  TOO_MANY_KEYS_OF_CALLER: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'The subscriptions of one caller name as many keys as they may; name fewer, or raise `maxKeysPerCaller`.',
+  ),
+  TOO_MANY_SESSIONS_OF_CALLER: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'One caller has as many sessions of polls as it may; close some, or raise `maxSessionsPerCaller`.',
+  ),
+  TOO_MANY_SUBSCRIPTIONS_OF_CALLER: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'One caller has as many subscriptions as it may; end some, or raise `maxSubscriptionsPerCaller`.',
+  ),
   TOO_MANY_TOPICS: terms(
     'RESOURCE_EXHAUSTED',
     'unknown',
@@ -404,7 +429,7 @@ const topics = {
   TOO_MANY_TOPICS_OF_CALLER: terms(
     'RESOURCE_EXHAUSTED',
     'unknown',
-    'One caller has as many topics as it may at once; end some subscriptions, or raise `maxTopicsPerPeer`.',
+    'One caller has as many topics as it may at once; end some subscriptions, or raise `maxTopicsPerCaller`.',
   ),
   TOPIC_FULL: terms(
     'RESOURCE_EXHAUSTED',

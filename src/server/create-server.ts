@@ -25,6 +25,7 @@ import { checkGrpcServerOptions, type GrpcServerOptions } from '../transports/gr
 import type { MemoryNode } from '../transports/memory/network.js';
 import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
 import { checkServerTls, type ServerTls } from '../transports/tls.js';
+import { checkCallerLimits, HookShares } from './caller-limits.js';
 import { type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { type HealthService, healthService } from './health.js';
@@ -54,6 +55,7 @@ const checkNames = knownOptions<ServerOptions>({
   authenticate: func,
   authorize: func,
   quota: true,
+  limits: checkCallerLimits,
   admission: true,
   versions: true,
   features: true,
@@ -118,7 +120,11 @@ class HawserServer<Tx> implements Server<Tx> {
     this.#telemetry = serverTelemetry(options.telemetry, this.#clock, this.#events);
     this.#limiter = admissionLimiter(options.admission, this.#clock, this.#events);
     const context = { clock: this.#clock, logger: this.#logger, events: this.#events };
-    this.#gates = gates(options, this.#limiter, context);
+    const hooks = new HookShares(options.limits ?? {});
+    const authenticate = hooks.authenticate(options.authenticate);
+    const authorize = hooks.authorize(options.authorize);
+    const asked = { ...(authenticate && { authenticate }), ...(authorize && { authorize }) };
+    this.#gates = gates({ ...options, ...asked }, this.#limiter, context);
     this.#negotiation = new ServerNegotiation({
       versions: options.versions,
       features: serverFeatureTerms(options.features),
@@ -130,7 +136,7 @@ class HawserServer<Tx> implements Server<Tx> {
     });
     this.#topics = new ServerTopics(options.topics, {
       ...context,
-      authorize: options.authorize,
+      authorize,
       store: options.store?.topics,
     });
   }

@@ -11,6 +11,8 @@ import { type Authorize, authorization } from '../interceptors/authorize.js';
 import { type QuotaOptions, quota } from '../interceptors/quota.js';
 import type { ServerEventHub } from '../interceptors/server-events.js';
 
+import { type CallerLimits, streamShares } from './caller-limits.js';
+
 export interface GateOptions {
   /** Names the caller. Without it that is the name in its certificate (mutual TLS), or `anonymous`. */
   readonly authenticate?: Authenticate;
@@ -18,6 +20,8 @@ export interface GateOptions {
   readonly authorize?: Authorize;
   /** What each principal may use: `{ rate: 100 }` is a hundred calls a second. None by default. */
   readonly quota?: QuotaOptions;
+  /** What one caller may have open at once, whatever it calls. */
+  readonly limits?: CallerLimits;
   /** What is done under overload. On by default; `false`: every call is let in. */
   readonly admission?: AdmissionOptions | false;
 }
@@ -42,6 +46,7 @@ export function gates(options: GateOptions, limiter: Limiter | undefined, contex
       { stage: 'authenticate', side: 0, interceptor: authentication(authenticate, context) },
       { stage: 'authenticate', side: 1, interceptor: trustedPrincipals(terms === false ? undefined : terms?.trusted) },
       { stage: 'quota', side: 0, interceptor: quota(options.quota, context) },
+      { stage: 'quota', side: 1, interceptor: streamShares(options.limits ?? {}) },
       { stage: 'limiter', side: 0, interceptor: admission(limiter) },
       { stage: 'authorize', side: 0, interceptor: authorization(authorize, context) },
     ],

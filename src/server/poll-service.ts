@@ -8,7 +8,10 @@ import type { Event, OpenRequest, Position } from '../../gen/hawser.js';
 import * as idl from '../../gen/hawser.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { type Owner, ownerOf } from '../call/owner.js';
+import { countRefusal } from '../call/refusals.js';
 import { isRpcError } from '../call/rpc-error.js';
+import { Shares } from '../call/shares.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 import { limitsOf } from '../subscription/hub/limits.js';
@@ -18,17 +21,26 @@ import { PollSession } from './poll-session.js';
 export interface PollLimits {
   /** Sessions in all; 10,000 by default. */
   readonly maxSessions: number;
+  /** Of these, sessions of one principal, or from one address for callers without a name; half of them by default, 16 at least. */
+  readonly maxSessionsPerCaller: number;
   /** ms without a poll after which a session is forgotten; 60,000 by default. */
   readonly idleMs: number;
   /** ms that a poll waits at most; 30,000 by default. */
   readonly maxWaitMs: number;
 }
 
-const defaults: PollLimits = { maxSessions: 10_000, idleMs: 60_000, maxWaitMs: 30_000 };
+export const defaultPollLimits: PollLimits = {
+  maxSessions: 10_000,
+  idleMs: 60_000,
+  maxWaitMs: 30_000,
+  maxSessionsPerCaller: 5_000,
+};
 
 /** Throws a RangeError that names the limit. */
 export function pollLimits(given: Partial<PollLimits> | undefined): PollLimits {
-  return limitsOf(defaults, given);
+  const limits = limitsOf(defaultPollLimits, given);
+  const { maxSessionsPerCaller = Math.max(16, Math.ceil(limits.maxSessions / 2)) } = given ?? {};
+  return { ...limits, maxSessionsPerCaller };
 }
 
 /** ms left for the answer of a poll to reach a caller with a deadline. */
@@ -40,26 +52,37 @@ export class PollService {
   readonly #clock: Clock;
   readonly #limits: PollLimits;
   readonly #authorizeFor: (call: Call) => Authorize | undefined;
+  readonly #shares: Shares;
 
   constructor(hub: () => Hub, clock: Clock, limits: PollLimits, authorizeFor: (call: Call) => Authorize | undefined) {
     this.#hub = hub;
     this.#clock = clock;
     this.#limits = limits;
     this.#authorizeFor = authorizeFor;
+    this.#shares = new Shares({
+      most: limits.maxSessionsPerCaller,
+      what: 'sessions',
+      option: 'topics.polls.maxSessionsPerCaller',
+      reason: 'TOO_MANY_SESSIONS_OF_CALLER',
+    });
   }
 
   async open(request: OpenRequest | undefined, call: Call): Promise<idl.Opened> {
     if (request === undefined) throw refusal('INVALID_REQUEST', 'an OpenRequest is needed');
     const { maxSessions, idleMs, maxWaitMs } = this.#limits;
     if (this.#sessions.size >= maxSessions) {
+      countRefusal('TOO_MANY_SESSIONS');
       throw refusal('TOO_MANY_SESSIONS', `the server has ${maxSessions} sessions; come back later`, 5000);
     }
+    const owner = this.#take(call);
     const id = randomBytes(16).toString('hex');
     const { address: peer } = call.peer;
     const session = new PollSession(
       { peer, principal: call.principal, authorize: this.#authorizeFor(call), clock: this.#clock, idleMs },
       (connection) => this.#hub().connect(connection),
-      () => this.#sessions.delete(id),
+      () => {
+        if (this.#sessions.delete(id)) this.#shares.give(owner);
+      },
     );
     this.#sessions.set(id, session);
     try {
@@ -93,6 +116,16 @@ export class PollService {
   async close(id: string, call: Call): Promise<void> {
     const session = this.#sessions.get(id);
     if (session?.principal === call.principal) session.end();
+  }
+
+  #take(call: Call): Owner {
+    const owner = ownerOf(call.principal, call.peer.address);
+    try {
+      this.#shares.take(owner);
+    } catch (error) {
+      throw isRpcError(error) ? refusal('TOO_MANY_SESSIONS_OF_CALLER', error.message, 5000) : error;
+    }
+    return owner;
   }
 
   /** Another caller's session is none. */

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createServer, defaultDecodeLimits, setDecodeLimits, silentLogger } from 'hawser';
 import { setThriftLimits, defaultLimits as thriftCodec } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
+import { defaultCallerLimits } from '../../src/server/caller-limits.js';
+import { defaultPollLimits, pollLimits } from '../../src/server/poll-service.js';
 import { hubLimits, defaultLimits as topicLimits } from '../../src/subscription/hub/limits.js';
 import { defaultLimits as thriftWire } from '../../src/transports/thrift/limits.js';
 import { repository } from '../support/scratch.js';
@@ -46,6 +48,13 @@ const places: Record<string, (name: string, value: number) => void> = {
     if (!(name in topicLimits)) throw new TypeError(`no ${name}`);
     hubLimits({ [name]: value });
   },
+  'topics.polls': (name, value) => {
+    if (!(name in defaultPollLimits)) throw new TypeError(`no ${name}`);
+    pollLimits({ [name]: value });
+  },
+  limits: (name, value) => void createServer({ logger: silentLogger, limits: { [name]: value } }),
+  'admission.queue': (name, value) =>
+    void createServer({ logger: silentLogger, admission: { queue: { [name]: value } } }),
   health: (name, value) => void createServer({ logger: silentLogger, health: { [name]: value } }),
   reflection: (name, value) => void createServer({ logger: silentLogger, reflection: { [name]: value } }),
   grpc: (name, value) => void createServer({ logger: silentLogger, grpc: { [name]: value } }),
@@ -56,6 +65,8 @@ const defaults: Record<string, Readonly<Record<string, number>>> = {
   setThriftLimits: { ...thriftCodec },
   'thrift.limits': { ...thriftWire },
   'topics.limits': { ...topicLimits },
+  'topics.polls': { ...defaultPollLimits },
+  limits: { ...defaultCallerLimits },
 };
 
 /** `64 MiB`, `16,000,000`, `10 s`; undefined for what is said in words. */

@@ -58,14 +58,33 @@ describe('the sessions of those who poll', () => {
       pollLimits(undefined),
       () => undefined,
     );
-    const call = { peer: { address: 'a:1' }, principal: 'ada' } as Call;
-    const open = () => polls.open(idl.OpenRequest.create({ topic: 'a' }), call);
+    const by = (principal: string) => ({ peer: { address: 'a:1' }, principal }) as Call;
+    const call = by('ada');
+    const open = (caller = call) => polls.open(idl.OpenRequest.create({ topic: 'a' }), caller);
     const { session } = await open();
-    for (let n = 1; n < 10_000; n++) await open();
-    await expect(open()).rejects.toMatchObject({ code: 'TOO_MANY_SESSIONS', retryable: true, retryAfterMs: 5000 });
+    for (let n = 1; n < 5_000; n++) await open();
+    // Half of them is what one caller may have.
+    await expect(open()).rejects.toMatchObject({ code: 'TOO_MANY_SESSIONS_OF_CALLER', retryable: true });
+    for (let n = 0; n < 5_000; n++) await open(by('eve'));
+    await expect(open(by('bob'))).rejects.toMatchObject({
+      code: 'TOO_MANY_SESSIONS',
+      retryable: true,
+      retryAfterMs: 5000,
+    });
     await polls.close(session, call);
     expect(await open()).toMatchObject({ idleMs: 60_000, maxWaitMs: 30_000 });
-    await expect(open()).rejects.toEqual(refusedWith('TOO_MANY_SESSIONS'));
+    await expect(open(by('bob'))).rejects.toEqual(refusedWith('TOO_MANY_SESSIONS'));
+  });
+
+  it('of one caller are bounded, whatever its connections, and cost no other caller one', async () => {
+    const { open, connect } = await serve({
+      topics: { polls: { maxSessionsPerCaller: 2 } },
+      authenticate: (headers) => headers.get('x-name') ?? '',
+    });
+    await open(connect('greedy'));
+    await open(connect('greedy'));
+    await expect(open(connect('greedy'))).rejects.toEqual(refusedWith('TOO_MANY_SESSIONS_OF_CALLER'));
+    await open(connect('ada'));
   });
 
   it('are as many as the server says', async () => {

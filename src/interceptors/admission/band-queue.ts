@@ -4,6 +4,7 @@
  * emptied for a while holds a standing queue: from then on it serves the newest first, since the oldest have
  * waited in vain anyway, and keeps no call for longer than its caller can wait, so a burst is served however slow the
  * machine is. Only a queue that still stands after seconds is no burst: then nothing waits for more than a part of that.
+ * Within a band callers take turns, one call each, so that a caller which asks without end makes its own calls wait and no other's.
  * Sources: CoDel (RFC 8289) and adaptive LIFO as in Facebook's "Fail at Scale"; partitions of Netflix concurrency-limits.
  */
 import { type Criticality, criticalities } from '../../contract/policy.js';
@@ -43,9 +44,21 @@ export interface Waiting {
   readonly since: number;
   /** ms that it may wait, as far as its caller is concerned. */
   readonly patience: number;
+  /** Whose call it is: see call/owner.ts. */
+  readonly owner: string;
   older: Waiting | undefined;
   newer: Waiting | undefined;
+  /** The same among the calls of its owner in the band. */
+  olderOwn: Waiting | undefined;
+  newerOwn: Waiting | undefined;
   queued: boolean;
+}
+
+/** The calls of one caller that wait in a band. */
+class Lane {
+  oldest: Waiting | undefined;
+  newest: Waiting | undefined;
+  size = 0;
 }
 
 class Band {
@@ -62,8 +75,20 @@ class Band {
   served = 0;
   countedFrom = 0;
   countedTurn = 0;
+  /** By owner; the first is served next. */
+  readonly lanes = new Map<string, Lane>();
 
   push(one: Waiting): void {
+    let lane = this.lanes.get(one.owner);
+    if (lane === undefined) {
+      lane = new Lane();
+      this.lanes.set(one.owner, lane);
+    }
+    one.olderOwn = lane.newest;
+    if (lane.newest === undefined) lane.oldest = one;
+    else lane.newest.newerOwn = one;
+    lane.newest = one;
+    lane.size += 1;
     one.older = this.newest;
     if (this.newest === undefined) this.oldest = one;
     else this.newest.newer = one;
@@ -79,6 +104,36 @@ class Band {
     one.older = undefined;
     one.newer = undefined;
     this.size -= 1;
+    this.#leave(one, this.lanes.get(one.owner) as Lane);
+  }
+
+  /** The call that is served next: of the caller whose turn it is, the oldest or the newest. */
+  next(newest: boolean): Waiting {
+    const [[owner, lane]] = this.lanes as unknown as [[string, Lane]];
+    if (this.lanes.size > 1) {
+      this.lanes.delete(owner);
+      this.lanes.set(owner, lane);
+    }
+    return (newest ? lane.newest : lane.oldest) as Waiting;
+  }
+
+  /** Of the calls that may wait, those of one caller: all, as long as no other has any. */
+  fits(owner: string, allowed: number): boolean {
+    if (this.size <= allowed) return true;
+    const own = this.lanes.get(owner)?.size ?? 0;
+    const callers = this.lanes.size + (own === 0 ? 1 : 0);
+    return callers > 1 && own + 1 <= allowed / callers;
+  }
+
+  #leave(one: Waiting, lane: Lane): void {
+    if (one.olderOwn === undefined) lane.oldest = one.newerOwn;
+    else one.olderOwn.newerOwn = one.newerOwn;
+    if (one.newerOwn === undefined) lane.newest = one.olderOwn;
+    else one.newerOwn.olderOwn = one.olderOwn;
+    one.olderOwn = undefined;
+    one.newerOwn = undefined;
+    lane.size -= 1;
+    if (lane.size === 0) this.lanes.delete(one.owner);
   }
 }
 
@@ -113,7 +168,7 @@ export class BandQueue<W extends Waiting> {
 
   /** Puts a call in that `refuses` has nothing against. Returns the one that had to go for it, if one had. */
   push(one: W): W | undefined {
-    const evicted = this.#size < this.#terms.max ? undefined : this.#victim(one.band);
+    const evicted = this.#size < this.#terms.max ? undefined : this.#victim(one.band, one.owner);
     if (evicted !== undefined) this.remove(evicted);
     if (this.#size === 0) for (const band of this.#sheddable) band.credit = -mostDebt;
     const band = this.#bands[one.band] as Band;
@@ -131,16 +186,16 @@ export class BandQueue<W extends Waiting> {
 
   /**
    * Why a call of a band need not be put in: all places are taken by calls that come before it, or more wait already than
-   * the band, whose queue is a standing one, is served in the time that one may wait.
+   * the band, whose queue is a standing one, is served in the time that one may wait, and its caller has its part of them.
    */
-  refuses(at: number, patience: number, now: number): 'queue-full' | 'codel' | undefined {
+  refuses(at: number, patience: number, now: number, owner: string): 'queue-full' | 'codel' | undefined {
     const band = this.#bands[at] as Band;
     if (this.#standing(band, now)) {
       this.#count(band, now);
       const { rate } = band;
-      if (rate !== undefined && band.size > rate * this.#bound(band, patience, now)) return 'codel';
+      if (rate !== undefined && !band.fits(owner, rate * this.#bound(band, patience, now))) return 'codel';
     }
-    return this.#size >= this.#terms.max && this.#victim(at) === undefined ? 'queue-full' : undefined;
+    return this.#size >= this.#terms.max && this.#victim(at, owner) === undefined ? 'queue-full' : undefined;
   }
 
   /** Until one was served it is not known how long it takes: handlers that wait for others answer in batches. */
@@ -168,7 +223,7 @@ export class BandQueue<W extends Waiting> {
   take(now: number): W | undefined {
     if (this.#size === 0) return undefined;
     const band = this.#next();
-    const one = (this.#standing(band, now) ? band.newest : band.oldest) as W;
+    const one = band.next(this.#standing(band, now)) as W;
     this.remove(one);
     if (band.size === 0) band.goodAt = now;
     band.served += 1;
@@ -228,8 +283,11 @@ export class BandQueue<W extends Waiting> {
     return next;
   }
 
-  /** Who goes for a call of a band when all places are taken: the oldest of a less critical band, or of one that holds too much. */
-  #victim(at: number): W | undefined {
+  /**
+   * What goes for a call of a band when all places are taken: the oldest of a less critical band, or of one that holds too much; else
+   * the oldest of its own band where another caller has more there.
+   */
+  #victim(at: number, owner: string): W | undefined {
     const most = this.#terms.max;
     const hasShare = (this.#bands[at] as Band).size < (shares[at] as number) * most;
     for (let other = this.#bands.length - 1; other >= 0; other--) {
@@ -237,6 +295,10 @@ export class BandQueue<W extends Waiting> {
       const over = band.size > (shares[other] as number) * most;
       if (band.oldest !== undefined && over && other !== at && (hasShare || other > at)) return band.oldest as W;
     }
-    return undefined;
+    const band = this.#bands[at] as Band;
+    const { oldest } = band;
+    if (oldest === undefined || oldest.owner === owner) return undefined;
+    const [theirs, own] = [oldest.owner, owner].map((one) => band.lanes.get(one)?.size ?? 0) as [number, number];
+    return theirs > own + 1 ? (oldest as W) : undefined;
   }
 }

@@ -13,6 +13,7 @@ import type { Call } from '../../call/call.js';
 import { peerPrincipal } from '../../call/certificate-name.js';
 import { type Clock, laterTurn } from '../../call/clock.js';
 import { begun, type Handler } from '../../call/interceptor.js';
+import { type Owner, ownerOf } from '../../call/owner.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { pushbackHeader } from '../../call/status.js';
 import type { IncomingRequest, Refusal } from '../../call/transport.js';
@@ -131,7 +132,7 @@ export class Limiter implements Permit {
     if (!this.#crowded(now)) return this.#run(call, next, streams, now);
     const criticality = criticalityOf(call);
     const patience = patienceOf(call.deadline?.remaining());
-    const reason = this.#hopeless(criticality, patience, now);
+    const reason = this.#hopeless(criticality, patience, now, ownerOf(call.principal, call.peer.address));
     if (reason === undefined) return this.#enqueue(call, next, streams, bandOf(criticality), patience, now);
     return Promise.reject(this.#shed(call, reason, now));
   }
@@ -144,10 +145,12 @@ export class Limiter implements Permit {
     // Where none waits, nobody's headers are looked at.
     if (this.#terms.queue.max === 0 && !this.#events.wants('rejected')) return this.#refusal('limit', now);
     const criticality = heard(declaredCriticality(method), request.getAll(criticalityHeader), false);
-    const reason = this.#hopeless(criticality, patienceOf(request.timeout), now);
+    const { peer } = request;
+    const owner = ownerOf(peerPrincipal(peer), peer.address);
+    const reason = this.#hopeless(criticality, patienceOf(request.timeout), now, owner);
     if (reason === undefined) return undefined;
     if (this.#events.wants('rejected')) {
-      const principal = peerPrincipal(request.peer);
+      const principal = peerPrincipal(peer);
       this.#events.emit('rejected', { method, reason, criticality, principal });
     }
     return this.#refusal(reason, now);
@@ -176,9 +179,9 @@ export class Limiter implements Permit {
   }
 
   /** Why it makes no sense that a call waits, if it makes none. */
-  #hopeless(criticality: Criticality, patience: number, now: number): ShedReason | undefined {
+  #hopeless(criticality: Criticality, patience: number, now: number, owner: Owner): ShedReason | undefined {
     if (this.#terms.queue.max === 0) return 'limit';
-    return this.#queue.refuses(bandOf(criticality), patience, now);
+    return this.#queue.refuses(bandOf(criticality), patience, now, owner);
   }
 
   /** For calls: one that was let in is over. */
@@ -238,8 +241,11 @@ export class Limiter implements Permit {
         band,
         since: now,
         patience,
+        owner: ownerOf(call.principal, call.peer.address),
         older: undefined,
         newer: undefined,
+        olderOwn: undefined,
+        newerOwn: undefined,
         queued: false,
         scope: new AsyncResource('HawserQueued', { requireManualDestroy: true }),
         resolve,

@@ -19,7 +19,11 @@ export interface HubLimits {
    * Topics that one peer reads, or has made by publishing, at once: a principal, or all callers from one address where nothing
    * establishes who they are. Half of `maxTopics` by default, and 16 at least.
    */
-  readonly maxTopicsPerPeer: number;
+  readonly maxTopicsPerCaller: number;
+  /** Subscriptions of one caller on all its connections, where `maxTopicsPerCaller` says which callers are one; 20,000 by default. */
+  readonly maxSubscriptionsPerCaller: number;
+  /** Keys that the subscriptions of one caller name; 200,000 by default. A key counts once more for each 128 bytes that it has. */
+  readonly maxKeysPerCaller: number;
   /** Bytes of one frame of a client; 1 MiB by default. */
   readonly maxFrameBytes: number;
   /** Items in one frame of a client; 10,000 by default. */
@@ -61,7 +65,9 @@ export const defaultLimits: HubLimits = {
   maxKeys: 10_000,
   maxTopics: 10_000,
   maxPeerTopics: 7_500,
-  maxTopicsPerPeer: 5_000,
+  maxTopicsPerCaller: 5_000,
+  maxSubscriptionsPerCaller: 20_000,
+  maxKeysPerCaller: 200_000,
   maxFrameBytes: 1 << 20,
   maxFrameItems: 10_000,
   maxValueBytes: 1 << 20,
@@ -87,9 +93,9 @@ export function hubLimits(given?: Partial<HubLimits>): HubLimits {
   const { maxTopics } = limits;
   const {
     maxPeerTopics = Math.max(1, maxTopics - Math.floor(maxTopics / 4)),
-    maxTopicsPerPeer = Math.max(16, Math.ceil(maxTopics / 2)),
+    maxTopicsPerCaller = Math.max(16, Math.ceil(maxTopics / 2)),
   } = given ?? {};
-  return { ...limits, maxPeerTopics, maxTopicsPerPeer };
+  return { ...limits, maxPeerTopics, maxTopicsPerCaller };
 }
 
 /** Throws a RangeError that names the limit. */

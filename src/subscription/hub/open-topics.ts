@@ -8,6 +8,7 @@ import type { Clock, TimerHandle } from '../../call/clock.js';
 import { ownError } from '../../call/own-error.js';
 import type { Owner } from '../../call/owner.js';
 import { countRefusal } from '../../call/refusals.js';
+import { Shares } from '../../call/shares.js';
 import type { Reason } from '../../contract/reasons.js';
 import type { HubLimits } from './limits.js';
 import type { Topic } from './topic.js';
@@ -17,9 +18,11 @@ const idleMs = 3000;
 /** ms between two looks at topics that may go. */
 const sweepMs = 1000;
 
-/** A claim on a topic, which stays at work until the claim has ended. */
+/** A claim of a subscription on its topic, which stays at work until the claim has ended. */
 export interface TopicClaim {
   readonly topic: Topic;
+  /** The subscription names other keys. Throws an RpcError RESOURCE_EXHAUSTED when its caller names too many. */
+  readonly rename: (keys: ReadonlySet<string> | undefined) => void;
   readonly end: () => void;
 }
 
@@ -35,11 +38,11 @@ interface Entry {
 }
 
 export class OpenTopics {
-  readonly #limits: Pick<HubLimits, 'maxTopics' | 'maxPeerTopics' | 'maxTopicsPerPeer'>;
+  readonly #limits: Pick<HubLimits, 'maxTopics' | 'maxPeerTopics'>;
   readonly #clock: Clock;
   readonly #make: (name: string) => Topic;
   readonly #entries = new Map<string, Entry>();
-  readonly #byOwner = new Map<Owner, number>();
+  readonly #shares: { readonly topics: Shares; readonly subscriptions: Shares; readonly keys: Shares };
   readonly #idle = new Set<Entry>();
   /** Entries that only peers hold. */
   #ofPeers = 0;
@@ -51,6 +54,13 @@ export class OpenTopics {
   /** `make` throws an RpcError for a topic that is not declared. */
   constructor(limits: HubLimits, clock: Clock, make: (name: string) => Topic) {
     this.#limits = limits;
+    const shares = (what: string, option: keyof HubLimits, reason: Reason): Shares =>
+      new Shares({ most: limits[option], what, option, reason });
+    this.#shares = {
+      topics: shares('topics', 'maxTopicsPerCaller', 'TOO_MANY_TOPICS_OF_CALLER'),
+      subscriptions: shares('subscriptions', 'maxSubscriptionsPerCaller', 'TOO_MANY_SUBSCRIPTIONS_OF_CALLER'),
+      keys: shares('keys', 'maxKeysPerCaller', 'TOO_MANY_KEYS_OF_CALLER'),
+    };
     this.#clock = clock;
     this.#make = make;
   }
@@ -73,19 +83,43 @@ export class OpenTopics {
     return entry.topic;
   }
 
-  /** For a peer that reads it. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
-  claim(name: string, owner: Owner): TopicClaim {
-    const entry = this.#enter(name, owner);
+  /** For a peer that reads it, as a rule certain keys. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
+  claim(name: string, owner: Owner, named: ReadonlySet<string> | undefined): TopicClaim {
+    const { subscriptions, keys } = this.#shares;
+    let weight = weightOf(named);
+    subscriptions.take(owner);
+    let entry: Entry;
+    try {
+      keys.take(owner, weight);
+      try {
+        entry = this.#enter(name, owner);
+      } catch (error) {
+        keys.give(owner, weight);
+        throw error;
+      }
+    } catch (error) {
+      subscriptions.give(owner);
+      throw error;
+    }
     entry.claims += 1;
     let ended = false;
+    const rename = (others: ReadonlySet<string> | undefined): void => {
+      if (ended) return;
+      const more = weightOf(others) - weight;
+      if (more > 0) keys.take(owner, more);
+      else keys.give(owner, -more);
+      weight += more;
+    };
     const end = (): void => {
       if (ended) return;
       ended = true;
+      keys.give(owner, weight);
+      subscriptions.give(owner);
       entry.claims -= 1;
       this.#leave(entry, owner);
       if (entry.claims === 0) this.#mayGo(entry);
     };
-    return { topic: entry.topic, end };
+    return { topic: entry.topic, rename, end };
   }
 
   /** For a peer that publishes to it: one that is made for that counts as the peer's for as long as it is there. */
@@ -111,7 +145,6 @@ export class OpenTopics {
     this.#cancelSweep = undefined;
     for (const { topic } of this.#entries.values()) await topic.close();
     this.#entries.clear();
-    this.#byOwner.clear();
     this.#idle.clear();
     this.#spare = [];
     this.#ofPeers = 0;
@@ -119,32 +152,24 @@ export class OpenTopics {
 
   #enter(name: string, owner: Owner): Entry {
     const known = this.#entries.get(name);
-    if (known?.owners.has(owner) !== true) {
-      const { maxTopicsPerPeer } = this.#limits;
-      if ((this.#byOwner.get(owner) ?? 0) >= maxTopicsPerPeer) {
-        throw refused(
-          'TOO_MANY_TOPICS_OF_CALLER',
-          `the caller (${owner}) has ${maxTopicsPerPeer} topics at once (maxTopicsPerPeer); end subscriptions to some`,
-        );
-      }
+    const held = known?.owners.get(owner) ?? 0;
+    const { topics } = this.#shares;
+    if (held === 0) topics.take(owner);
+    let entry = known;
+    try {
+      entry ??= this.#open(name, false);
+    } catch (error) {
+      topics.give(owner);
+      throw error;
     }
-    const entry = known ?? this.#open(name, false);
-    const held = entry.owners.get(owner) ?? 0;
     entry.owners.set(owner, held + 1);
-    if (held === 0) this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? 0) + 1);
     return entry;
   }
 
   #leave({ owners }: Entry, owner: Owner): void {
     const held = owners.get(owner) ?? 0;
     if (held > 1) owners.set(owner, held - 1);
-    else if (owners.delete(owner)) this.#giveBack(owner);
-  }
-
-  #giveBack(owner: Owner): void {
-    const left = (this.#byOwner.get(owner) ?? 1) - 1;
-    if (left === 0) this.#byOwner.delete(owner);
-    else this.#byOwner.set(owner, left);
+    else if (owners.delete(owner)) this.#shares.topics.give(owner);
   }
 
   #open(name: string, own: boolean): Entry {
@@ -170,7 +195,7 @@ export class OpenTopics {
     this.#entries.delete(topic.name);
     this.#idle.delete(entry);
     if (!own) this.#ofPeers -= 1;
-    for (const owner of owners.keys()) this.#giveBack(owner);
+    for (const owner of owners.keys()) this.#shares.topics.give(owner);
     owners.clear();
     void topic.close();
   }
@@ -243,6 +268,13 @@ function rank(entry: Entry): number {
   if (topic.store.isEmpty === true) return 2;
   // The store keeps it; but keys with an end do so only while the topic is at work.
   return topic.store.durability !== 'NONE' && topic.store.expiresIn() === Number.POSITIVE_INFINITY ? 1 : 0;
+}
+
+/** What so many keys cost, long ones more. */
+function weightOf(keys: ReadonlySet<string> | undefined): number {
+  let weight = 0;
+  for (const key of keys ?? []) weight += 1 + (key.length >> 7);
+  return weight;
 }
 
 function refused(reason: Reason, message: string) {

@@ -47,7 +47,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     const keys = keysOf(request.keys, declaration, hub.limits);
     const { principal, peer } = session.connection;
     const go = (): Awaitable<void> => {
-      const claim = hub.topics.claim(request.topic, session.owner);
+      const claim = hub.topics.claim(request.topic, session.owner, keys);
       const { topic } = claim;
       const done = (seq: number): void => {
         if (starting.get(sub) !== waits || session.isClosed) {
@@ -109,12 +109,13 @@ export function subscribe(session: HubSession, request: Subscribe): void {
 function started(
   session: HubSession,
   request: Subscribe,
-  { topic, end }: TopicClaim,
+  claim: TopicClaim,
   terms: Terms,
   keys: ReadonlySet<string> | undefined,
   before: number,
 ): void {
   const { hub } = session;
+  const { topic } = claim;
   const start = startOf(session, request, topic);
   const beginning = begin({
     start,
@@ -142,7 +143,7 @@ function started(
     pace,
     session,
   );
-  subscription.leave = end;
+  subscription.claim = claim;
   session.subscriptions.set(request.sub, subscription);
   session.refs.add(ref);
   session.applyImposed(subscription);

@@ -15,6 +15,7 @@ import { gapFrame, progressFrame, resetFrame, subscribedFrame } from './announce
 import { ConflatedRun, type RunStep } from './conflated-run.js';
 import type { Credit } from './credit.js';
 import { GroupReader } from './group-reader.js';
+import type { TopicClaim } from './open-topics.js';
 import type { Outlet } from './outlet.js';
 import { onOverflow } from './overflow.js';
 import type { Pace } from './pace.js';
@@ -44,8 +45,7 @@ export class Subscription implements Reader {
   /** After a pull: there is more to pull now. */
   more = false;
   paused = false;
-  /** Ends its claim on the topic. */
-  leave: (() => void) | undefined;
+  claim: TopicClaim | undefined;
   #cursor = 0;
   #read = 0;
   /** With keys: there may be something for it after `#read`; else `#read` is what the topic has seen. */
@@ -144,7 +144,7 @@ export class Subscription implements Reader {
     if (this.#over) return;
     this.#over = true;
     this.topic.remove(this);
-    this.leave?.();
+    this.claim?.end();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#snapshot = undefined;
@@ -192,6 +192,7 @@ export class Subscription implements Reader {
 
   /** Other keys from now on: everything begins anew. */
   amendKeys(keys: ReadonlySet<string> | undefined): Uint8Array {
+    this.claim?.rename(keys);
     this.topic.remove(this);
     this.keys = keys;
     this.topic.add(this);

@@ -235,3 +235,40 @@ test('a subscription that is refused, given up or ended holds no topic', async (
   await go(goneAfter);
   expect(hub.topics.size).toBe(0);
 });
+
+test('subscriptions and keys are bounded by caller over its connections, and are given back', async () => {
+  const { hub, go } = setUp({ limits: { maxSubscriptionsPerCaller: 3, maxKeysPerCaller: 5 } });
+  const [one, again, other] = ['greedy', 'greedy', 'honest'].map((name) => new HubClient(hub, name)) as [
+    HubClient,
+    HubClient,
+    HubClient,
+  ];
+  one.subscribe(1, room(1));
+  one.subscribe(2, room(1));
+  again.subscribe(1, room(1));
+  again.subscribe(2, room(1));
+  await go();
+  expect([codes(one), codes(again)]).toEqual([{}, { TOO_MANY_SUBSCRIPTIONS_OF_CALLER: 1 }]);
+  leave(one, 1, 2);
+  one.subscribe(3, room(1), { keys: ['a', 'b', 'c'] });
+  again.subscribe(3, room(1), { keys: ['a', 'b', 'c'] });
+  other.subscribe(1, room(1), { keys: ['a', 'b', 'c'] });
+  await go();
+  expect([codes(one), codes(again), codes(other)]).toEqual([
+    {},
+    { TOO_MANY_SUBSCRIPTIONS_OF_CALLER: 1, TOO_MANY_KEYS_OF_CALLER: 1 },
+    {},
+  ]);
+  // A long key is worth several, and keys that are added later count too.
+  again.subscribe(4, room(1), { keys: ['x'.repeat(300)] });
+  await go();
+  expect(codes(again).TOO_MANY_KEYS_OF_CALLER).toBe(2);
+  const amend = { sub: 3, keysAdd: ['d', 'e', 'f'], keysRemove: [], paused: undefined, conflate: undefined };
+  one.give({ $case: 'amend', value: { ...amend, minIntervalMs: undefined, maxBps: undefined } });
+  await go();
+  expect(one.of('error')).toMatchObject([{ code: 'TOO_MANY_KEYS_OF_CALLER', sub: 3 }]);
+  one.gone();
+  again.subscribe(5, room(1), { keys: ['a', 'b', 'c', 'd', 'e'] });
+  await go();
+  expect(again.views.get(5)?.outcomes).toEqual(['FRESH']);
+});
