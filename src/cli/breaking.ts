@@ -306,8 +306,13 @@ function isSnapshot(path: string): boolean {
   return !/\.(?:proto|thrift)$/.test(path) && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
+/** A pipe or a device may give nothing, or never end. */
 function exists(name: string, path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw new UsageError(`${name} ${path} does not exist.`);
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw new UsageError(`${name} ${path} does not exist.`);
+  if (!found.isDirectory() && !found.isFile()) {
+    throw new UsageError(`${name} ${path} is neither a folder nor a regular file.`);
+  }
 }
 
 function existingFolder(name: string, path: string): void {

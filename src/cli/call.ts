@@ -11,7 +11,7 @@ import { declaredTypeName } from '../contract/declared-error.js';
 import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { answerPatience, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { type Found, findMethod, findService, type Sources } from './find-service.js';
 import { checkIdlPaths } from './idl-paths.js';
 import { listServices } from './reflection-client.js';
@@ -156,6 +156,11 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort(new Error('interrupted'));
   process.once('SIGINT', stop);
+  // A stream is bounded by nothing: without a word a server that is none would look like one that has nothing to say.
+  const waiting = setTimeout(() => {
+    const bound = timeout === undefined ? '--timeout bounds it' : 'until --timeout';
+    console.error(`hawser call: ${options.address} has not answered yet; waiting on (Ctrl-C ends it, ${bound})`);
+  }, answerPatience);
   try {
     const request = meant(() =>
       streamsRequest(method.kind)
@@ -166,10 +171,15 @@ async function invoke(service: ServiceType, method: MethodType, options: Options
       method.localName
     ]?.(request, { signal: interrupt.signal, ...(timeout === undefined ? {} : { timeout }) });
     if (call === undefined) return;
+    void call.headers.then(
+      () => clearTimeout(waiting),
+      () => {}, // the call fails with it, too
+    );
     if (options.verbose) void tell(call);
     if (streamsResponse(method.kind)) for await (const response of call) print(method, response);
     else print(method, await call);
   } finally {
+    clearTimeout(waiting);
     process.off('SIGINT', stop);
     await client.$close();
   }

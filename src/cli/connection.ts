@@ -6,6 +6,9 @@ import type { ClientOptions } from '../client/create-client.js';
 import { clientContext } from '../transports/grpc/secure.js';
 import { UsageError } from './usage.js';
 
+/** ms that a server may take before a command says what it waits for. */
+export const answerPatience = 2_000;
+
 const one = { type: 'string' } as const;
 
 /** For parseArgs. */

@@ -27,6 +27,8 @@ export function endWith(name: string, command: () => Promise<number>): void {
     else fail('nobody reads its output any more.');
     process.exit(1);
   });
+  // There is nobody left to tell; the exit code says it all.
+  process.stderr.on('error', () => {});
   const begin = async (): Promise<number> => command();
   begin().then(
     (code) => {
@@ -41,6 +43,9 @@ export function endWith(name: string, command: () => Promise<number>): void {
   );
 }
 
+/** What the operating system refuses has its path and its reason in the message, and no fault of hawser to find in a stack. */
 function described(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall === undefined ? (error.stack ?? error.message) : error.message;
 }

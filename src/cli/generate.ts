@@ -1,6 +1,5 @@
 /** `hawser generate`: from `.proto` and `.thrift` to typed stubs. */
 import { statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
@@ -9,6 +8,7 @@ import { printSnapshot } from '../codegen/breaking/snapshot.js';
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { type GenerateOptions, type GenerateResult, generate } from '../codegen/generate.js';
 import { ToolError } from '../codegen/proto/peer.js';
+import { makeFolder, writeText } from '../codegen/write.js';
 import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
@@ -53,6 +53,7 @@ export async function run(args: readonly string[]): Promise<number> {
   let result: GenerateResult;
   try {
     result = await generate({ ...options, onProgress: (path, count) => progress.show(path, count) });
+    if (snapshot !== undefined && errorsOf(result) === 0) await writeSnapshot(snapshot, options);
   } catch (error) {
     if (!(error instanceof ToolError)) throw error;
     console.error(`hawser generate: ${error.message}`);
@@ -61,15 +62,10 @@ export async function run(args: readonly string[]): Promise<number> {
     progress.clear();
   }
   for (const diagnostic of result.diagnostics) console.error(formatDiagnostic(diagnostic));
-  const errors = result.diagnostics.filter((one) => one.severity === 'error').length;
+  const errors = errorsOf(result);
   if (errors > 0) {
     console.error(`${count(errors, 'error')}; nothing was written.`);
     return 1;
-  }
-  if (snapshot !== undefined) {
-    const { schema } = await loadSchema(options);
-    await mkdir(dirname(snapshot), { recursive: true });
-    await writeFile(snapshot, printSnapshot(schema));
   }
   if (!quiet) console.log(summaryLine(result, Math.round(performance.now() - started)));
   return 0;
@@ -107,6 +103,16 @@ function parse(args: readonly string[]): GenerateOptions & { quiet: boolean; sna
     throw new UsageError(`--snapshot ${snapshot} is a folder; name a file.`);
   }
   return { proto, thrift, include, out: folder, quiet, snapshot };
+}
+
+function errorsOf({ diagnostics }: GenerateResult): number {
+  return diagnostics.filter((one) => one.severity === 'error').length;
+}
+
+async function writeSnapshot(path: string, options: GenerateOptions): Promise<void> {
+  const { schema } = await loadSchema(options);
+  await makeFolder(dirname(path));
+  await writeText(path, printSnapshot(schema));
 }
 
 function summaryLine(result: GenerateResult, milliseconds: number): string {

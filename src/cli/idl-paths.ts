@@ -24,7 +24,7 @@ function checkInput(idl: 'proto' | 'thrift', path: string): void {
   if (path === '') throw new UsageError(`--${idl} is empty; name a folder.`);
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) throw new UsageError(`--${idl} ${path} does not exist.`);
-  if (!found.isDirectory() && !path.endsWith(`.${idl}`)) {
+  if (!found.isDirectory() && !(found.isFile() && path.endsWith(`.${idl}`))) {
     throw new UsageError(`--${idl} ${path} is neither a folder nor a .${idl} file.`);
   }
 }

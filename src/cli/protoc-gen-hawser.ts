@@ -6,6 +6,7 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
+  type CodeGeneratorRequest,
   CodeGeneratorRequestSchema,
   type CodeGeneratorResponse,
   CodeGeneratorResponseSchema,
@@ -15,11 +16,11 @@ import {
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { generateCompiled } from '../codegen/proto/index.js';
 import { ToolError } from '../codegen/proto/peer.js';
+import { endWith } from './ending.js';
 
 type Answer = Pick<CodeGeneratorResponse, 'file'> | { readonly error: string };
 
-async function answer(bytes: Uint8Array): Promise<Answer> {
-  const request = fromBinary(CodeGeneratorRequestSchema, bytes);
+async function answer(request: CodeGeneratorRequest): Promise<Answer> {
   if (request.parameter !== '') {
     return { error: `protoc-gen-hawser takes no options, and was given ${JSON.stringify(request.parameter)}.` };
   }
@@ -49,15 +50,34 @@ async function input(): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-if (process.argv.length > 2 || process.stdin.isTTY) {
-  console.error('protoc-gen-hawser is run by buf or protoc; name it in buf.gen.yaml. See docs/generate.md.');
-  process.exitCode = 2;
-} else {
+async function run(): Promise<number> {
+  if (process.argv.length > 2 || process.stdin.isTTY) {
+    console.error('protoc-gen-hawser is run by buf or protoc; name it in buf.gen.yaml. See docs/generate.md.');
+    return 2;
+  }
+  const request = decoded(await input());
+  if (request === undefined) {
+    console.error(
+      'protoc-gen-hawser: what came on standard input is no CodeGeneratorRequest, which buf and protoc send.',
+    );
+    return 1;
+  }
   const response = create(CodeGeneratorResponseSchema, {
-    ...(await answer(await input())),
+    ...(await answer(request)),
     supportedFeatures: BigInt(Feature.PROTO3_OPTIONAL | Feature.SUPPORTS_EDITIONS),
     minimumEdition: Edition.EDITION_PROTO2,
     maximumEdition: Edition.EDITION_2023,
   });
   process.stdout.write(toBinary(CodeGeneratorResponseSchema, response));
+  return 0;
 }
+
+function decoded(bytes: Uint8Array): CodeGeneratorRequest | undefined {
+  try {
+    return fromBinary(CodeGeneratorRequestSchema, bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+endWith('protoc-gen-hawser', run);

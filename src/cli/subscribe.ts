@@ -4,14 +4,16 @@
  */
 import { parseArgs } from 'node:util';
 import { silentLogger } from '../call/logger.js';
-import { isRpcError } from '../call/rpc-error.js';
+import { isRpcError, type RpcError } from '../call/rpc-error.js';
 import { createClient } from '../client/create-client.js';
+import { duration } from '../contract/duration.js';
 import type { MethodType } from '../contract/method.js';
 import { type From, type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
 import type { Change, Subscription } from '../subscription/subscriber/subscription.js';
 import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
 import { findMethod, findService, type Sources } from './find-service.js';
 import { checkIdlPaths } from './idl-paths.js';
+import { Outage } from './outage.js';
 import { UsageError } from './usage.js';
 
 export const summary = 'follow a topic of a running server';
@@ -20,7 +22,7 @@ export const help = `usage: hawser subscribe ADDRESS pkg.Service/Method [JSON] [
 
 Follows a topic and prints each change, with how far behind it is (lag) and how many updates were conflated away or
 filtered (skipped), and each event: ready, stale, recovered, gap, reset. Comes back by itself when the connection or the
-server is lost. JSON is the parameters of the topic; without it they are {}.
+server is lost, and says on standard error when it finds nobody there. JSON is the parameters of the topic; without it they are {}.
 
   ADDRESS            host:port, grpc://host:port, unix:/path, dns:///name:port, thrift://host:port;
                      with TLS grpcs://host:port, grpcs+dns:///name:port, thrifts://host:port and so on (with --thrift a bare host:port speaks Thrift)
@@ -35,6 +37,7 @@ server is lost. JSON is the parameters of the topic; without it they are {}.
   --max-bps BYTES    of values a second at most
   --name NAME        what --from committed goes by
   --count NUMBER     end after so many changes
+  --timeout TIME     500ms, 2s, 1h: end with 1 after so long without a connection; without it it tries for ever
   --json             a JSON object on each line
   --proto DIR        .proto files, when the server has no reflection; repeatable
   --thrift FILE      the .thrift file of the service (or a folder); repeatable
@@ -47,7 +50,7 @@ examples:
   hawser subscribe 127.0.0.1:50051 market.v1.Quotes/Prices --from seq:100 --keys cod,eel --json
   hawser subscribe thrift://127.0.0.1:9090 market.v1.Quotes/Prices --thrift idl/market.thrift
 
-Ends with 0 on Ctrl-C, with 1 when the subscription failed, with 2 when the command line cannot be meant.`;
+Ends with 0 on Ctrl-C, with 1 when the subscription failed or --timeout ran out, with 2 when the command line cannot be meant.`;
 
 interface Options extends Sources {
   readonly service: string;
@@ -56,6 +59,8 @@ interface Options extends Sources {
   readonly keys: readonly string[];
   readonly subscribe: SubscribeOptions;
   readonly count: number;
+  /** ms without a connection. */
+  readonly timeout: number | undefined;
   readonly json: boolean;
 }
 
@@ -63,7 +68,9 @@ interface Options extends Sources {
 export async function run(args: readonly string[]): Promise<number> {
   const options = parse(args);
   try {
-    const { service } = await findService(options.service, options);
+    const { timeout } = options;
+    const client = timeout === undefined ? options.client : { ...options.client, timeout };
+    const { service } = await findService(options.service, { ...options, client });
     const method = findMethod(service, options.method);
     if (method.policy.topic === undefined) {
       throw new UsageError(`${options.service}/${method.name} declares no topic; hawser call calls it`);
@@ -99,6 +106,7 @@ function parse(args: readonly string[]): Options {
       'max-bps': one,
       name: one,
       count: one,
+      timeout: one,
       json: { type: 'boolean', default: false },
     },
   });
@@ -124,6 +132,7 @@ function parse(args: readonly string[]): Options {
   };
   checkIdlPaths(values);
   if (values.count === '0') throw new UsageError('--count is 0; it is a number of changes, 1 or more');
+  const timeout = meant(() => duration(values.timeout, '--timeout'));
   const connection = connectionOf(address, thrift.length > 0 ? 'thrift' : 'proto', values);
   meant(() => specOf(method, {}, [], subscribe));
   return {
@@ -134,6 +143,7 @@ function parse(args: readonly string[]): Options {
     keys: values.keys === undefined ? [] : listOf(values.keys),
     subscribe,
     count: values.count === undefined ? Number.POSITIVE_INFINITY : numberOf('--count', values.count),
+    timeout,
     json: values.json,
     proto: values.proto ?? [],
     thrift,
@@ -197,6 +207,12 @@ async function follow(client: Following, method: MethodType, options: Options): 
   process.stdout.on('error', stop);
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  const outage = new Outage(subscription, {
+    address: options.address,
+    timeout: options.timeout,
+    say: (sentence) => console.error(`hawser subscribe: ${sentence}`),
+    lost: (error) => print(lostLine(subscription, error, options.json)),
+  });
   tellEvents(subscription, options.json, print);
   let left = options.count;
   try {
@@ -211,6 +227,7 @@ async function follow(client: Following, method: MethodType, options: Options): 
     process.off('SIGTERM', stop);
     await client.$close();
   }
+  if (outage.error !== undefined) throw outage.error;
 }
 
 function keysIn(parameters: object): readonly string[] {
@@ -231,17 +248,23 @@ function jsonOf(change: Change<unknown>, { lag, stats, position }: Subscription<
   return JSON.stringify({ ...change, value, position, lag, ...stats });
 }
 
+const eventLine = (json: boolean, event: string, fields: object, sentence: string): string =>
+  json ? JSON.stringify({ event, ...fields }) : `-- ${event}: ${sentence}`;
+
+const at = (position: { readonly seq: number; readonly epoch: string } | undefined): string =>
+  position === undefined ? 'before it began' : `at ${position.seq} of ${position.epoch.slice(0, 8)}`;
+
+function lostLine({ position }: Subscription<unknown>, error: RpcError | undefined, json: boolean): string {
+  const sentence = `${error?.message ?? 'the server goes'}; ${at(position)}`;
+  return eventLine(json, 'stale', { position, error: error?.message }, sentence);
+}
+
 function tellEvents(subscription: Subscription<unknown>, json: boolean, print: (line: string) => void): void {
   const tell = (event: string, fields: object, sentence: string): void =>
-    print(json ? JSON.stringify({ event, ...fields }) : `-- ${event}: ${sentence}`);
-  const at = (position: { readonly seq: number; readonly epoch: string } | undefined): string =>
-    position === undefined ? 'before it began' : `at ${position.seq} of ${position.epoch.slice(0, 8)}`;
+    print(eventLine(json, event, fields, sentence));
   for (const name of ['ready', 'recovered'] as const) {
     subscription.on(name, (event) => tell(name, event, `${event.outcome} ${at(event.position)}`));
   }
-  subscription.on('stale', ({ position, error }) =>
-    tell('stale', { position, error: error?.message }, `${error?.message ?? 'the server goes'}; ${at(position)}`),
-  );
   subscription.on('gap', (event) =>
     tell('gap', event, `updates ${event.from + 1} to ${event.to} are lost (${event.reason})`),
   );

@@ -30,7 +30,7 @@ export interface GenerateResult extends Written {
   readonly methods: number;
 }
 
-/** Throws a ToolError when buf or ts-proto is missing, and what the file system throws. */
+/** Throws a ToolError when buf or ts-proto is missing, and where the output cannot be written. */
 export async function generate(options: GenerateOptions): Promise<GenerateResult> {
   const { proto, thrift, include, out, onProgress } = options;
   let count = 0;

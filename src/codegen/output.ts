@@ -3,10 +3,10 @@
  * is stale; and every generated file says so in its first line, so a file that somebody wrote by hand, or
  * over a generated one, is neither overwritten nor removed. A file that would not change is not touched.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Diagnostic } from './diagnostic.js';
+import { makeFolder, replaceFile } from './write.js';
 
 export const manifestName = '.hawser-generated';
 const manifestHead = '# The files here that `hawser generate` wrote; it removes those it would no longer write.';
@@ -45,15 +45,15 @@ export async function checkOutput(out: string, files: ReadonlyMap<string, string
   return diagnostics;
 }
 
-/** Writes what changed, removes what is stale. Call `checkOutput` before. */
+/** Writes what changed, removes what is stale. Call `checkOutput` before. Throws a ToolError for what cannot be written. */
 export async function writeOutput(out: string, files: ReadonlyMap<string, string>): Promise<Written> {
   const before = await readManifest(out);
   let written = 0;
   let removed = 0;
-  for (const folder of ['', ...foldersOf(files.keys())]) await mkdir(join(out, folder), { recursive: true });
+  for (const folder of ['', ...foldersOf(files.keys())]) await makeFolder(join(out, folder));
   for (const [path, text] of files) {
     if ((await read(join(out, path))) === text) continue;
-    await replace(join(out, path), text);
+    await replaceFile(join(out, path), text);
     written += 1;
   }
   for (const path of before) {
@@ -65,7 +65,7 @@ export async function writeOutput(out: string, files: ReadonlyMap<string, string
     await removeEmpty(out, dirname(path));
   }
   const manifest = `${[manifestHead, ...[...files.keys()].sort()].join('\n')}\n`;
-  if ((await read(join(out, manifestName))) !== manifest) await replace(join(out, manifestName), manifest);
+  if ((await read(join(out, manifestName))) !== manifest) await replaceFile(join(out, manifestName), manifest);
   return { written, unchanged: files.size - written, removed };
 }
 
@@ -108,18 +108,6 @@ async function read(path: string): Promise<string | 'folder' | undefined> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     if (code === 'EISDIR') return 'folder';
-    throw error;
-  }
-}
-
-/** A reader sees the old text or the new, never a part. */
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
     throw error;
   }
 }

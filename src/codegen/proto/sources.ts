@@ -130,7 +130,13 @@ class SourceReader {
 
   private readText(path: string, shown: string): string | undefined {
     try {
-      const { size } = statSync(path);
+      const found = statSync(path);
+      // A pipe or a device may give nothing, or never end.
+      if (!found.isFile()) {
+        this.fileError(shown, 'This is no regular file.');
+        return undefined;
+      }
+      const { size } = found;
       if (size > maxFileBytes) {
         this.fileError(shown, `The file has ${size} bytes; the limit is ${maxFileBytes}. Split it.`);
         return undefined;

@@ -88,7 +88,13 @@ export class Loader {
 
   private text(real: string, name: string): string | undefined {
     try {
-      const { size } = statSync(real);
+      const found = statSync(real);
+      // A pipe or a device may give nothing, or never end.
+      if (!found.isFile()) {
+        this.fail(name, 'this is no regular file');
+        return undefined;
+      }
+      const { size } = found;
       if (size > this.limits.fileBytes) {
         this.fail(name, `this file has ${size} bytes; the limit is ${this.limits.fileBytes}; split it into several`);
         return undefined;

@@ -45,7 +45,7 @@ export interface ResetEvent {
 
 export interface StaleEvent {
   readonly position: Position | undefined;
-  /** Why the connection was lost; undefined when the server ended it in good order. */
+  /** Why the connection was lost, or could not be made; undefined when the server ended it in good order. */
   readonly error: RpcError | undefined;
 }
 
@@ -82,7 +82,7 @@ export interface SubscriptionEvents {
   readonly gap: GapEvent;
   /** What is held is void; it stays visible until what takes its place is complete. */
   readonly reset: ResetEvent;
-  /** The connection is down: what is held is kept, and may be old. */
+  /** The connection is down: what is held is kept, and may be old. Told again for each try to connect that fails, also the first. */
   readonly stale: StaleEvent;
   /** The server's word and the position do not fit together; the subscription begins again from its position. */
   readonly broken: { readonly problem: string };

@@ -170,6 +170,11 @@ export class Subscriber {
   lost(error: RpcError | undefined): State {
     this.#sub = 0;
     this.#holding.drop();
+    return this.unreached(error);
+  }
+
+  /** Another try to connect has failed, the first one or one after a loss. */
+  unreached(error: RpcError | undefined): State {
     this.#news.tell('stale', { position: this.position, error });
     return 'Stale';
   }

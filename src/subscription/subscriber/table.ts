@@ -161,7 +161,7 @@ export const table: { readonly [S in State]: Row } = {
   Live: streaming,
   Paused: streaming,
   Broken: { ...detached, retry: ask },
-  Stale: { ...detached, up: ask, down: stay },
+  Stale: { ...detached, up: ask, down: (it, error) => it.unreached(error) },
   Failed: over,
   Ended: over,
 };
