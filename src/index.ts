@@ -94,4 +94,5 @@ export { useOpenTelemetry } from './telemetry/given-api.js';
 export { correlation, type LogFields, logFields } from './telemetry/log-fields.js';
 export type { TelemetryOptions } from './telemetry/options.js';
 export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
+export type { MemoryNetworkOptions, SizeLimits } from './transports/memory/size-limits.js';
 export type { ClientTls, ServerTls } from './transports/tls.js';

@@ -1,5 +1,14 @@
 /** What the caller did itself opens no breaker, and has the same reason on every wire. */
-import { type ClientOptions, createClient, createServer, isRpcError, RpcError, silentLogger } from 'hawser';
+import {
+  type ClientOptions,
+  createClient,
+  createServer,
+  isRpcError,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+  RpcError,
+  silentLogger,
+} from 'hawser';
 import { afterEach, describe, expect, it } from 'vitest';
 import { outcomeOf } from '../../src/interceptors/breaker.js';
 import { Echo, EchoOverThrift, note } from '../support/echo.js';
@@ -94,6 +103,93 @@ describe.each(wires)('a healthy server (%s) is not blamed for', (wire) => {
     });
     const big = note('x'.repeat(3 * limit));
     expect(await failsAlike(client, () => client.say(big))).toEqual(['RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE hawser']);
+  });
+});
+
+/** A client of one server in memory, whose every call is an attempt of its own. */
+async function inMemory(limits: MemoryNetworkOptions) {
+  const network = new MemoryNetwork(limits);
+  let ran = 0;
+  const server = createServer({ logger: silentLogger }).add(Echo, {
+    say: ({ text, count }: { text: string; count: number }) => {
+      ran += 1;
+      return note(text === 'fill' ? 'x'.repeat(count) : text.slice(0, 10));
+    },
+    tell() {},
+    async *repeat({ count }: { count: number }) {
+      yield note('first');
+      yield note('x'.repeat(count));
+    },
+    collect: async (notes: AsyncIterable<unknown>) => {
+      for await (const _ of notes);
+      return note('');
+    },
+    async *chat() {},
+  } as never);
+  await server.listen({ memory: network });
+  const client = createClient(Echo, network, { logger: silentLogger, retry: false, breaker: { failures: 1 } });
+  closers.push(
+    () => server.close({ grace: 0 }),
+    () => client.$close(),
+  );
+  return { client, ran: () => ran };
+}
+
+describe('a healthy server (memory) is not blamed for', () => {
+  const large = note('x'.repeat(3 * limit));
+  const said = (error: unknown) => {
+    expect(error).toBeInstanceOf(RpcError);
+    const { code, reason, domain, disposition } = error as RpcError;
+    expect(outcomeOf(error as RpcError)).toBe('neutral');
+    return `${code} ${reason} ${domain} ${disposition}`;
+  };
+
+  it.each<[string, MemoryNetworkOptions, string]>([
+    ["a request above the client's own limit", { client: { maxSendBytes: limit } }, 'not-executed'],
+    ["a request above the server's limit", { server: { maxReceiveBytes: limit } }, 'not-executed'],
+    ["a response above the client's own limit", { client: { maxReceiveBytes: limit } }, 'executed'],
+    ["a response above the server's limit", { server: { maxSendBytes: limit } }, 'executed'],
+  ])('%s', async (_what, limits, disposition) => {
+    const { client, ran } = await inMemory(limits);
+    const isRequest = disposition === 'not-executed';
+    for (let i = 0; i < 24; i++) {
+      const error = await rejection(client.say(isRequest ? large : note('fill', 3 * limit)));
+      expect(said(error)).toBe(`RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE hawser ${disposition}`);
+    }
+    expect(ran()).toBe(isRequest ? 0 : 24);
+    expect(client.$addresses().map((one) => one.breaker)).toEqual(['closed']);
+    expect(await client.say(note('cod'))).toEqual(note('cod'));
+  });
+
+  it('streams with one message above a limit', async () => {
+    async function* requests() {
+      yield note('first');
+      yield large;
+    }
+    for (const limits of [{ client: { maxSendBytes: limit } }, { server: { maxReceiveBytes: limit } }]) {
+      const { client } = await inMemory(limits);
+      expect(said(await rejection(client.collect(requests())))).toContain('MESSAGE_TOO_LARGE hawser');
+      expect(await client.say(note('cod'))).toEqual(note('cod'));
+    }
+    for (const limits of [{ client: { maxReceiveBytes: limit } }, { server: { maxSendBytes: limit } }]) {
+      const { client } = await inMemory(limits);
+      const texts: string[] = [];
+      const read = async () => {
+        for await (const { text } of client.repeat(note('', 3 * limit))) texts.push(text);
+      };
+      expect(said(await rejection(read()))).toContain('MESSAGE_TOO_LARGE hawser executed');
+      expect(texts).toEqual(['first']);
+    }
+  });
+
+  it.each([
+    [{ client: { maxSendBytes: 0 } }, RangeError, 'maxSendBytes is 0; it is a number of bytes, 1 or more'],
+    [{ server: { maxBytes: 1 } }, TypeError, 'maxBytes'],
+    [{ limits: {} }, TypeError, 'limits'],
+  ])('and a network is not made with %j', (options, kind, message) => {
+    const make = () => new MemoryNetwork(options as MemoryNetworkOptions);
+    expect(make).toThrow(kind);
+    expect(make).toThrow(message);
   });
 });
 

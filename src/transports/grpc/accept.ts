@@ -117,15 +117,6 @@ export function responseHeaders(call: Call, gzip: boolean): Metadata {
   return metadata;
 }
 
-/** The error for a response message above the server's own limit. */
-export function tooLarge(call: Call, bytes: number, limit: number): RpcError {
-  return ownError(
-    'MESSAGE_TOO_LARGE',
-    `a response message of ${call.method.path} has ${bytes} bytes, more than this server sends at once (${limit}); raise maxSendBytes or split it`,
-    { disposition: 'executed' },
-  );
-}
-
 export function peerOf(serving: Serving, rpc: ServerRpc): Peer {
   const certificate = certificateOf(rpc.getAuthContext().sslPeerCertificate as TlsCertificate | undefined);
   const address = readable(rpc.getPeer()) ?? serving.address();

@@ -3,7 +3,6 @@ import { Buffer } from 'node:buffer';
 import type { Call } from '../../call/call.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { InFlight } from '../../call/in-flight.js';
-import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
 
 interface Cancellable {
@@ -37,15 +36,6 @@ export class Attempts extends InFlight<Cancellable> {
 export function refusal(call: Call): RpcError | undefined {
   if (call.aborted !== undefined) return call.aborted;
   return call.deadline?.spent === true ? spentBeforeSent(call.method.path) : undefined;
-}
-
-/** The error for a request message above the client's own limit. */
-export function requestTooLarge(call: Call, bytes: number, limit: number): RpcError {
-  return ownError(
-    'MESSAGE_TOO_LARGE',
-    `a request message of ${call.method.path} has ${bytes} bytes, more than this client sends at once (${limit}); raise maxSendBytes or split it`,
-    { disposition: 'not-executed' },
-  );
 }
 
 /** A message with its prefix. Source: gRPC over HTTP/2, "Length-Prefixed-Message". */

@@ -2,13 +2,15 @@
  * A call that streams. Messages are read from the wire only as far ahead as the inbox has room, and the next request is
  * pulled from the caller only when the wire took the last: both ways memory is bounded by the slower end.
  */
+
 import type { Call } from '../../call/call.js';
 import { Inbox } from '../../call/inbox.js';
 import { ownError, requestStreamFailed } from '../../call/own-error.js';
 import { pump, type Source } from '../../call/pump.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
+import { requestAboveOwnLimit } from '../../call/too-large.js';
 import { streamsRequest } from '../../contract/method.js';
-import { type Attempts, requestTooLarge } from './client-call.js';
+import type { Attempts } from './client-call.js';
 import { answered } from './client-unary.js';
 import type { Exchange, OpenExchange, Receiver } from './exchange.js';
 import { zipped } from './gzip.js';
@@ -111,7 +113,7 @@ export class StreamAttempt implements Receiver {
   #write(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#ended) return undefined;
     const { call, maxSendBytes, gzip } = this.#init;
-    if (bytes.byteLength > maxSendBytes) throw requestTooLarge(call, bytes.byteLength, maxSendBytes);
+    if (bytes.byteLength > maxSendBytes) throw requestAboveOwnLimit(call.method.path, bytes.byteLength, maxSendBytes);
     const sent = this.#sent(bytes);
     return sent instanceof Uint8Array
       ? this.#exchange.write(sent, gzip)

@@ -1,14 +1,16 @@
 /** The client's side of gRPC: attempts of calls over HTTP/2, and what is done with them when the client closes. */
+
 import type { Call } from '../../call/call.js';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
 import { type Logger, silentLogger } from '../../call/logger.js';
 import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
+import { requestAboveOwnLimit } from '../../call/too-large.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import type { ClientTls } from '../tls.js';
-import { Attempts, refusal, requestTooLarge } from './client-call.js';
+import { Attempts, refusal } from './client-call.js';
 import { type GrpcClientOptions, type GrpcClientTerms, grpcClientTerms } from './client-options.js';
 import { oneResponse, streamResponses } from './client-stream.js';
 import { connectionTarget } from './client-target.js';
@@ -123,5 +125,5 @@ class GrpcTransport implements ClientTransport {
 
 function tooLarge(call: Call, limit: number): RpcError | undefined {
   const { byteLength } = call.request as Uint8Array;
-  return byteLength > limit ? requestTooLarge(call, byteLength, limit) : undefined;
+  return byteLength > limit ? requestAboveOwnLimit(call.method.path, byteLength, limit) : undefined;
 }

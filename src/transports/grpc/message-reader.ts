@@ -4,8 +4,10 @@
  * behind it wait; a turn of the event loop inflates so much and no more.
  * Source: gRPC over HTTP/2, "Length-Prefixed-Message".
  */
+
 import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
+import { responseAboveLimit } from '../../call/too-large.js';
 import { inflatedAtOnce, inflatedLater, isEncoding, isTooLarge, mostInflatedAtOnce } from './gzip.js';
 
 const prefix = 5;
@@ -172,10 +174,7 @@ export class MessageReader {
 
 /** A client reads responses. */
 export const responses: ReaderSide = {
-  tooLarge: (numbers) =>
-    ownError('MESSAGE_TOO_LARGE', `a response is larger than this client takes (${numbers}); raise maxReceiveBytes`, {
-      disposition: 'executed',
-    }),
+  tooLarge: responseAboveLimit,
   malformed: (what) => ownError('RESPONSE_MALFORMED', `the server sent ${what}`, { disposition: 'executed' }),
   unknownEncoding: (encoding) =>
     responses.malformed(`a message compressed with ${encoding ?? 'nothing that it named'}`),

@@ -3,6 +3,7 @@
  * is slow: a request is read from the wire only while the inbox has room, and the next
  * response is pulled from the handler only when the last one was taken.
  */
+
 import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
 import { headersComeFirst } from '../../call/correlation-id.js';
@@ -11,8 +12,9 @@ import { Inbox } from '../../call/inbox.js';
 import { pump, type Source } from '../../call/pump.js';
 import { isPushSource } from '../../call/push-source.js';
 import { RpcError } from '../../call/rpc-error.js';
+import { responseAboveOwnLimit } from '../../call/too-large.js';
 import type { Route } from '../../call/transport.js';
-import { accept, cancelled, responseHeaders, type Serving, statusObject, tooLarge, trailerMetadata } from './accept.js';
+import { accept, cancelled, responseHeaders, type Serving, statusObject, trailerMetadata } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
 import { DirectWriter } from './direct-writer.js';
 import { failedStatus } from './failed-status.js';
@@ -129,7 +131,8 @@ class ServedStream {
 
   #checkSize(message: Uint8Array): void {
     const { maxSendBytes } = this.#serving;
-    if (message.byteLength > maxSendBytes) throw tooLarge(this.#call, message.byteLength, maxSendBytes);
+    if (message.byteLength > maxSendBytes)
+      throw responseAboveOwnLimit(this.#call.method.path, message.byteLength, maxSendBytes);
   }
 
   #outgoing(message: Uint8Array): Promise<Outgoing> | Outgoing {

@@ -4,6 +4,7 @@
  * call and send the status only when the message was flushed; on a server of the user's it
  * is an ordinary handler.
  */
+
 import type {
   handleUnaryCall,
   Metadata,
@@ -19,6 +20,7 @@ import { headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import type { Peer } from '../../call/peer.js';
 import { dispositionHeader } from '../../call/status.js';
+import { responseAboveOwnLimit } from '../../call/too-large.js';
 import type { IncomingRequest, Route } from '../../call/transport.js';
 import {
   accept,
@@ -29,7 +31,6 @@ import {
   type Serving,
   sharedStatusObject,
   statusObject,
-  tooLarge,
   trailerMetadata,
 } from './accept.js';
 import { compressed, type Outgoing } from './compression.js';
@@ -97,7 +98,8 @@ class UnaryExchange implements AnswerStep {
   #answer(call: Call, response: unknown): void {
     const { maxSendBytes } = this.#serving;
     const bytes = asBuffer(response as Uint8Array);
-    if (bytes.byteLength > maxSendBytes) this.#fail(call, tooLarge(call, bytes.byteLength, maxSendBytes));
+    if (bytes.byteLength > maxSendBytes)
+      this.#fail(call, responseAboveOwnLimit(call.method.path, bytes.byteLength, maxSendBytes));
     else if (this.#gzip) {
       Promise.resolve(compressed(bytes))
         .then((message) => this.#send(call, message))

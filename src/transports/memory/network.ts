@@ -9,6 +9,7 @@ import type { ClientTransport, Dispatcher, Listener } from '../../call/transport
 import type { ServiceType } from '../../contract/service.js';
 import { attemptsOver } from './attempts.js';
 import { type Binding, bindServer } from './server-half.js';
+import { checkMemoryOptions, limited, type MemoryNetworkOptions } from './size-limits.js';
 
 /** A place in memory where one server listens and clients connect. */
 export interface MemoryNode {
@@ -28,7 +29,14 @@ export interface MemoryNode {
  */
 export class MemoryNetwork implements MemoryNode {
   readonly address = 'memory';
+  readonly #options: MemoryNetworkOptions;
   #bound: Binding | undefined;
+
+  /** Throws a TypeError or RangeError for an option that cannot be meant. */
+  constructor(options: MemoryNetworkOptions = {}) {
+    checkMemoryOptions(options, 'MemoryNetwork', '');
+    this.#options = options;
+  }
 
   listen(dispatcher: Dispatcher): Listener {
     if (this.#bound !== undefined) {
@@ -44,7 +52,8 @@ export class MemoryNetwork implements MemoryNode {
   connect(service: ServiceType): ClientTransport {
     const here: Peer = Object.freeze({ address: this.address });
     return attemptsOver(service, this.address, (back) => {
-      if (this.#bound !== undefined) return this.#bound.accept(here, back);
+      const bound = this.#bound;
+      if (bound !== undefined) return limited(this.#options, back, (gated) => bound.accept(here, gated));
       throw ownError('CONNECT_FAILED', 'no server listens on this memory network', { disposition: 'not-executed' });
     });
   }

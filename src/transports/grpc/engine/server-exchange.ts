@@ -3,6 +3,7 @@
  * other end is slow: what a handler does not read stays behind the stream's window, and the next response is pulled from the
  * handler only when the last one found room.
  */
+
 import { type AnswerStep, answerTo } from '../../../call/answer-steps.js';
 import { Call } from '../../../call/call.js';
 import { headersComeFirst } from '../../../call/correlation-id.js';
@@ -12,11 +13,12 @@ import { Inbox } from '../../../call/inbox.js';
 import { ownError } from '../../../call/own-error.js';
 import { pump, type Source } from '../../../call/pump.js';
 import { RpcError } from '../../../call/rpc-error.js';
+import { responseAboveOwnLimit } from '../../../call/too-large.js';
 import type { Route } from '../../../call/transport.js';
 import { streamsRequest, streamsResponse } from '../../../contract/method.js';
 import type { HeaderList } from '../../../http2/header-list.js';
 import type { Stream, StreamFailure, StreamReceiver } from '../../../http2/stream.js';
-import { cancelled, tooLarge } from '../accept.js';
+import { cancelled } from '../accept.js';
 import { type CallStatus, failedStatus, trailersOf } from '../failed-status.js';
 import { zipped } from '../gzip.js';
 import { MessageReader } from '../message-reader.js';
@@ -214,7 +216,8 @@ export class ServerExchange implements StreamReceiver {
     this.#stream.workDone();
     const bytes = asBuffer(response as Uint8Array);
     const { maxSendBytes } = this.#serving;
-    if (bytes.byteLength > maxSendBytes) this.fail(tooLarge(this.#call, bytes.byteLength, maxSendBytes));
+    if (bytes.byteLength > maxSendBytes)
+      this.fail(responseAboveOwnLimit(this.#call.method.path, bytes.byteLength, maxSendBytes));
     else if (!this.#gzip || bytes.byteLength < smallestZipped) this.#sendOnly(bytes, false);
     else {
       Promise.resolve(zipped(bytes)).then(
@@ -270,7 +273,8 @@ export class ServerExchange implements StreamReceiver {
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
     const { maxSendBytes } = this.#serving;
-    if (bytes.byteLength > maxSendBytes) throw tooLarge(this.#call, bytes.byteLength, maxSendBytes);
+    if (bytes.byteLength > maxSendBytes)
+      throw responseAboveOwnLimit(this.#call.method.path, bytes.byteLength, maxSendBytes);
     if (!this.#gzip || bytes.byteLength < smallestZipped) return this.#writeMessage(bytes, false);
     const small = zipped(bytes);
     const write = (one: Uint8Array): Promise<void> | undefined =>

@@ -3,9 +3,11 @@
  * encoding that is known, with headers below the limit.
  * Source: gRPC over HTTP/2, "Requests"; "Statuses" for the codes.
  */
+
 import { parseTimeout, timeoutHeader } from '../../../call/deadline.js';
 import { ownError } from '../../../call/own-error.js';
 import { RpcError } from '../../../call/rpc-error.js';
+import { requestAboveLimit } from '../../../call/too-large.js';
 import type { HeaderList } from '../../../http2/header-list.js';
 import type { ReaderSide } from '../message-reader.js';
 
@@ -49,10 +51,7 @@ const notExecuted = { disposition: 'not-executed' } as const;
 
 /** A server reads requests. */
 export const requests: ReaderSide = {
-  tooLarge: (numbers) =>
-    ownError('MESSAGE_TOO_LARGE', `a request is larger than this server takes (${numbers}); raise maxReceiveBytes`, {
-      ...notExecuted,
-    }),
+  tooLarge: requestAboveLimit,
   malformed: (what) => new RpcError('INTERNAL', `the caller sent ${what}`, notExecuted),
   unknownEncoding: (encoding) =>
     encoding === undefined || encoding === 'identity'
