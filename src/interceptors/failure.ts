@@ -19,7 +19,7 @@ export type Failed = (call: Call, error: unknown) => unknown;
 
 export function failed(logger: Logger): Failed {
   return (call, error) => {
-    // Who was answered when the call was aborted is not told again, and what comes of it then is nobody's fault.
+    // An aborted call was already answered; ignore the late result.
     if (call.aborted !== undefined) return call.aborted;
     try {
       return safe(call, error, logger);
@@ -31,7 +31,7 @@ export function failed(logger: Logger): Failed {
 }
 
 /**
- * Server, stage `transport`: the same for what fails later, in a stream, and for who stands further out. Otherwise it is left
+ * Server, stage `transport`: the same for what fails later, in a stream, and for interceptors further out. Otherwise it is left
  * to the transport, which looks at the handler's promise anyway: one of its own would cost every call.
  */
 export function failure(logger: Logger, observed: boolean): Interceptor {

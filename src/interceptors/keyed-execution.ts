@@ -322,7 +322,7 @@ export class KeyedExecution implements AnswerStep {
   /** Throws what the first call fails with. */
   failed(error: unknown): unknown {
     if (this.#call === undefined && error === this.#failure?.error && this.#awaited) {
-      // Who came while the store rolled back what nobody waited for does not get the reason why nobody did.
+      // A new waiter arrived during the rollback: run again.
       this.#failure = undefined;
       return this.#ask();
     }

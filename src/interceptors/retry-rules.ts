@@ -11,11 +11,11 @@ import type { HeaderMap } from '../call/headers.js';
 import { isCallersFault, isOwn } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
 import type { RpcError } from '../call/rpc-error.js';
+import { pushbackHeader } from '../call/status.js';
 import type { Code } from '../contract/code.js';
 import { isUndone } from './disposition.js';
 
 export const attemptsHeader = 'grpc-previous-rpc-attempts';
-const pushbackHeader = 'grpc-retry-pushback-ms';
 
 /** ms; the first wait after an answer that says the server is overloaded is a random part of this. */
 const throttledBackoff = 1_000;

@@ -1,54 +1,21 @@
 /** Groups of several MB, published together: seen whole or not at all, on every wire, in every mode, out of every store. */
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Quotes } from '../../gen/market.js';
 import { silentLogger } from '../../src/call/logger.js';
 import { createClient } from '../../src/client/create-client.js';
-import type { Codec } from '../../src/contract/codec.js';
-import { topicStream } from '../../src/contract/method.js';
-import { defineService } from '../../src/contract/service.js';
 import { createServer } from '../../src/server/create-server.js';
-import { sqliteStore } from '../../src/stores/sqlite/sqlite-store.js';
-import { type Price, Prices } from '../support/prices.js';
-import { scratchFolder } from '../support/scratch.js';
+import { fishServices, fishTopic, serveFish } from '../support/fish-topics.js';
 
-const topics = {
-  log: { recovery: 'PRECISE' },
-  every: { key: 'fish', mode: 'EVERY' },
-  latest: { key: 'fish', mode: 'LATEST' },
-  merged: { key: 'fish', mode: 'MERGE' },
-} as const;
-
-/** The same topics in either IDL. */
-function fishIn(idl: 'proto' | 'thrift') {
-  const { request, response } = (idl === 'proto' ? Prices.methods.watch : Quotes.methods.prices) as unknown as {
-    readonly request: Codec<object>;
-    readonly response: Codec<Price>;
-  };
-  const method = (name: keyof typeof topics) => {
-    const topic = topics[name];
-    const spec = { name, request, response, policy: { topic } };
-    return topicStream<object, Price>('key' in topic ? { ...spec, topicKey: topic.key } : spec);
-  };
-  const methods = { log: method('log'), every: method('every'), latest: method('latest'), merged: method('merged') };
-  return defineService({ name: 'test.LargeFish', idl, fingerprint: '', methods });
-}
-
-const services = { grpc: fishIn('proto'), thrift: fishIn('thrift') };
+const services = fishServices('test.LargeFish', (idl) => ({
+  log: fishTopic(idl, 'log', { recovery: 'PRECISE' }),
+  every: fishTopic(idl, 'every', { key: 'fish', mode: 'EVERY' }),
+  latest: fishTopic(idl, 'latest', { key: 'fish', mode: 'LATEST' }),
+  merged: fishTopic(idl, 'merged', { key: 'fish', mode: 'MERGE' }),
+}));
 const Fish = services.grpc;
-type Topic = keyof typeof topics;
+type Topic = keyof typeof Fish.methods;
 
 async function serve(wire: 'grpc' | 'thrift', store: 'memory' | 'sqlite') {
-  const folder = scratchFolder('large-groups');
-  const options = store === 'sqlite' ? { store: sqliteStore(`${folder.path}/topics.db`) } : {};
-  const service = services[wire];
-  const server = createServer({ logger: silentLogger, health: false, ...options }).add(service, {});
-  const bound = (await server.listen({ [wire]: '127.0.0.1:0' })) as Record<typeof wire, string>;
-  const client = createClient(service, `${wire}://${bound[wire]}`, { logger: silentLogger });
-  onTestFinished(async () => {
-    await client.$close();
-    await server.close({ grace: 0 });
-    folder.remove();
-  });
+  const { server, client, service } = await serveFish(services, wire, store);
   const group = (topic: Topic, count: number, each: number, price: number) =>
     server
       .topic(service.methods[topic])
