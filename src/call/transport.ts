@@ -39,6 +39,8 @@ export interface ClientTransport {
    * server that understands it, and returns what is to be done when that connection is closed. For use before the first call.
    */
   introduce?(hello: string, heard: (answer: string) => () => void): void;
+  /** `fn` is told when a connection that stood is lost, or the server takes no new calls on it: servers may have come or gone. */
+  onLeft?(fn: () => void): void;
   /** Lets calls in flight end within `graceMs`, then aborts them. */
   close(graceMs: number): Promise<void>;
 }

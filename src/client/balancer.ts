@@ -214,6 +214,7 @@ export class Balancer implements ClientTransport {
   }
 
   #endpoint(address: string, transport: ClientTransport): Endpoint {
+    transport.onLeft?.(() => this.#init.source.refresh());
     const { clock, random, events, breaker: terms } = this.#init;
     const breaker =
       terms === undefined

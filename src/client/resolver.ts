@@ -1,10 +1,11 @@
 /**
  * Where the addresses of a client come from: given once, asked of a function, or looked up in DNS. What changes is
- * asked for again when an address fails, because that is when it may have moved, and not more often than every
- * 30 seconds, because a server that is down is no reason to storm the resolver.
+ * asked for again when an address fails or sends its connections away, because that is when servers have moved or others have
+ * come. A second after the last question at the soonest; while nothing changes, questions grow rarer, to one in 30 seconds,
+ * because a server that is down is no reason to storm the resolver. A question that comes too early is asked later, not dropped.
  */
 import { lookup } from 'node:dns/promises';
-import type { Clock } from '../call/clock.js';
+import type { Clock, TimerHandle } from '../call/clock.js';
 import type { Logger } from '../call/logger.js';
 import { ownError } from '../call/own-error.js';
 import { isRpcError, type RpcError } from '../call/rpc-error.js';
@@ -18,7 +19,7 @@ export interface AddressSource {
   follow(fn: (targets: Targets) => void): void;
   /** Resolves once there are addresses. Rejects with an RpcError that says why there are none. */
   first(): Promise<void>;
-  /** Something failed: the addresses may have changed. */
+  /** Something failed, or a connection is gone: the addresses may have changed. */
   refresh(): void;
   close(): void;
 }
@@ -27,8 +28,9 @@ export function fixedAddresses(targets: Targets): AddressSource {
   return { follow: (fn) => fn(targets), first: () => Promise.resolve(), refresh: () => {}, close: () => {} };
 }
 
-/** ms between two questions. */
-const leastInterval = 30_000;
+/** ms between two questions: after one whose answer was news, doubled after each that was none, and after one that failed. */
+const leastInterval = 1_000;
+const mostInterval = 30_000;
 /** ms; a question without an answer after this counts as failed. */
 const patience = 20_000;
 
@@ -46,6 +48,10 @@ export class ResolvedAddresses implements AddressSource {
   #known = false;
   #asking: Promise<void> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
+  #interval = leastInterval;
+  #names: readonly string[] = [];
+  /** Cancels the question that is to come. */
+  #cancelNext: TimerHandle | undefined;
   #lastError: RpcError | undefined;
   #closed = false;
 
@@ -68,8 +74,19 @@ export class ResolvedAddresses implements AddressSource {
   }
 
   refresh(): void {
-    if (this.#closed || this.#asking !== undefined) return;
-    if (this.#init.clock.now() - this.#askedAt < leastInterval) return;
+    if (this.#closed || this.#asking !== undefined || this.#cancelNext !== undefined) return;
+    const { clock } = this.#init;
+    const wait = this.#askedAt + this.#interval - clock.now();
+    if (wait <= 0) {
+      this.#askAgain();
+      return;
+    }
+    this.#cancelNext = clock.setTimer(() => this.#askAgain(), wait);
+    this.#cancelNext.hold?.(false);
+  }
+
+  #askAgain(): void {
+    this.#cancelNext = undefined;
     this.#ask().catch((error: unknown) => {
       this.#init.logger.warn(
         { err: error },
@@ -80,6 +97,7 @@ export class ResolvedAddresses implements AddressSource {
 
   close(): void {
     this.#closed = true;
+    this.#cancelNext?.();
     this.#fn = undefined;
   }
 
@@ -98,6 +116,7 @@ export class ResolvedAddresses implements AddressSource {
       const fail = (error: unknown): void => {
         if (over) return;
         end();
+        this.#interval = mostInterval;
         this.#lastError = this.#failure(error);
         reject(this.#lastError);
       };
@@ -108,6 +127,7 @@ export class ResolvedAddresses implements AddressSource {
           // Throws where one cannot be connected to; then they are not known.
           this.#fn?.(targets);
           end();
+          this.#heard([...targets.keys()]);
           this.#known = true;
           this.#lastError = undefined;
           resolve();
@@ -117,6 +137,13 @@ export class ResolvedAddresses implements AddressSource {
     // Whoever waits hears of it; a refresh that nobody waits for must not end the process.
     this.#asking.catch(() => {});
     return this.#asking;
+  }
+
+  #heard(names: readonly string[]): void {
+    const before = new Set(this.#names);
+    const news = names.length !== before.size || names.some((name) => !before.has(name));
+    this.#names = names;
+    this.#interval = news ? leastInterval : Math.min(2 * this.#interval, mostInterval);
   }
 
   #failure(error: unknown): RpcError {

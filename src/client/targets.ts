@@ -30,8 +30,8 @@ import {
 export type Target = string | MemoryNode | ClientTransport;
 
 /**
- * Asked for the servers on the first call, and again when one fails, at most every 30 s. Servers that stay in
- * the list keep their connections.
+ * Asked for the servers on the first call, and again when one fails or sends its connections away, every 30 s at most where that
+ * brings nothing new. Servers that stay in the list keep their connections.
  */
 export type Resolver = () => readonly Target[] | Promise<readonly Target[]>;
 

@@ -17,6 +17,8 @@ export type CommonHeaders = Readonly<Record<string, string>>;
 
 export interface ClientWire {
   bind(path: string): OpenExchange;
+  /** `fn` is told when a connection that stood is gone, or is going away. */
+  onLeft(fn: () => void): void;
   /** Ends the connections when the calls on them are over. */
   close(): void;
 }
@@ -48,6 +50,7 @@ function engineWire({ target, headers: common, terms, clock }: ClientWireInit): 
       const exchange: EngineExchangeTerms = { link, headers: headers.flat(), maxReceiveBytes };
       return (call, receiver) => new EngineExchange(call, exchange, receiver);
     },
+    onLeft: (fn) => link.onLeft(fn),
     close: () => link.close(),
   };
 }
@@ -69,6 +72,7 @@ function nodeWire({ target, headers: common, terms, clock }: ClientWireInit): Cl
       const exchange: NodeExchangeTerms = { link, headers, maxReceiveBytes: terms.maxReceiveBytes };
       return (call, receiver) => new NodeExchange(call, exchange, receiver);
     },
+    onLeft: (fn) => link.onLeft(fn),
     close: () => link.close(),
   };
 }

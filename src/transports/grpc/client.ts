@@ -84,6 +84,10 @@ class GrpcTransport implements ClientTransport {
     };
   }
 
+  onLeft(fn: () => void): void {
+    this.#wire.onLeft(fn);
+  }
+
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;

@@ -68,6 +68,7 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
   #cancelSpare: (() => void) | undefined;
   /** Ends the wait for the time when connecting may begin again. */
   #cancelSeek: (() => void) | undefined;
+  readonly #onLeft: (() => void)[] = [];
   /** The connection that keeps the program alive for the calls that wait. */
   #held: C | undefined;
   /** ms; the wait that the next failure brings. */
@@ -112,9 +113,15 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
     if (this.#waiting.delete(one)) this.#seek();
   }
 
+  /** `fn` is told when a connection that stood is gone, or is going away, and not by the link's own will. */
+  onLeft(fn: () => void): void {
+    this.#onLeft.push(fn);
+  }
+
   close(): void {
     this.#cancelSpare?.();
     this.#cancelSeek?.();
+    this.#ready.length = 0;
     for (const connection of [...this.#connections]) connection.close();
   }
 
@@ -135,14 +142,16 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
   }
 
   retired(connection: C): void {
-    const at = this.#ready.indexOf(connection);
-    if (at >= 0) this.#ready.splice(at, 1);
     if (connection.calmed && this.#terms.keepalive !== undefined) {
       this.#calmTime = 2 * Math.max(this.#calmTime, this.#terms.keepalive.time);
     }
+    const at = this.#ready.indexOf(connection);
+    if (at < 0) return;
+    this.#ready.splice(at, 1);
     // One that stood is no reason to wait.
-    if (at >= 0 && this.#ready.length === 0) this.#retryAt = Number.NEGATIVE_INFINITY;
+    if (this.#ready.length === 0) this.#retryAt = Number.NEGATIVE_INFINITY;
     this.#seek();
+    for (const fn of this.#onLeft) fn();
   }
 
   silent(connection: C): void {
@@ -224,7 +233,11 @@ export class Link<C extends ClientConnection> implements ConnectionWatcher<C> {
   #spare(): void {
     this.#cancelSpare ??= this.#clock.setTimer(() => {
       this.#cancelSpare = undefined;
-      for (const connection of this.#ready.slice(1)) if (connection.open === 0) connection.close();
+      const spare = this.#ready.filter(({ open }, at) => at > 0 && open === 0);
+      for (const connection of spare) {
+        this.#ready.splice(this.#ready.indexOf(connection), 1);
+        connection.close();
+      }
     }, spareTime);
   }
 }

@@ -45,6 +45,7 @@ export class ClientPool {
   #closing = false;
   #dispatching = false;
   #onDrained: (() => void) | undefined;
+  readonly #onLeft: (() => void)[] = [];
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -53,6 +54,11 @@ export class ClientPool {
   /** Each connection from here on says this first. */
   introduce(introduction: Introduction, multiplex: string | undefined): void {
     this.#introduction = multiplex === undefined ? introduction : { ...introduction, service: multiplex };
+  }
+
+  /** `fn` is told when a connection that stood is gone. */
+  onLeft(fn: () => void): void {
+    this.#onLeft.push(fn);
   }
 
   submit(attempt: Attempt): void {
@@ -219,6 +225,7 @@ export class ClientPool {
         if (connection.introducing) this.#introduceFrom = clock.now() + unasked;
         else if (!wasReady) this.#failedToConnect(error);
         this.#dispatch();
+        if (wasReady && !this.#closing) for (const fn of this.#onLeft) fn();
       },
       onRoom: () => {
         if (this.#waiting.size > 0) this.#dispatch();

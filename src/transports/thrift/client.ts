@@ -106,6 +106,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     ...(wire === 'header' || options.introduce !== true
       ? {}
       : { introduce: (hello, heard) => pool.introduce({ hello, heard }, multiplex) }),
+    onLeft: (fn) => pool.onLeft(fn),
     close: (graceMs) => {
       closing ??= pool.close(graceMs);
       return closing;
