@@ -484,6 +484,11 @@ const connections = {
     'unknown',
     'A Thrift frame came too slowly; see `minFrameRate` and `wholeFrameMs`.',
   ),
+  CONNECTION_IDLE: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'No call came on the connection for long; see `maxConnectionIdle` and `idleMs`.',
+  ),
   OUTPUT_UNREAD: terms('UNAVAILABLE', 'unknown', 'The peer asked and did not read its answers; see `maxOutputBytes`.'),
   SERVER_BYTES: terms(
     'UNAVAILABLE',

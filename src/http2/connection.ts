@@ -40,6 +40,10 @@ export interface ConnectionEvents {
   room?(): void;
   /** The peer takes no new streams. */
   goneAway?(code: number, debug: string): void;
+  /** So many bytes wait for the peer to read them, with what was just sent: more than a few. */
+  waits?(bytes: number): void;
+  /** More wait than may (`maxUnsent`): the connection is ended. */
+  unread?(bytes: number): void;
   /** Called once. Streams have been told before. */
   closed?(error: Error | undefined): void;
 }
@@ -58,6 +62,8 @@ export interface ConnectionInit {
 
 /** Bytes of acknowledgements that may wait to be sent before a client stops reading. */
 const maxReactions = 65_536;
+/** Bytes waiting for the peer of which nobody is told. */
+const fewBytes = 65_536;
 /** ms to let a GOAWAY reach the peer. */
 const lingerMs = 1_000;
 const noIndexing: ReadonlyMap<string, Indexing> = new Map();
@@ -356,7 +362,12 @@ export class Connection implements PipeReceiver, ReceivingOwner, StreamCarrier, 
 
   send(stream: Stream, bytes: Uint8Array): boolean {
     const waiting = this.#sending.bytes;
-    if (waiting <= this.#limits.maxUnsent) return this.#sending.data(stream, bytes);
+    if (waiting <= this.#limits.maxUnsent) {
+      const room = this.#sending.data(stream, bytes);
+      if (waiting > fewBytes) this.#events.waits?.(this.#sending.bytes);
+      return room;
+    }
+    this.#events.unread?.(waiting);
     this.fail(ErrorCode.ENHANCE_YOUR_CALM, `${waiting} bytes wait for the peer to read them`);
     return true;
   }

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { defaultCallerLimits } from '../../src/server/caller-limits.js';
 import { defaultPollLimits, pollLimits } from '../../src/server/poll-service.js';
 import { hubLimits, defaultLimits as topicLimits } from '../../src/subscription/hub/limits.js';
+import { defaultOutput } from '../../src/transports/grpc/server-options.js';
 import { defaultLimits as thriftWire } from '../../src/transports/thrift/limits.js';
 import { repository } from '../support/scratch.js';
 
@@ -67,6 +68,7 @@ const defaults: Record<string, Readonly<Record<string, number>>> = {
   'topics.limits': { ...topicLimits },
   'topics.polls': { ...defaultPollLimits },
   limits: { ...defaultCallerLimits },
+  grpc: { ...defaultOutput },
 };
 
 /** `64 MiB`, `16,000,000`, `10 s`; undefined for what is said in words. */

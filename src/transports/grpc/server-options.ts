@@ -1,6 +1,7 @@
 /** What a gRPC listener can be told, checked, and as grpc-js takes it. */
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { type Duration, timerDuration } from '../../contract/duration.js';
+import { processBudget } from '../../contract/heap-limit.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
 import type { KeepaliveTerms } from '../../http2/keepalive.js';
@@ -20,6 +21,18 @@ export interface GrpcServerOptions {
   readonly maxHeaderBytes?: number;
   /** Bytes of one response message; unlimited by default, as a client's own limit holds. */
   readonly maxSendBytes?: number;
+  /**
+   * Bytes that wait on one connection for a peer that does not read, above which it is cut off; 64 MiB by default. From half of it
+   * on, calls on the connection are refused.
+   */
+  readonly maxOutputBytes?: number;
+  /**
+   * The same for all connections of the listener: above it the caller that holds most loses its largest connection. Half of the
+   * heap's limit by default, at most 1 GiB.
+   */
+  readonly maxServerBytes?: number;
+  /** How long a connection may be without a call before it is ended in good order; 30 minutes by default. */
+  readonly maxConnectionIdle?: Duration;
   /** Compress responses for callers that accept gzip. Compressed requests are understood either way. Off by default. */
   readonly gzip?: boolean;
   /** Ping a silent connection after `time`, and drop it when `timeout` (20 s) passes unanswered. Off by default. */
@@ -39,6 +52,9 @@ const checkNames = knownOptions<GrpcServerOptions>({
   keepalive: true,
   maxConcurrentStreams: true,
   maxConnectionAge: true,
+  maxConnectionIdle: true,
+  maxOutputBytes: true,
+  maxServerBytes: true,
 });
 const checkKeepalive = knownOptions<NonNullable<GrpcServerOptions['keepalive']>>({ time: true, timeout: true });
 const checkAge = knownOptions<NonNullable<GrpcServerOptions['maxConnectionAge']>>({ time: true, grace: true });
@@ -51,6 +67,7 @@ export function checkGrpcServerOptions(options: GrpcServerOptions): void {
   if (maxConnectionAge !== undefined) checkAge(maxConnectionAge, 'grpc.maxConnectionAge');
   if (maxSendBytes !== undefined) positive(maxSendBytes, 'grpc.maxSendBytes');
   channelOptions(options);
+  outputTerms(options);
   headerBytes(options);
   engineOf(options.engine);
 }
@@ -60,6 +77,10 @@ export function engineTerms(options: GrpcServerOptions): {
   readonly maxReceiveBytes: number;
   readonly maxSendBytes: number;
   readonly maxHeaderBytes: number;
+  readonly maxOutputBytes: number;
+  readonly maxServerBytes: number;
+  /** ms */
+  readonly idleMs: number;
   readonly gzip: boolean;
   readonly limits: Partial<ConnectionLimits>;
   readonly keepalive: KeepaliveTerms | undefined;
@@ -67,7 +88,10 @@ export function engineTerms(options: GrpcServerOptions): {
 } {
   const { keepalive, maxConnectionAge } = options;
   const maxHeaderBytes = headerBytes(options);
+  const output = outputTerms(options);
   return {
+    ...output,
+    idleMs: idleOf(options),
     maxReceiveBytes: positive(options.maxReceiveBytes ?? defaultReceiveBytes, 'grpc.maxReceiveBytes'),
     maxSendBytes: options.maxSendBytes ?? Number.POSITIVE_INFINITY,
     maxHeaderBytes,
@@ -77,6 +101,7 @@ export function engineTerms(options: GrpcServerOptions): {
       streamWindow: 131_072,
       // A list above the limit is refused with a status, so the engine keeps a little more of it.
       maxHeaderListSize: maxHeaderBytes + 4_096,
+      maxUnsent: output.maxOutputBytes,
     },
     keepalive:
       keepalive === undefined
@@ -93,6 +118,24 @@ export function engineTerms(options: GrpcServerOptions): {
             grace: timerDuration(maxConnectionAge.grace ?? '30s', 'grpc.maxConnectionAge.grace'),
           },
   };
+}
+
+export const defaultOutput = {
+  maxOutputBytes: 67_108_864,
+  maxServerBytes: Math.min(1_073_741_824, 2 * processBudget()),
+};
+
+/** Throws a RangeError that names the option. */
+export function outputTerms(options: GrpcServerOptions): typeof defaultOutput {
+  const { maxOutputBytes = defaultOutput.maxOutputBytes, maxServerBytes = defaultOutput.maxServerBytes } = options;
+  return {
+    maxOutputBytes: positive(maxOutputBytes, 'grpc.maxOutputBytes'),
+    maxServerBytes: positive(maxServerBytes, 'grpc.maxServerBytes'),
+  };
+}
+
+function idleOf({ maxConnectionIdle = '30m' }: GrpcServerOptions): number {
+  return timerDuration(maxConnectionIdle, 'grpc.maxConnectionIdle');
 }
 
 const defaultReceiveBytes = 4 * 1024 * 1024;
@@ -114,6 +157,7 @@ export function channelOptions(options: GrpcServerOptions): ChannelOptions {
   const { keepalive, maxConnectionAge } = options;
   return {
     'grpc.enable_channelz': 0,
+    'grpc.max_connection_idle_ms': idleOf(options),
     'grpc.max_receive_message_length': positive(options.maxReceiveBytes ?? defaultReceiveBytes, 'grpc.maxReceiveBytes'),
     // Checked before grpc-js sees the message, with a sentence that says what to do.
     'grpc.max_send_message_length': -1,

@@ -5,7 +5,8 @@ import type { RpcError } from '../../call/rpc-error.js';
 import type { Dispatcher } from '../../call/transport.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
-import { Holdings } from './holdings.js';
+import { everyNow } from '../every-now.js';
+import { Holdings } from '../holdings.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
@@ -37,6 +38,8 @@ export class Connections {
   readonly #routes: RouteTable;
   readonly #holdings: Holdings;
   readonly #open = new Map<Socket, ServerConnection>();
+  /** Ends the looks at connections that nobody uses. */
+  readonly #endLooks: () => void;
   #closing = false;
   #whenClosed: (() => void)[] = [];
 
@@ -51,6 +54,10 @@ export class Connections {
     this.#local = local;
     this.#routes = new RouteTable(dispatcher);
     this.#holdings = new Holdings(this.#options.limits.maxServerBytes);
+    const { idleMs } = this.#options.limits;
+    this.#endLooks = everyNow(idleMs, (now) => {
+      for (const connection of this.#open.values()) if (connection.isIdle(idleMs, now)) connection.retire();
+    });
   }
 
   accept(socket: Socket): void {
@@ -82,6 +89,7 @@ export class Connections {
   /** Lets what is under way end; done when no connection is left. */
   close(): Promise<void> {
     this.#closing = true;
+    this.#endLooks();
     for (const connection of this.#open.values()) connection.drain();
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenClosed.push(resolve));

@@ -34,6 +34,8 @@ export interface ConnectionLimits {
    * holds most is closed. Half of the heap's limit, at most 1,073,741,824.
    */
   readonly maxServerBytes: number;
+  /** ms without a call after which a connection is closed; 3,600,000. */
+  readonly idleMs: number;
   /** ms that calls in flight get after the peer has closed its sending side. 10,000. */
   readonly halfCloseMs: number;
 }
@@ -51,6 +53,7 @@ export const defaultLimits: ConnectionLimits = Object.freeze({
   outputHighWater: 1_048_576,
   maxOutputBytes: 67_108_864,
   maxServerBytes: Math.min(1_073_741_824, 2 * processBudget()),
+  idleMs: 3_600_000,
   halfCloseMs: 10_000,
 });
 
@@ -67,6 +70,7 @@ const checkNames = knownOptions<ConnectionLimits>({
   maxServerBytes: true,
   outputHighWater: true,
   maxOutputBytes: true,
+  idleMs: true,
   halfCloseMs: true,
 });
 

@@ -7,16 +7,17 @@ import type { Socket } from 'node:net';
 import type { Call } from '../../call/call.js';
 import { InFlight } from '../../call/in-flight.js';
 import { ownError } from '../../call/own-error.js';
+import { type Owner, ownerOf } from '../../call/owner.js';
 import type { Peer } from '../../call/peer.js';
 import { countRefusal } from '../../call/refusals.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import type { Route } from '../../call/transport.js';
 import { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
+import type { Holder, Holdings } from '../holdings.js';
 import { refusal } from './application-errors.js';
 import { FrameReader } from './frame-reader.js';
 import { FrameTimer, stalled } from './frame-timer.js';
-import type { Holder, Holdings } from './holdings.js';
 import { Compressed, type Incoming, openMessage } from './incoming.js';
 import { Outbox } from './outbox.js';
 import { ReplyQueue, type ReplySlot } from './reply-queue.js';
@@ -71,6 +72,9 @@ export class ServerConnection implements Holder {
   #hello: string | undefined;
   #lastMessageAt = Number.NEGATIVE_INFINITY;
   #cancelLinger: (() => void) | undefined;
+  /** As `isIdle` saw it. */
+  #messageBefore = Number.NaN;
+  #idleSince = 0;
 
   constructor(socket: Socket, options: ServerConnectionOptions) {
     this.#socket = socket;
@@ -98,6 +102,23 @@ export class ServerConnection implements Holder {
     // The reason comes with it; 'close' follows and does the rest.
     socket.on('error', (error) => this.#log('debug', `the connection failed: ${error.message}`));
     socket.on('close', () => this.#onClose());
+  }
+
+  /** Whether nothing has come, or was under way, for `ms`. Asked again and again. */
+  isIdle(ms: number, now: number): boolean {
+    const busy = this.#calls.size + this.#replies.size + this.#reader.buffered + this.#outbox.bytes > 0;
+    if (busy || this.#inflating || this.#lastMessageAt !== this.#messageBefore) {
+      this.#messageBefore = this.#lastMessageAt;
+      this.#idleSince = now;
+      return false;
+    }
+    return now - this.#idleSince >= ms;
+  }
+
+  retire(): void {
+    if (this.#draining) return;
+    countRefusal('CONNECTION_IDLE');
+    this.drain();
   }
 
   /** Answers what is under way, refuses what comes after, then closes. */
@@ -315,6 +336,10 @@ export class ServerConnection implements Holder {
       `closed: ${bytes} bytes wait for a peer that does not read; the limit is ${maxOutputBytes} (maxOutputBytes)`,
     );
     this.#socket.destroy();
+  }
+
+  get owner(): Owner {
+    return ownerOf('', this.#peer().address);
   }
 
   get heldBytes(): number {

@@ -8,10 +8,10 @@ import { Call } from '../../../src/call/call.js';
 import { systemClock } from '../../../src/call/clock.js';
 import { refusals } from '../../../src/call/refusals.js';
 import { VirtualClock } from '../../../src/testing/virtual-clock.js';
+import { Holdings } from '../../../src/transports/holdings.js';
 import { thriftTransport } from '../../../src/transports/thrift/client.js';
 import { encodeAside, encodeEnvelope, isLarge } from '../../../src/transports/thrift/envelope.js';
 import { FrameTimer } from '../../../src/transports/thrift/frame-timer.js';
-import { Holdings } from '../../../src/transports/thrift/holdings.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
 import { rejection } from '../../support/scripted.js';
@@ -341,7 +341,11 @@ describe('what connections hold', () => {
 
   it('finds the largest among those that hold much', () => {
     const cut: string[] = [];
-    const holder = (name: string, heldBytes: number) => ({ heldBytes, cutOff: () => void cut.push(name) });
+    const holder = (name: string, heldBytes: number, owner = name) => ({
+      heldBytes,
+      owner,
+      cutOff: () => void cut.push(name),
+    });
     const holdings = new Holdings(100_000);
     const [small, medium, large] = [holder('s', 20_000), holder('m', 30_000), holder('l', 49_000)];
     for (const one of [large, medium, small]) holdings.grown(one, one.heldBytes);
@@ -349,5 +353,23 @@ describe('what connections hold', () => {
     const last = holder('x', 40_000);
     holdings.grown(last, last.heldBytes);
     expect(cut).toEqual(['l']);
+    // Many connections of one caller weigh together.
+    const many = Array.from({ length: 4 }, (_, at) => holder(`many ${at}`, 16_500 + at, 'many'));
+    const shared = new Holdings(100_000);
+    for (const one of [holder('large', 40_000), ...many]) shared.grown(one, one.heldBytes);
+    expect(cut).toEqual(['l', 'many 3']);
+  });
+});
+
+describe('a connection without a call', () => {
+  it('is closed in good order after the time that it may be idle, and one with a call is not', async () => {
+    const before = refusals('CONNECTION_IDLE');
+    const served = await serveParley({ limits: { idleMs: 200 } });
+    const [idle, used] = [await RawPeer.connect(served.port), await RawPeer.connect(served.port)];
+    used.send(message('slow', { text: 'fish' }, 1));
+    await idle.until(() => idle.ended);
+    expect(refusals('CONNECTION_IDLE')).toBe(before + 1);
+    served.slow.get('fish')?.();
+    expect((await used.frame()).toString('latin1')).toContain('fish');
   });
 });

@@ -14,10 +14,12 @@ import type { ConnectionLimits } from '../../../http2/limits.js';
 import type { Stream, StreamReceiver } from '../../../http2/stream.js';
 import { readCertificate } from '../../certificate.js';
 import { formatHostPort } from '../../endpoint.js';
+import type { Holdings } from '../../holdings.js';
 import { nodeHost } from '../../pipes/node-host.js';
 import { SocketPipe } from '../../pipes/socket-pipe.js';
 import { refusedStatus, statusOfError } from '../failed-status.js';
 import { grpcIndexing } from './client-connection.js';
+import { ServedConnection } from './served-connection.js';
 import { sendHttp, sendStatus } from './served-fields.js';
 import { ServerExchange } from './server-exchange.js';
 import { headersTooLarge, httpRefusal, isKnownEncoding, requests, timeoutOf, unknownMethod } from './server-request.js';
@@ -34,6 +36,9 @@ export interface EngineServing {
   readonly maxHeaderBytes: number;
   readonly gzip: boolean;
   readonly limits: Partial<ConnectionLimits>;
+  readonly holdings: Holdings;
+  readonly maxOutputBytes: number;
+  readonly maxServerBytes: number;
   readonly keepalive: KeepaliveTerms | undefined;
   /** A call is over. */
   readonly released: () => void;
@@ -79,17 +84,30 @@ const refused: StreamReceiver = {
   writable: () => {},
 };
 
-export function serveConnection(socket: Socket, serving: EngineServing): Connection {
+export function serveConnection(socket: Socket, serving: EngineServing): ServedConnection {
   const peer = new ServerPeer(socket, serving.address);
-  return new Connection({
+  const { logger } = serving.dispatcher;
+  // The address is gone once the socket is closed.
+  const served = new ServedConnection(peer.peer.address, { ...serving, logger });
+  served.connection = new Connection({
     role: 'server',
     pipe: new SocketPipe(socket),
     host: nodeHost,
     limits: serving.limits,
     indexing: grpcIndexing,
     ...(serving.keepalive === undefined ? {} : { keepalive: serving.keepalive }),
-    events: { accept: (stream, list, end) => accept(serving, peer, stream, list, end), room: serving.released },
+    events: {
+      accept: (stream, list, end) => {
+        served.calls += 1;
+        return accept(serving, peer, stream, list, end);
+      },
+      room: serving.released,
+      waits: (bytes) => served.waits(bytes),
+      unread: (bytes) => served.unread(bytes),
+      closed: () => served.gone(),
+    },
   });
+  return served;
 }
 
 function accept(

@@ -10,10 +10,13 @@ import { InFlight } from '../../../call/in-flight.js';
 import { ownError } from '../../../call/own-error.js';
 import type { Dispatcher, Listener } from '../../../call/transport.js';
 import type { Connection } from '../../../http2/connection.js';
+import { everyNow } from '../../every-now.js';
+import { Holdings } from '../../holdings.js';
 import { bind, parseListenAddress } from '../../listen-address.js';
 import type { ServerTls } from '../../tls.js';
 import { tlsServerOptions } from '../secure.js';
 import { engineTerms, type GrpcServerOptions } from '../server-options.js';
+import type { ServedConnection } from './served-connection.js';
 import { type EngineServing, serveConnection } from './server-connection.js';
 
 /** ms that the last answers get to leave, once the calls behind them are aborted. */
@@ -27,16 +30,18 @@ export async function listenEngine(
 ): Promise<Listener> {
   parseListenAddress(options.address, 'gRPC');
   let address = options.address;
-  const { maxConnectionAge, ...terms } = engineTerms(options);
+  const { maxConnectionAge, idleMs, ...terms } = engineTerms(options);
   const calls = new InFlight<Call>();
   const { logger, clock } = dispatcher;
   const sockets = new Set<Socket>();
-  const connections = new Map<Socket, Connection>();
+  const connections = new Map<Socket, ServedConnection>();
+  const holdings = new Holdings(terms.maxServerBytes);
   let closing: Promise<void> | undefined;
   let whenIdle: (() => void) | undefined;
-  const isIdle = (): boolean => [...connections.values()].every(({ size }) => size === 0);
+  const isIdle = (): boolean => [...connections.values()].every(({ connection }) => connection.size === 0);
   const serving: EngineServing = {
     ...terms,
+    holdings,
     dispatcher,
     calls,
     address: () => address,
@@ -57,14 +62,18 @@ export async function listenEngine(
       serving.released();
     });
     socket.on('error', (error) => logger.debug({ err: error }, 'a gRPC connection broke'));
-    const connection = serveConnection(socket, serving);
-    connections.set(socket, connection);
+    const served = serveConnection(socket, serving);
+    const { connection } = served;
+    connections.set(socket, served);
     if (closing !== undefined) connection.drain();
     else if (maxConnectionAge !== undefined) limitAge(socket, connection, maxConnectionAge, clock);
   };
   const server = makeServer(options.tls, accept, serve);
   address = await bind(server, options.address, 'gRPC');
   server.on('error', (error) => logger.warn({ err: error, address }, 'cannot accept a gRPC connection'));
+  const endLooks = everyNow(idleMs, (now) => {
+    for (const served of connections.values()) if (served.isIdle(idleMs, now)) served.retire();
+  });
   return {
     address,
     close: (graceMs) => {
@@ -75,7 +84,8 @@ export async function listenEngine(
 
   async function close(graceMs: number): Promise<void> {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
-    for (const connection of connections.values()) connection.drain();
+    endLooks();
+    for (const { connection } of connections.values()) connection.drain();
     if (!(await idleWithin(graceMs, clock))) {
       for (const call of calls) {
         call.abort(ownError('SHUTDOWN', 'the server is shutting down'));
