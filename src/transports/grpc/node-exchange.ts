@@ -193,7 +193,7 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     const { connection, rstCode } = stream;
     this.#leave();
     if (connection.unprocessed(stream) && !this.#answered) this.#repeat(refusedStream(address));
-    else this.#fail(connection.lost ? connectionLost(address) : withoutStatus(address, rstCode));
+    else this.#fail(connection.lost ? connectionLost(address) : withoutStatus(address, rstCode, this.#call));
   }
 
   #repeat(refused: RpcError): void {
@@ -213,7 +213,8 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     this.#over = true;
     if (this.#stream?.writableFinished === false) this.#leave();
     this.#call.receiveTrailers(trailers.map, trailers);
-    const error = errorOf(trailers) ?? (this.#reader.empty ? undefined : withoutStatus(this.#terms.link.address, 2));
+    const { address } = this.#terms.link;
+    const error = errorOf(trailers, this.#call) ?? (this.#reader.empty ? undefined : withoutStatus(address, 2));
     if (error === undefined) this.#receiver.ended();
     else this.#receiver.failed(error);
   }

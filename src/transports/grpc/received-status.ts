@@ -15,8 +15,8 @@ import type { ReceivedHeaders } from './received-headers.js';
 
 const { NGHTTP2_REFUSED_STREAM, NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INADEQUATE_SECURITY } = constants;
 
-/** The error that trailers tell of; undefined when they say OK. */
-export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
+/** The error that trailers tell of; undefined when they say OK. `call`: the one that a server may have given up at its deadline. */
+export function errorOf(trailers: ReceivedHeaders, call?: Call): RpcError | undefined {
   const status = trailers.text('grpc-status');
   if (status === '0') return undefined;
   if (status === undefined)
@@ -27,6 +27,10 @@ export function errorOf(trailers: ReceivedHeaders): RpcError | undefined {
   // A handler of ours has run when it says so; gRPC's libraries refuse a message before one does, and have no other word for it.
   if (status === '8' && details === undefined && disposition === undefined && sizeRefused.test(message)) {
     return ownError('MESSAGE_TOO_LARGE', message);
+  }
+  // What tonic and others say of a call that they gave up for its deadline.
+  if (status === '1' && details === undefined && disposition === undefined && call !== undefined && atDeadline(call)) {
+    return cutOff(call, call.peer.address);
   }
   return errorOfStatus({
     code: /^[1-9]\d{0,8}$/.test(status) ? Number(status) : 2,
@@ -121,11 +125,7 @@ const deadlineSlack = 5;
 
 /** The stream ended without a status. `rst`: the code of its RST_STREAM. `call`: the one that a server may have cut at its deadline. */
 export function withoutStatus(address: string, rst: number, call?: Call): RpcError {
-  if (rst === NGHTTP2_CANCEL && call?.deadline !== undefined && call.deadline.remaining() <= deadlineSlack) {
-    return new RpcError('DEADLINE_EXCEEDED', `${address} broke ${call.method.path} off at its deadline`, {
-      disposition: 'unknown',
-    });
-  }
+  if (rst === NGHTTP2_CANCEL && call !== undefined && atDeadline(call)) return cutOff(call, address);
   switch (rst) {
     case 0:
       return ownError('NO_STATUS', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
@@ -145,6 +145,16 @@ export function withoutStatus(address: string, rst: number, call?: Call): RpcErr
     default:
       return reset('INTERNAL', `${address} broke the call off without a status: RST_STREAM with code ${rst}`);
   }
+}
+
+function atDeadline({ deadline }: Call): boolean {
+  return deadline !== undefined && deadline.remaining() <= deadlineSlack;
+}
+
+function cutOff(call: Call, address: string): RpcError {
+  return new RpcError('DEADLINE_EXCEEDED', `${address} broke ${call.method.path} off at its deadline`, {
+    disposition: 'unknown',
+  });
 }
 
 function reset(code: Code, message: string): RpcError {

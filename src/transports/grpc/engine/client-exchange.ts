@@ -256,7 +256,8 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     // The server is done, so what is left of the request is of no use.
     if (this.#stream?.localClosed === false) this.#stream.reset(ErrorCode.CANCEL);
     const error =
-      errorOf(trailers) ?? (this.#reader.empty ? undefined : withoutStatus(address, ErrorCode.INTERNAL_ERROR));
+      errorOf(trailers, this.#call) ??
+      (this.#reader.empty ? undefined : withoutStatus(address, ErrorCode.INTERNAL_ERROR));
     if (error === undefined) this.#receiver.ended();
     else this.#receiver.failed(error);
   }
