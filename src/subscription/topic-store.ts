@@ -141,8 +141,13 @@ export interface TopicStore {
    * lost nothing. Left out: only while nothing was ever appended.
    */
   readonly isEmpty?: boolean;
-  /** Appends a tombstone for each key whose time is over; then drops what the history does not keep. */
+  /**
+   * Appends tombstones for keys whose time is over, the first to go first, and drops what the history does not keep: so much as fits into
+   * one turn. `expiresIn` says whether there are more.
+   */
   trim(): Awaitable<void>;
+  /** The time of the log, ms since the Unix epoch: a key that expires then or before is over. */
+  now(): number;
   /** ms until a key's time may be over, which `trim` ends then; 0 or less: now. Infinity: no key has an end. Never too late. */
   expiresIn(): number;
   /** `fn` is called with the head whenever readers may see more. Returns what removes it. */

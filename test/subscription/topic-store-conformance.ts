@@ -216,6 +216,76 @@ export function topicStoreConformance(make: MakeStore): void {
     expect(store.expiresIn()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  test('a page that may be cut ends inside a group and says so, and the next one goes on there', async () => {
+    const { store, add } = await open();
+    await add('a=1');
+    await store.append(Array.from({ length: 10 }, (_, at) => put(`g${at}=${'x'.repeat(at)}`)));
+    await add('b=1');
+    const whole = (await store.read(0, all))?.updates ?? [];
+    for (const limits of [
+      { count: 1, bytes: 1e9 },
+      { count: 3, bytes: 1e9 },
+      { count: 1000, bytes: 12 },
+      { count: 4, bytes: 1 },
+    ]) {
+      const pages: (readonly LogUpdate[])[] = [];
+      let more = true;
+      for (let after = 0; more; after = pages.at(-1)?.at(-1)?.seq ?? after) {
+        const page = await store.read(after, { ...limits, cut: true });
+        if (page === undefined) throw new Error('the log does not reach back');
+        pages.push(page.updates);
+        more = page.more;
+      }
+      for (const page of pages) {
+        expect(page.length).toBeLessThanOrEqual(limits.count);
+        const bytes = page.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0);
+        expect(page.length === 1 || bytes <= limits.bytes).toBe(true);
+      }
+      const read = pages.flat();
+      expect(texts(read)).toEqual(texts(whole));
+      // Where a page ends inside the group, its last update says that there is more of it.
+      expect(read.map((one) => one.more)).toEqual([false, ...Array(9).fill(true), false, false]);
+      const inside = pages.filter((page) => page.at(-1)?.more === true);
+      expect(inside.length).toBeGreaterThan(0);
+    }
+    // Not cut: a page has the whole group, though that is beyond its limits.
+    expect(texts((await store.read(1, { count: 2, bytes: 1e9 }))?.updates ?? [])).toEqual(texts(whole.slice(1, 11)));
+    // One that begins inside the group, as one that was cut there does.
+    expect(texts((await store.read(5, { count: 2, bytes: 1e9, cut: true }))?.updates ?? [])).toEqual(
+      texts(whole.slice(5, 7)),
+    );
+  });
+
+  test('many keys that are over end some in each turn, the first to go first', async () => {
+    const { clock, store } = await open({ history: { ...history, count: 10_000 }, tombstones: 5000, maxKeys: 5000 });
+    for (let n = 0; n < 2500; n += 500) {
+      await store.append(Array.from({ length: 500 }, (_, at) => put(`k${n + at}=1`, { ttl: 1000 + n + at })));
+    }
+    await clock.advance(1000);
+    expect(store.expiresIn()).toBe(0);
+    await clock.advance(10_000);
+    const ends: number[] = [];
+    while (store.expiresIn() <= 0) {
+      const { head } = store.state();
+      await store.trim();
+      ends.push(store.state().head - head);
+    }
+    expect(Math.max(...ends)).toBeLessThanOrEqual(1000);
+    expect(ends.reduce((sum, count) => sum + count, 0)).toBe(2500);
+    const { updates = [] } = (await store.read(2500, all)) ?? {};
+    expect(texts(updates)).toEqual(Array.from({ length: 2500 }, (_, n) => `k${n}`));
+  });
+
+  test('the time of the log is what keys end by', async () => {
+    const { clock, store } = await open();
+    await store.append([put('a=1', { ttl: 1000 })]);
+    const [{ expires }] = (await store.get(['a'])) as [LogUpdate];
+    await clock.advance(999);
+    expect(store.now()).toBe(expires - 1);
+    await clock.advance(1);
+    expect(store.now()).toBe(expires);
+  });
+
   test('a group that follows the end of a key is numbered and grouped as it would be without', async () => {
     const { clock, store } = await open();
     await store.append([put('a=1', { ttl: 1000 })]);

@@ -31,6 +31,7 @@ export function laggingTopics(stores: TopicStores, clock: VirtualClock, seed: nu
         get: (keys) => later(() => store.get(keys) as never),
         before: (time) => later(() => store.before(time) as never),
         trim: () => store.trim(),
+        now: () => store.now(),
         expiresIn: () => store.expiresIn(),
         onVisible: (fn) => store.onVisible(fn),
         onRewound: (fn) => store.onRewound(fn),

@@ -25,6 +25,9 @@ import { ExpiryHeap } from './expiry-heap.js';
 import { KeyTable } from './key-table.js';
 import { Producers } from './producers.js';
 
+/** Ends of keys that one turn looks at, of which some were renewed before. */
+const mostExpired = 1_000;
+
 /** Logs in memory. `epoch` is for tests that want the same one each time. */
 export function memoryTopics(clock: Clock = systemClock, epoch?: () => Epoch): TopicStores {
   return new MemoryTopics(clock, epoch);
@@ -211,14 +214,19 @@ export class MemoryTopicStore implements TopicStore {
 
   trim(): void {
     const now = this.#now();
-    let expired = false;
-    for (let due = this.#expiring.popDue(now); due !== undefined; due = this.#expiring.popDue(now)) {
+    const { head } = this.#log;
+    for (let taken = 0; taken < mostExpired; taken++) {
+      const due = this.#expiring.popDue(now);
+      if (due === undefined) break;
       if (this.#keys.newest(due.key) !== due) continue;
       this.#put({ key: due.key, value: undefined, ttl: 0 }, now, this.#log.head + 1);
-      expired = true;
     }
     this.#log.trim(now);
-    if (expired) this.#visible();
+    if (this.#log.head > head) this.#visible();
+  }
+
+  now(): number {
+    return this.#now();
   }
 
   expiresIn(): number {

@@ -204,6 +204,10 @@ export class SqliteTopicStore implements TopicStore {
     return this.#trimming;
   }
 
+  now(): number {
+    return this.#time.now();
+  }
+
   expiresIn(): number {
     return this.#expiry === Number.POSITIVE_INFINITY ? this.#expiry : this.#expiry - this.#time.now();
   }

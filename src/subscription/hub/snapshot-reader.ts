@@ -83,8 +83,7 @@ export class SnapshotReader {
       for (const { seq } of part) this.#readAt = Math.max(this.#readAt, seq);
       const left = updates[part.length];
       this.#nextKey = left === undefined ? this.#nextKey + some.length : keys.indexOf(left.key, this.#nextKey);
-      const living = part.filter(({ value }) => value !== undefined);
-      return this.#step(living, this.#nextKey === keys.length);
+      return this.#step(part, this.#nextKey === keys.length);
     };
     return found instanceof Promise ? found.then(step) : step(found);
   }
@@ -95,7 +94,10 @@ export class SnapshotReader {
     return this.#step(updates, !more);
   }
 
-  #step(updates: readonly LogUpdate[], done: boolean): SnapshotStep {
+  /** Leaves out what is deleted, or would be if the store could end it now: that is told to the reader when it can. */
+  #step(found: readonly LogUpdate[], done: boolean): SnapshotStep {
+    const now = found.some(({ expires }) => expires > 0) ? this.#topic.store.now() : 0;
+    const updates = found.filter(({ value, expires }) => value !== undefined && (expires === 0 || expires > now));
     const frames: Uint8Array[] = [];
     if (updates.length > 0) {
       frames.push(chunkFrame(this.#sub, this.#chunks, updates));

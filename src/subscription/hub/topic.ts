@@ -67,6 +67,7 @@ export class Topic {
   readonly #batchBytes: number;
   readonly #expiry: Expiry;
   readonly #faults: Faults;
+  readonly #clock: Clock;
   readonly #opened: Promise<void> | undefined;
   #open = false;
   #appends = 0;
@@ -89,6 +90,7 @@ export class Topic {
     this.store = store;
     this.#batchBytes = batchBytes;
     this.#faults = faults;
+    this.#clock = clock;
     this.#expiry = new Expiry(store, clock, (error) => faults.report(error, name, 'keys of a topic did not expire'));
     const begin = (head: number): void => {
       this.#head = head;
@@ -145,15 +147,24 @@ export class Topic {
     return appended;
   }
 
-  /** Ends the keys whose time is over: what is read next holds none of them. A store that fails is told by what is read of it. */
+  /**
+   * Ends the keys whose time is over, some in each turn: what is read next holds none of them, unless the store fails. A failure is
+   * told by what is read, or else by the next timer.
+   */
   expire(turns = mostTrims): Awaitable<void> {
-    if (this.store.expiresIn() > 0) return;
+    if (this.store.expiresIn() > 0 || turns === 0) return;
     const trimmed = this.store.trim();
-    if (!(trimmed instanceof Promise)) return;
+    if (!(trimmed instanceof Promise)) {
+      return this.store.expiresIn() > 0 ? undefined : this.#nextTurn().then(() => this.expire(turns - 1));
+    }
     return trimmed.then(
-      () => (turns > 1 ? this.expire(turns - 1) : undefined),
+      () => this.expire(turns - 1),
       () => {},
     );
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(resolve, 0));
   }
 
   close(): Awaitable<void> {

@@ -160,6 +160,54 @@ describe.each(['memory', 'sqlite'] as const)('a key with a time to live, in %s,'
     expect(view.consistentAt).toBeGreaterThanOrEqual(51);
   });
 
+  it('ends with thousands of others in several turns, and no snapshot that is asked for meanwhile has one', async () => {
+    const { hub, clock, pass, log } = serve(kind);
+    for (let n = 0; n < 2500; n += 500) {
+      const group = Array.from({ length: 500 }, (_, at) => change(`k${n + at}=1`, { ttl: 1000 }));
+      await committed(clock, hub.publish(name, group));
+    }
+    await committed(clock, hub.publish(name, [change('stays=1')]));
+    const { store } = hub.topic(name);
+    const { trim } = store;
+    const ends: number[] = [];
+    // No timer comes before the snapshot is asked for.
+    store.trim = () => {};
+    await clock.advance(1001);
+    store.trim = () => {
+      const { head } = store.state();
+      const trimmed = trim.call(store);
+      ends.push(store.state().head - head);
+      return trimmed;
+    };
+    const client = new HubClient(hub);
+    const view = client.subscribe(1, name);
+    await pass(1000);
+    expect(client.of('snapshotChunk').flatMap(({ entries }) => entries.map(({ key }) => key))).toEqual(['stays']);
+    expect(view.values()).toEqual({ stays: 'stays=1' });
+    expect((await log(2501)).length).toBe(2500);
+    expect(ends.length).toBeGreaterThanOrEqual(3);
+    expect(Math.max(...ends)).toBeLessThanOrEqual(1000);
+  });
+
+  it('is in no snapshot either while the store cannot end it, and its end is told when it can', async () => {
+    const { hub, clock, publish, pass } = serve(kind);
+    await publish(['gone=1', 1000], ['stays=1', 0]);
+    const { store } = hub.topic(name);
+    const { trim } = store;
+    store.trim = () => Promise.reject(new Error('the disk is full'));
+    await pass(2000);
+    const all = new HubClient(hub);
+    const some = new HubClient(hub);
+    const views = [all.subscribe(1, name), some.subscribe(1, name, { keys: ['gone', 'stays'] })];
+    await pass(500);
+    for (const view of views) expect(view.values()).toEqual({ stays: 'stays=1' });
+    store.trim = trim;
+    await pass(10_000);
+    expect(store.state().head).toBe(3);
+    for (const view of views) expect([view.values(), view.position]).toEqual([{ stays: 'stays=1' }, 3]);
+    expect(clock.timers).toBeGreaterThan(0);
+  });
+
   it('may be published as a new one when it has ended', async () => {
     const { hub, clock, publish, pass } = serve(kind);
     await publish(['a=1', 1000]);

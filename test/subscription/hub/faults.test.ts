@@ -78,6 +78,7 @@ function hurtUpdates(store: TopicStore, injector: Injector): TopicStore {
     get: (keys) => (memory.get(keys) as readonly LogUpdate[]).map(hurtOne),
     before: (time) => memory.before(time),
     trim: () => memory.trim(),
+    now: () => memory.now(),
     expiresIn: () => memory.expiresIn(),
     onVisible: (fn) => memory.onVisible(fn),
     onRewound: (fn) => memory.onRewound(fn),

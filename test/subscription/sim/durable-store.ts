@@ -53,6 +53,7 @@ export class DurableStore implements TopicStore {
   get = (keys: readonly string[]) => this.#disk.get(keys);
   before = (time: number) => this.#disk.before(time);
   trim = () => this.#disk.trim();
+  now = () => this.#disk.now();
   expiresIn = () => this.#disk.expiresIn();
   onVisible = (fn: (head: number) => void) => this.#disk.onVisible(fn);
   onRewound = (fn: () => void) => this.#disk.onRewound(fn);

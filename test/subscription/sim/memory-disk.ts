@@ -77,6 +77,7 @@ export class MemoryDisk implements TopicStore {
   }
 
   state = () => this.#store.state();
+  now = () => this.#store.now();
   expiresIn = () => this.#store.expiresIn();
   read = (after: number, limits: Limits) => this.#store.read(after, limits);
   scan = (cursor: string | undefined, limits: Limits) => this.#store.scan(cursor, limits);
