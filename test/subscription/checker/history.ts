@@ -15,6 +15,8 @@ export interface LogEntry {
   readonly t: number;
   /** ms of elapsed time; when the key's time is over. */
   readonly until?: number;
+  /** The same in the log's own time, which a restart may set ahead and never sets back. */
+  readonly ends?: number;
   /** The next one is of the same atomic group. */
   readonly more?: boolean;
 }
@@ -102,6 +104,16 @@ export interface SubscriberHistory {
   readonly notes: Note[];
 }
 
+export interface Life {
+  /** ms; when it began, and when it was killed. */
+  readonly t: number;
+  over: number;
+  /** The log's time when it began, ms since the Unix epoch; with what that follows from: the store's clock, and the newest update. */
+  readonly time: number;
+  readonly wall: number;
+  readonly newest: number;
+}
+
 export interface History {
   /**
    * Ordered, without holes, from seq 1. By epoch; of a log that was put back from a copy by the epoch, `#` and a number, beginning
@@ -116,6 +128,12 @@ export interface History {
   readonly acked: { readonly epoch: string; readonly seq: number; readonly value: string | null }[];
   /** The server was killed, and found its log up to `head` when it came back. */
   readonly recovered: { readonly t: number; readonly epoch: string; readonly head: number }[];
+  /** The lives of the server, where its clock and that of its store are set at each start. */
+  readonly lives: Life[];
+  /** Keys that publishers deleted, and when. ms */
+  readonly deletions: { readonly t: number; readonly key: string }[];
+  /** Keys that went out in a snapshot though they were over. */
+  readonly dead: { readonly t: number; readonly key: string; readonly expires: number; readonly now: number }[];
   readonly subscribers: SubscriberHistory[];
   /** How a server that goes away was obeyed: the window, and when each came back within it. ms */
   readonly departures: { readonly window: number; readonly after: readonly number[] }[];
@@ -138,6 +156,9 @@ export function emptyHistory(largestGroup = 1): History {
     newest: new Map(),
     acked: [],
     recovered: [],
+    lives: [],
+    deletions: [],
+    dead: [],
     subscribers: [],
     departures: [],
     largestGroup,

@@ -1,8 +1,8 @@
 /** The checker checked: histories that keep every promise, with one thing changed, break the promise that it is about. */
-import { expect, it } from 'vitest';
+import { expect, it, test } from 'vitest';
 import { runHistory, type SimMode } from '../sim/run-history.js';
 import { check, type Invariant, invariants } from './check.js';
-import { emptyHistory, type History, type Note } from './history.js';
+import { emptyHistory, type History, type LogEntry, type Note } from './history.js';
 
 type NoteOf<T extends Note['type']> = Extract<Note, { readonly type: T }>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -200,3 +200,39 @@ it('finds that a reader saw more of a log than came back after a crash', () => {
   history.recovered.push({ t: 10, epoch: 'e', head: 1 });
   expect(check(history).map(({ invariant }) => invariant)).toContain('INV13');
 });
+
+test.each<readonly [what: string, spoil: (history: History) => void]>([
+  ['was in a snapshot after it', (history) => history.dead.push({ t: 1, key: 'k0', expires: 1, now: 2 })],
+  [
+    'ended before it',
+    (history) => {
+      entriesOf(history).push(
+        { seq: 1, key: 'k0', value: 'k0:1', t: 0, ends: 4000 },
+        { seq: 2, key: 'k0', value: null, t: 999 },
+      );
+    },
+  ],
+  [
+    'did not end within a life of the server that began after it',
+    (history) => {
+      entriesOf(history).push(
+        { seq: 1, key: 'k0', value: 'k0:1', t: 0, ends: 4000 },
+        { seq: 2, key: 'k0', value: 'k0:2', t: 320 },
+      );
+      history.lives.push({ t: 10, over: 300, time: 4000, wall: 4000, newest: 0 });
+    },
+  ],
+  ['began with a time of its own', (history) => history.lives.push({ t: 9, over: 9, time: 5, wall: 3, newest: 4 })],
+])('a key that %s violates INV16', (_, spoil) => {
+  const history = emptyHistory();
+  history.lives.push({ t: 0, over: 5, time: 1000, wall: 1000, newest: 0 });
+  expect(check(history)).toEqual([]);
+  spoil(history);
+  expect(check(history).map(({ invariant }) => invariant)).toContain('INV16');
+});
+
+function entriesOf({ logs }: History): LogEntry[] {
+  const entries: LogEntry[] = [];
+  logs.set('e', entries);
+  return entries;
+}

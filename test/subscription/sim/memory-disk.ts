@@ -3,6 +3,8 @@
  * the same store behind it, so a copy has its epoch, its numbers and its generations. What is done again is done at the time that
  * the log had then.
  */
+
+import type { Clock } from '../../../src/call/clock.js';
 import { MemoryTopicStore } from '../../../src/stores/memory/topic-store.js';
 import type { Generation } from '../../../src/subscription/generation.js';
 import { StoreTime } from '../../../src/subscription/store-time.js';
@@ -14,21 +16,30 @@ import type {
   TopicState,
   TopicStore,
 } from '../../../src/subscription/topic-store.js';
-import type { SimClock } from './sim-clock.js';
 
 type Act =
   | { readonly open: Generation }
   | { readonly append: readonly Append[]; readonly time: number }
   | { readonly trim: number };
 
+/** The time of a log from a start on, on the clock of its machine; `least`: of its newest update. */
+export type LogTime = (clock: Clock, least: number) => { now(): number };
+
 export type MemoryCopy = readonly Act[];
+
+const storeTime: LogTime = (clock, least) => {
+  const time = new StoreTime(clock);
+  time.now(least);
+  return time;
+};
 
 export class MemoryDisk implements TopicStore {
   readonly durability = 'NONE';
   readonly #spec: TopicSpec;
   readonly #epoch: string;
-  readonly #clock: SimClock;
-  readonly #time: { now(): number };
+  readonly #clock: () => Clock;
+  readonly #timeOf: LogTime;
+  #time: { now(): number };
   readonly #name: () => Generation;
   readonly #visible = new Set<(head: number) => void>();
   readonly #rewound = new Set<() => void>();
@@ -37,17 +48,25 @@ export class MemoryDisk implements TopicStore {
   /** What the next opening is called. */
   #next: Generation = '';
 
-  constructor(spec: TopicSpec, epoch: string, clock: SimClock, name: () => Generation, time?: { now(): number }) {
+  constructor(spec: TopicSpec, epoch: string, clock: () => Clock, name: () => Generation, timeOf: LogTime = storeTime) {
     this.#spec = spec;
     this.#epoch = epoch;
     this.#clock = clock;
-    this.#time = time ?? new StoreTime(clock);
+    this.#timeOf = timeOf;
+    this.#time = timeOf(clock(), 0);
     this.#name = name;
     this.#store = this.#made([]);
   }
 
   copy(): MemoryCopy {
     return [...this.#acts];
+  }
+
+  /** A process opens it, by the clock of its machine. */
+  restart(): void {
+    const { head } = this.#store.state();
+    const [newest] = this.#store.read(head - 1, { count: 1, bytes: 1, cut: true })?.updates ?? [];
+    this.#time = this.#timeOf(this.#clock(), newest?.time ?? 0);
   }
 
   /** Whoever has it open is told, as by a store that looks. */
@@ -106,7 +125,7 @@ export class MemoryDisk implements TopicStore {
     const clock = {
       now,
       wallTime: now,
-      setTimer: (fn: () => void, ms: number) => this.#clock.setTimer(fn, ms),
+      setTimer: (fn: () => void, ms: number) => this.#clock().setTimer(fn, ms),
     };
     const store = new MemoryTopicStore(this.#spec, clock, this.#epoch, () => this.#next);
     for (const act of acts) {

@@ -10,6 +10,7 @@ import { emptyHistory, type History } from '../checker/history.js';
 import { mergeMark } from '../checker/log.js';
 import { type Hardships, hardshipsOf, type Suffering, suffer } from './hardships.js';
 import type { Tamper, TamperUp } from './link.js';
+import type { LogTime } from './memory-disk.js';
 import { SimClient } from './sim-client.js';
 import { SimClock } from './sim-clock.js';
 import { SimServer } from './sim-server.js';
@@ -29,7 +30,7 @@ export interface RunOptions {
   /** The time of day is set, an hour back and a day ahead, and many keys have an end. */
   readonly clockSteps?: boolean;
   /** The time of a log in memory. */
-  readonly time?: (clock: SimClock) => { now(): number };
+  readonly time?: LogTime;
   /** Drawn by default. */
   readonly hardships?: Hardships;
 }
@@ -84,6 +85,7 @@ export async function runHistory({
     maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
     sqlite: store === 'sqlite',
     time,
+    clocks: clockSteps ? random.fork('clocks') : undefined,
   });
   const clients: SimClient[] = [];
   const troubled: SimClient[] = [];

@@ -37,6 +37,15 @@ export class SimClock implements Clock {
     return 1_767_225_600_000 + this.#now + this.#ahead;
   }
 
+  /** The clock of another machine: its time of day is `ahead` ms ahead, and its elapsed time begins at `origin`. */
+  elsewhere(ahead: number, origin: number): Clock {
+    return {
+      now: () => this.now() + origin,
+      wallTime: () => this.wallTime() + ahead,
+      setTimer: (fn, ms) => this.setTimer(fn, ms),
+    };
+  }
+
   setTimer(fn: () => void, ms: number): () => void {
     const timer: Timer = { due: this.#now + Math.max(0, ms), sequence: this.#sequence++, fn };
     this.#push(timer);

@@ -2,18 +2,19 @@
  * A hub that can be killed: with its log kept, with what was not flushed lost, or with a new log of a new epoch. Copies of the log
  * can be put back, while it runs or not; what is appended then is another history, which has a log of its own in what is checked.
  */
-import type { Published } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { type Published, ServerFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Clock } from '../../../src/call/clock.js';
 import { silentLogger } from '../../../src/call/logger.js';
 import type { Connection, Session } from '../../../src/subscription/connection.js';
 import type { TopicDeclaration } from '../../../src/subscription/hub/declaration.js';
 import { Hub } from '../../../src/subscription/hub/hub.js';
 import { type Position, positionFromWire } from '../../../src/subscription/position.js';
-import type { Append, LogUpdate, TopicState, TopicStore } from '../../../src/subscription/topic-store.js';
+import type { Append, LogUpdate, Page, TopicState, TopicStore } from '../../../src/subscription/topic-store.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
 import { epochOf, type History, type LogEntry, logOf } from '../checker/history.js';
 import { DurableStore } from './durable-store.js';
 import { publishAsClient } from './foreign-publisher.js';
-import { type MemoryCopy, MemoryDisk } from './memory-disk.js';
+import { type LogTime, type MemoryCopy, MemoryDisk } from './memory-disk.js';
 import type { SimClock } from './sim-clock.js';
 import { type SqliteCopy, SqliteDisk } from './sqlite-disk.js';
 
@@ -30,10 +31,14 @@ export interface SimServerInit {
   readonly maxReplay: number;
   /** The log is SQLite's; its commits take `flushMs`, and 1 at least. */
   readonly sqlite: boolean;
+  /** The clocks of the server and of its store are set by it at each start; else they are the clock. */
+  readonly clocks?: SeededRandom | undefined;
   /** The time of a log in memory; by default as it is in every store. */
-  readonly time?: ((clock: SimClock) => { now(): number }) | undefined;
+  readonly time?: LogTime | undefined;
 }
 
+/** ms that the clock of a machine is ahead. */
+const clockOffsets = [0, 0, 700, -700, 5000, -5000, -3_600_000, 86_400_000];
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 interface Copy {
@@ -61,8 +66,14 @@ export class SimServer {
   quietUntil = 0;
   #life = 0;
 
+  #serverClock: Clock;
+  #storeClock: Clock;
+
   constructor(init: SimServerInit) {
     this.#init = init;
+    this.#serverClock = init.clock;
+    this.#storeClock = init.clock;
+    this.#setClocks();
     this.#newLog();
     this.start();
   }
@@ -79,7 +90,7 @@ export class SimServer {
 
   connect(connection: Connection): Session | undefined {
     if (this.#init.clock.now() < this.quietUntil) return undefined;
-    return this.#hub?.connect(connection);
+    return this.#hub?.connect(this.#init.clocks === undefined ? connection : this.#watched(connection));
   }
 
   /** Nobody can connect for so long. */
@@ -110,7 +121,8 @@ export class SimServer {
   publish(group: readonly Append[]): void {
     const hub = this.#hub;
     if (hub === undefined) return;
-    const { declaration, history } = this.#init;
+    const { declaration, history, clock } = this.#init;
+    for (const { key, value } of group) if (value === undefined) history.deletions.push({ t: clock.now(), key });
     const acked = (positions: readonly { readonly position: Position }[]): void => {
       for (const [at, { position }] of positions.entries()) {
         const value = group[at]?.value;
@@ -133,11 +145,14 @@ export class SimServer {
 
   kill(): void {
     if (this.#hub === undefined) return;
+    const life = this.#init.history.lives.at(-1);
+    if (life !== undefined) life.over = this.#init.clock.now();
     this.#life += 1;
     this.#hub.flush.stop();
     this.#hub = undefined;
     this.#durable?.crash();
     this.#memory?.close();
+    this.#setClocks();
     this.#sqlite?.restart();
   }
 
@@ -150,19 +165,30 @@ export class SimServer {
       if (this.#life > 0 && !this.#restored) history.recovered.push({ t: clock.now(), epoch: this.#branch, head });
     }
     this.#restored = false;
+    if (this.#init.clocks !== undefined) {
+      this.#memory?.restart();
+      this.#sqlite?.restart();
+    }
     const store = this.#sqlite?.store ?? this.#inMemory(this.#memory as MemoryDisk);
     const life = this.#life;
+    const own = this.#serverClock;
     this.#hub = new Hub({
       clock: {
-        now: () => clock.now(),
-        wallTime: () => clock.wallTime(),
+        now: () => own.now(),
+        wallTime: () => own.wallTime(),
         setTimer: (fn, ms) =>
           clock.setTimer(() => {
             if (life === this.#life) fn();
           }, ms),
       },
       logger: silentLogger,
-      stores: { durability: 'FSYNC', topic: () => store, close: () => {} },
+      stores: {
+        durability: 'FSYNC',
+        topic: () => store,
+        // What ends is looked for at the start, whoever is connected.
+        ...(this.#init.clocks === undefined ? {} : { expiring: () => [declaration.name] }),
+        close: () => {},
+      },
       limits: {
         heartbeatMs: this.#init.heartbeatMs,
         slackMs: this.#init.slackMs,
@@ -174,7 +200,48 @@ export class SimServer {
       pressure: () => 0,
       authorize: () => {},
     });
-    this.#hub.declare(declaration);
+    this.#beginLife(store);
+    this.#hub.declare(this.#init.clocks === undefined ? declaration : { ...declaration, durability: 'PROCESS' });
+  }
+
+  /** Those of another machine, whose elapsed time begins anywhere: for the next start. */
+  #setClocks(): void {
+    const { clock, clocks } = this.#init;
+    if (clocks === undefined) return;
+    this.#serverClock = clock.elsewhere(clocks.pick(clockOffsets), clocks.int(1e9));
+    this.#storeClock = clock.elsewhere(clocks.pick(clockOffsets), clocks.int(1e9));
+  }
+
+  #beginLife(store: TopicStore): void {
+    const { clock, clocks, history } = this.#init;
+    if (clocks === undefined) return;
+    const { head } = this.#state();
+    const newest = head === 0 ? 0 : ((store.read(head - 1, everything) as Page | undefined)?.updates[0]?.time ?? 0);
+    const wall = this.#storeClock.wallTime();
+    history.lives.push({ t: clock.now(), over: Number.POSITIVE_INFINITY, time: store.now(), wall, newest });
+  }
+
+  /** As the connection, but looks into each snapshot that goes out. Where a store answers later, so may the frame be sent. */
+  #watched(connection: Connection): Connection {
+    const { history, clock, sqlite } = this.#init;
+    if (sqlite) return connection;
+    const send = (frame: Uint8Array): void => {
+      const now = (this.#memory as MemoryDisk).now();
+      for (const { item } of ServerFrame.decode(frame).items) {
+        if (item?.$case !== 'snapshotChunk') continue;
+        for (const { key, expires } of item.value.entries) {
+          if (expires > 0 && expires <= now) history.dead.push({ t: clock.now(), key, expires, now });
+        }
+      }
+      connection.send(frame);
+    };
+    return new Proxy(connection, {
+      get: (target, name) => {
+        if (name === 'send') return send;
+        const value = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
   }
 
   /** What has committed. */
@@ -199,14 +266,20 @@ export class SimServer {
     const spec = { name, keyed: keyOf !== undefined, history, tombstones, maxKeys };
     if (sqlite) {
       this.#sqlite?.close();
-      this.#sqlite = new SqliteDisk(spec, clock, Math.max(1, flushMs), (update, generation) => {
-        this.#append([update], generation);
-      });
+      this.#sqlite = new SqliteDisk(
+        spec,
+        clock,
+        () => this.#storeClock,
+        Math.max(1, flushMs),
+        (update, generation) => {
+          this.#append([update], generation);
+        },
+      );
       this.#begin(this.#state().epoch, []);
       return;
     }
     const generation = (): string => (++this.#names).toString(16).padStart(16, '0');
-    this.#memory = new MemoryDisk(spec, epoch, clock, generation, this.#init.time?.(clock));
+    this.#memory = new MemoryDisk(spec, epoch, () => this.#storeClock, generation, this.#init.time);
     this.#begin(epoch, []);
   }
 
@@ -269,6 +342,6 @@ export class SimServer {
   #entry({ seq, key, value, time, expires, more }: LogUpdate): LogEntry {
     const text = value === undefined ? null : Buffer.from(value).toString('latin1');
     const t = this.#init.clock.now();
-    return { seq, key, value: text, t, more, ...(expires > 0 ? { until: t + expires - time } : {}) };
+    return { seq, key, value: text, t, more, ...(expires > 0 ? { until: t + expires - time, ends: expires } : {}) };
   }
 }

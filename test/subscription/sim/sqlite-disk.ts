@@ -2,6 +2,7 @@
  * The topic store of SQLite in virtual time: its own tables, reads and rules, in a database in memory, whose commits come when
  * the clock says so. A crash takes what was not committed.
  */
+import type { Clock } from '../../../src/call/clock.js';
 import { silentLogger } from '../../../src/call/logger.js';
 import { Connection } from '../../../src/stores/sqlite/connection.js';
 import { type SqliteRow, sqliteDriver } from '../../../src/stores/sqlite/driver.js';
@@ -37,6 +38,7 @@ export class SqliteDisk {
   readonly #connection: Connection;
   readonly #spec: TopicSpec;
   readonly #clock: SimClock;
+  readonly #ownClock: () => Clock;
   readonly #flushMs: number;
   /** Hears of each update as it is written; what is written and not committed is never kept over a turn. */
   readonly #written: (update: LogUpdate, generation: Generation) => void;
@@ -51,12 +53,14 @@ export class SqliteDisk {
   constructor(
     spec: TopicSpec,
     clock: SimClock,
+    ownClock: () => Clock,
     flushMs: number,
     written: (update: LogUpdate, generation: Generation) => void,
   ) {
     this.#connection = emptied();
     this.#spec = { ...spec, durability: 'FSYNC' };
     this.#clock = clock;
+    this.#ownClock = ownClock;
     this.#flushMs = flushMs;
     this.#written = written;
     this.restart();
@@ -78,7 +82,7 @@ export class SqliteDisk {
     this.#waiting = [];
     this.#topics = new SqliteTopics({
       synchronous: 'full',
-      clock: this.#clock,
+      clock: this.#ownClock(),
       logger: silentLogger,
       closed: false,
       write: (_, fn) =>

@@ -4,6 +4,7 @@
  */
 import { expect, it } from 'vitest';
 import type { ServerFrame } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { StoreTime } from '../../../src/subscription/store-time.js';
 import { check } from '../checker/check.js';
 import { LogIndex } from '../checker/log.js';
 import type { Tamper, TamperUp } from './link.js';
@@ -87,6 +88,17 @@ it('a log whose time follows the time of day and never falls keeps keys for long
     let last = 0;
     return { now: () => (last = Math.max(last, Math.floor(clock.wallTime()))) };
   };
+  for (let n = 0; n < 200; n++) {
+    const violations = check(await runHistory({ mode: 'LATEST', seed: `variant/${n}`, clockSteps: true, time }));
+    if (violations.length === 0) continue;
+    expect(violations.map(({ invariant }) => invariant)).toContain('INV16');
+    return;
+  }
+  expect.fail('nothing was found');
+}, 120_000);
+
+it('a log whose time falls to the clock of its store at a restart is found out', async () => {
+  const time: RunOptions['time'] = (clock) => new StoreTime(clock);
   for (let n = 0; n < 200; n++) {
     const violations = check(await runHistory({ mode: 'LATEST', seed: `variant/${n}`, clockSteps: true, time }));
     if (violations.length === 0) continue;
