@@ -250,6 +250,11 @@ class PollWire implements Wire {
     } catch (error) {
       // Of a session that is gone the next poll says so; what is processed is told again to the next one.
       if (!(error instanceof SubscriptionError)) this.#lost(error);
+      else if (error.code === 'COMMIT_OF_OTHER_HISTORY' && this.#polled.has(sub)) {
+        const { code, message } = error;
+        const refusal = { code, message, retryable: false, retryAfterMs: 0, sub };
+        this.#say({ $case: 'commitOk', value: { sub, position: undefined, refused: { ...position }, error: refusal } });
+      }
       return;
     }
     if (this.#polled.has(sub)) this.#say({ $case: 'commitOk', value: { sub, position: { ...position } } });

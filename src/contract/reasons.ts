@@ -338,6 +338,11 @@ const topics = {
     'faulty',
     'The server failed on this connection; its log says why. Connect again.',
   ),
+  COMMIT_OF_OTHER_HISTORY: terms(
+    'FAILED_PRECONDITION',
+    'sound',
+    'The position is in no log that the topic has now; what was committed before stays.',
+  ),
   CONSUMER_FENCED: terms('ABORTED', 'unknown', 'Another consumer runs under the same name; run one at a time.'),
   EPOCH_CHANGED: terms('ABORTED', 'unknown', 'The log is another one than was read before; begin anew.'),
   EXPECTATION_FAILED: terms('ABORTED', 'sound', 'The topic moved on; read it again, then publish.'),

@@ -110,7 +110,8 @@ export class PollService {
   async commit(id: string, position: Position | undefined, call: Call): Promise<void> {
     const session = this.#find(id, call);
     if (position === undefined) throw refusal('INVALID_POSITION', 'a position is needed');
-    session.commit(position);
+    const refused = await session.commit(position);
+    if (refused !== undefined) throw refusal(refused.code, refused.message);
   }
 
   async close(id: string, call: Call): Promise<void> {

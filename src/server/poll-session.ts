@@ -8,6 +8,7 @@ import {
   ServerFrame,
   type ServerItem,
   type Start_Kind,
+  type Error as WireError,
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type * as idl from '../../gen/hawser.js';
 import type { Clock } from '../call/clock.js';
@@ -50,6 +51,8 @@ export class PollSession implements Connection {
   #drain: () => void = () => {};
   #answer: ((events: idl.Event[]) => void) | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** Those that are not answered yet; one that came while the subscription began takes the place of those before. */
+  #commits: { readonly seq: number; resolve(refused: WireError | undefined): void }[] = [];
   /** The hub has said its last; it is there for the next poll. */
   #over = false;
   #ended = false;
@@ -117,14 +120,18 @@ export class PollSession implements Connection {
     });
   }
 
-  /** Throws a SubscriptionError for a number out of range. */
-  commit({ epoch, seq, generation }: idl.Position): void {
+  /** Answers why it is refused, with nothing where it is kept. Rejects with a SubscriptionError for a number out of range. */
+  async commit({ epoch, seq, generation }: idl.Position): Promise<WireError | undefined> {
     const position = {
       epoch: epochBytesOf(epoch, 'INVALID_POSITION'),
       seq: wholeNumber(seq, 'seq', 'INVALID_POSITION'),
       generation,
     };
-    this.#say({ $case: 'commit', value: { sub, position } });
+    return new Promise((resolve) => {
+      this.#commits.push({ seq: position.seq, resolve });
+      if (this.#over || this.#ended) this.#answerCommits();
+      else this.#say({ $case: 'commit', value: { sub, position } });
+    });
   }
 
   /** Answers the poll that waits, with what there is. */
@@ -146,6 +153,7 @@ export class PollSession implements Connection {
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#answerCommits();
     this.#session.closed();
     this.hush();
     this.#cancelTimer?.();
@@ -168,10 +176,15 @@ export class PollSession implements Connection {
       this.#events.push({ $case: 'unsubscribed', value });
     }
     this.#over = true;
+    this.#answerCommits();
     this.hush();
   }
 
   #take(item: NonNullable<ServerItem['item']>): void {
+    if (item.$case === 'commitOk') {
+      const { position, refused, error } = item.value;
+      this.#answerCommits((position ?? refused)?.seq, error);
+    }
     const updates =
       item.$case === 'batch' ? item.value.updates : item.$case === 'snapshotChunk' ? item.value.entries : [];
     this.#waiting += updates.length;
@@ -180,11 +193,18 @@ export class PollSession implements Connection {
     if (event === undefined) return;
     if (event.$case === 'unsubscribed') {
       this.#over = true;
+      this.#answerCommits();
       this.#session.closed();
     }
     // Only the newest word on how far it is counts.
     if (event.$case === 'progress') this.#events = this.#events.filter(({ $case }) => $case !== 'progress');
     this.#events.push(event);
+  }
+
+  /** The one of `seq`, and those before it; all where the subscription is over. */
+  #answerCommits(seq?: number, refused?: WireError): void {
+    const last = seq === undefined ? this.#commits.length - 1 : this.#commits.findIndex((one) => one.seq === seq);
+    for (const { resolve } of this.#commits.splice(0, last + 1)) resolve(refused);
   }
 
   #say(...items: NonNullable<ClientItem['item']>[]): void {

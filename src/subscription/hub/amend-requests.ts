@@ -1,6 +1,7 @@
 /** What a client says of a subscription that it has: other terms, more credit, how far it has come, and that it is over. */
 import type { Amend, Commit, CreditLimits } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { refusalOf, unsubscribed } from './answers.js';
+import { foreignTo } from './recovery.js';
 import type { HubSession } from './session.js';
 import { maxAmends } from './starting.js';
 import type { Subscription } from './subscription.js';
@@ -63,6 +64,13 @@ export function commit(session: HubSession, said: Commit): void {
   if (waits !== undefined) waits.commit = said;
   if (subscription === undefined || position === undefined) return;
   const { terms, topic } = subscription;
+  const foreign = foreignTo(topic.store.state(), position);
+  if (foreign !== undefined) {
+    const message = `seq ${position.seq} of ${topic.name} is not committed: ${foreign}`;
+    const error = { code: 'COMMIT_OF_OTHER_HISTORY', message, retryable: false, retryAfterMs: 0, sub };
+    session.say(item({ $case: 'commitOk', value: { sub, position: undefined, refused: position, error } }));
+    return;
+  }
   session.hub.commits.set(session.connection.principal, terms.durableName, topic.name, position);
   session.say(item({ $case: 'commitOk', value: { sub, position } }));
 }

@@ -95,6 +95,16 @@ function goneFrom(
   return `the log was put back: seq ${seq} is of the generation ${owner ?? 'unknown'} now, not ${generation}`;
 }
 
+/** Why a position is in no log that the topic has now; undefined where it is. */
+export function foreignTo(
+  state: TopicState,
+  position: { readonly epoch: Uint8Array; readonly seq: number; readonly generation?: Uint8Array | undefined },
+): string | undefined {
+  const epoch = epochFromBytes(position.epoch);
+  if (epoch !== state.epoch) return `the epoch is ${state.epoch} now, not ${epoch ?? 'known'}`;
+  return goneFrom(state, position);
+}
+
 /** From a position of this log that is not above its head. */
 function after(question: RecoveryQuestion, seq: number): Beginning {
   const { state, accept } = question;

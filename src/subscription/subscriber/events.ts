@@ -89,6 +89,8 @@ export interface SubscriptionEvents {
   readonly throttled: ThrottledEvent;
   readonly malformed: MalformedUpdate;
   readonly committed: { readonly position: Position };
+  /** The position is in no log that the topic has now; what was committed before stays. FAILED_PRECONDITION, `COMMIT_OF_OTHER_HISTORY`. */
+  readonly commitRefused: { readonly position: Position; readonly error: RpcError };
   readonly state: { readonly from: State; readonly to: State };
   readonly end: { readonly error: RpcError | undefined };
 }
@@ -104,6 +106,7 @@ export const subscriptionEventNames = [
   'throttled',
   'malformed',
   'committed',
+  'commitRefused',
   'state',
   'end',
 ] as const satisfies readonly (keyof SubscriptionEvents)[];

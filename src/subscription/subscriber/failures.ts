@@ -26,6 +26,14 @@ export function ended(topic: string, code: string, message: string): RpcError {
   return toldError(reason, codeOf(code), sentence, { metadata: { topic } });
 }
 
+/** The server keeps a commit that is in no log that it has for nothing. */
+export function commitRefused(topic: string, code: string, message: string): RpcError {
+  const reason = code === '' ? 'COMMIT_OF_OTHER_HISTORY' : code;
+  return toldError(reason, 'FAILED_PRECONDITION', message === '' ? `a commit to ${topic} was refused` : message, {
+    metadata: { topic },
+  });
+}
+
 export function brokenForGood(topic: string, breaks: number, problem?: string): RpcError {
   return ownError(
     'CHAIN_BROKEN',

@@ -107,6 +107,11 @@ export class Holding {
     return Math.max(this.#head, this.#position?.seq ?? 0);
   }
 
+  /** The topic has keys, as far as the server has said. */
+  get keyed(): boolean {
+    return this.#contents.keyed;
+  }
+
   get complete(): boolean {
     return this.#complete;
   }

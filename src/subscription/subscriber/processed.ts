@@ -30,6 +30,13 @@ export class Processed {
     return { $case: 'commit', value: { sub, position: positionToWire(this.#asked) } };
   }
 
+  /** It is in no log that the topic has now, so it is not said again. */
+  refuse(position: Position): void {
+    const asked = this.#asked;
+    if (asked?.epoch !== position.epoch || asked.seq !== position.seq) return;
+    if (asked.generation === position.generation) this.#asked = undefined;
+  }
+
   /** What is kept now; undefined when the answer names no position. */
   confirm({ position }: CommitOk): Position | undefined {
     const kept = position && positionFromWire(position);

@@ -23,6 +23,8 @@ export interface Standing {
   /** Other keys were asked for than what is held was sent for. */
   readonly viewChanged: boolean;
   readonly mode: ModeName;
+  /** The topic has keys, as far as the server has said. */
+  readonly keyed: boolean;
   /** Something that is held is newer than the position. */
   readonly ranAhead: boolean;
   /** The chain broke so often that resuming it is no use. */
@@ -37,24 +39,30 @@ export interface NextStart {
 
 /** Undefined: there is no way on by what the subscription accepts. */
 export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart | undefined {
-  const { position, origin, committed, complete, mode } = standing;
+  const { position, origin, committed, complete, mode, keyed } = standing;
   if (standing.viewChanged && position !== undefined) return { start: { kind: 'default' }, voids: 'VIEW_CHANGED' };
   if (position === undefined) {
-    return { start: complete || origin !== undefined ? { kind: 'default' } : spec.start, voids: undefined };
+    return { start: complete || origin !== undefined ? anew(keyed) : spec.start, voids: undefined };
   }
   if (spec.recovery === 'REPEATING') {
     return resumeAt([committed, origin].find((place) => isBefore(place, position)) ?? position, standing.newest);
   }
   if (standing.brokeOften) {
-    if (accepts(spec, 'RESET')) return anew;
+    if (accepts(spec, 'RESET')) return { start: anew(keyed), voids: 'BROKEN' };
     if (!accepts(spec, 'GAP')) return undefined;
   }
   // The rest of a merged run would come merged with what was taken of it already.
-  if (mode === 'MERGE' && standing.ranAhead && accepts(spec, 'RESET')) return anew;
+  if (mode === 'MERGE' && standing.ranAhead && accepts(spec, 'RESET')) return { start: anew(keyed), voids: 'BROKEN' };
   return resumeAt(position, standing.newest);
 }
 
-const anew: NextStart = { start: { kind: 'default' }, voids: 'BROKEN' };
+/**
+ * Where what was held is void: as after a reset whose end came, with a snapshot, or where there are no keys with all that the log holds.
+ * Its head would leave out what nobody was told of.
+ */
+function anew(keyed: boolean): StartAt {
+  return keyed ? { kind: 'default' } : { kind: 'last', count: 2 ** 31 - 1 };
+}
 
 /** What was committed before a reset may be further than the log has come again: what is between would never come. */
 function isBefore(place: Position | undefined, { epoch, seq }: Position): place is Position {

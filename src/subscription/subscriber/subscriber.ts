@@ -18,14 +18,14 @@ import {
   type Unsubscribed,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { RpcError } from '../../call/rpc-error.js';
-import { epochFromBytes, type Position } from '../position.js';
+import { epochFromBytes, type Position, positionFromWire } from '../position.js';
 import type { Accounting } from './accounting.js';
 import { type Amendment, amended, amendmentFrame, changesView } from './amendment.js';
 import { Breaks } from './breaks.js';
 import type { HeldState } from './contents.js';
 import { Credit, type CreditTerms } from './credit.js';
 import type { SubscriptionEventHub } from './events.js';
-import { brokenForGood, ended } from './failures.js';
+import { brokenForGood, commitRefused, ended } from './failures.js';
 import type { Feed, RawChange } from './feed.js';
 import { Holding, type HoldingContext, type Wrong } from './holding.js';
 import type { Host } from './host.js';
@@ -245,6 +245,12 @@ export class Subscriber {
   }
 
   committed(input: CommitOk): State {
+    const refused = input.refused && positionFromWire(input.refused);
+    if (refused !== undefined) {
+      this.#processed.refuse(refused);
+      const { code = '', message = '' } = input.error ?? {};
+      this.#news.tell('commitRefused', { position: refused, error: commitRefused(this.#spec.topic, code, message) });
+    }
     const position = this.#processed.confirm(input);
     if (position !== undefined) this.#news.tell('committed', { position });
     return this.state;
@@ -319,7 +325,7 @@ export class Subscriber {
   // ---------------------------------------------------------------- how
 
   #nextStart(): StartAt | undefined {
-    const { position, newest, origin, complete, mode, ranAhead } = this.#holding;
+    const { position, newest, origin, complete, mode, keyed, ranAhead } = this.#holding;
     const next = nextStart(this.#spec, {
       position,
       newest,
@@ -328,6 +334,7 @@ export class Subscriber {
       complete,
       viewChanged: this.#viewChanged,
       mode,
+      keyed,
       ranAhead,
       brokeOften: this.#breaks.often,
     });

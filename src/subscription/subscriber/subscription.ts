@@ -55,7 +55,7 @@ export interface Subscription<T> extends AsyncIterable<Change<T>>, AsyncDisposab
   on<K extends keyof SubscriptionEvents>(name: K, fn: (event: SubscriptionEvents[K]) => void): () => void;
   /**
    * Everything up to `position` is processed; by default up to the last change that was taken. The server keeps it
-   * under the subscription's name. Confirmed by the event `committed`.
+   * under the subscription's name. Confirmed by the event `committed`; told by `commitRefused` where the log is another one by then.
    */
   commit(position?: Position): void;
   /** Throws a TypeError over Thrift, where a subscription is polled: end it and subscribe again. */

@@ -73,9 +73,10 @@ function overInALife(history: History, { t: since, ends }: LogEntry, t: number):
 }
 
 /** Whether `entry` is the end of a key that nobody deleted, before its time; not where a clock may have been followed ahead. */
-function isEarly({ lives, deletions }: History, { ends }: LogEntry, { t, key, value }: LogEntry): boolean {
+function isEarly(history: History, { ends }: LogEntry, { t, key, value }: LogEntry): boolean {
   if (ends === undefined || value !== null) return false;
-  if (deletions.some((one) => one.key === key && one.t <= t && t <= one.t + slack)) return false;
-  const life = lives.findLast((one: Life) => one.t <= t);
+  const deleted = (sent: number): boolean => sent <= t && t <= sent + slack + unattended(history, sent, t);
+  if (history.deletions.some((one) => one.key === key && deleted(one.t))) return false;
+  const life = history.lives.findLast((one: Life) => one.t <= t);
   return life !== undefined && t < life.t + trusted && life.time + (t - life.t) + followed < ends;
 }

@@ -30,6 +30,8 @@ export class SubscriberWalk {
   /** What is held is the fold of the log after this. */
   #base = 0;
   #announced = true;
+  /** What was held is void, and nothing has begun since. */
+  #wasReset = false;
   #bookmark = -1;
   /** A gap came since the snapshot was staged. */
   #lossy = false;
@@ -107,6 +109,7 @@ export class SubscriberWalk {
         return;
       case 'reset':
         this.#announced = true;
+        this.#wasReset = this.#held !== undefined;
         // Where logs are put back, the same numbers may come again, whatever else was the reason.
         this.#fell = this.#history.newest.size > 0;
         return;
@@ -135,6 +138,9 @@ export class SubscriberWalk {
     this.#gapped = 0;
     const held = this.#held;
     const fresh = outcome === 'FRESH' || outcome === 'RESET';
+    // What the log holds comes again after a reset, or nobody would be told what is left out.
+    if (this.#wasReset && !keyed && outcome === 'FRESH' && from > 0)
+      this.#bad('INV3', `after a reset it began at the head ${from}, though the log held what was before`);
     if (!fresh && held !== undefined && !this.#announced) {
       // One that repeats goes on from before, so it is that place which must be in what is held.
       const goesOn = from < held.seq ? this.#leadsTo({ epoch, seq: from }, held.epoch) : this.#leadsTo(held, epoch);
@@ -155,6 +161,7 @@ export class SubscriberWalk {
       this.#expected = this.#announced && this.#keyed ? [] : this.#expected;
     }
     this.#announced = false;
+    this.#wasReset = false;
     this.#chain = { epoch, seq: from };
     this.#held = { epoch, seq: from };
     this.#joined ??= from;
@@ -240,6 +247,7 @@ export class SubscriberWalk {
     if (this.#chain?.epoch !== epoch || this.#chain.seq !== seq)
       this.#bad('INV2', `a snapshot was shown at ${seq}, off its chain`);
     this.#announced = false;
+    this.#wasReset = false;
     this.#base = 0;
     if (this.#fell) this.#seen = new Map();
     this.#fell = false;

@@ -394,3 +394,40 @@ test('a closing hub tells its clients when to come back, and ends their streams 
   expect(client.isClosed).toBe(true);
   expect(client.closedWith).toBeUndefined();
 });
+
+test('a commit that is in no log of the topic is refused with the reason, and what was committed before stays', async () => {
+  const { hub, publish, go } = setUp();
+  for (let n = 1; n <= 5; n++) publish(`cod=${n}`);
+  const client = new HubClient(hub);
+  client.subscribe(1, prices, {
+    durableName: 'ledger',
+    start: { kind: Start_Kind.FROM_SEQ, epoch: Buffer.alloc(0), seq: 1, time: 0, count: 0 },
+  });
+  await go();
+  const { epoch: known, generations } = hub.topic(prices).store.state();
+  const epoch = Buffer.from(known, 'hex');
+  const generation = Buffer.from(generations.newest ?? '', 'hex');
+  const other = Buffer.alloc(8, 7);
+  const commits = [
+    { epoch, seq: 3, generation },
+    { epoch, seq: 6, generation },
+    { epoch, seq: 4, generation: other },
+    { epoch: Buffer.alloc(16, 7), seq: 4, generation },
+  ];
+  client.give(...commits.map((position) => ({ $case: 'commit' as const, value: { sub: 1, position } })));
+  await go();
+  const answers = client
+    .of('commitOk')
+    .map(({ position, refused, error }) => [position?.seq, refused?.seq, error?.code, error?.message]);
+  const code = 'COMMIT_OF_OTHER_HISTORY';
+  expect(answers).toEqual([
+    [3, undefined, undefined, undefined],
+    [undefined, 6, code, expect.stringContaining('seq 6 lies in the future: the head is 5')],
+    [undefined, 4, code, expect.stringContaining('the log was put back')],
+    [undefined, 4, code, expect.stringContaining(`the epoch is ${known} now`)],
+  ]);
+  const again = new HubClient(hub);
+  const view = again.subscribe(1, prices, { durableName: 'ledger' });
+  await go();
+  expect([view.outcomes, view.start]).toEqual([['REPLAY'], 3]);
+});

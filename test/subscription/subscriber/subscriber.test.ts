@@ -406,3 +406,27 @@ describe('one that repeats', () => {
     },
   );
 });
+
+describe('a reset that is cut off before its snapshot ends', () => {
+  it.each([
+    ['with keys begins with a snapshot', true, Start_Kind.UNSPECIFIED],
+    ['without keys begins with the oldest update of the log, not at its head', false, Start_Kind.LAST_N],
+  ])('%s', async (_, keyed, kind) => {
+    const server = new ScriptedServer();
+    const { subscriber, told } = server.subscribe({ accept: ['REPLAY', 'RESET'], from: 'head' });
+    server.welcome();
+    server.accept(Outcome.FRESH, 5, 5, Mode.EVERY, keyed);
+    server.say({ $case: 'reset', value: { sub: server.sub, reason: Reset_Reason.EPOCH_VIOLATION, epoch } });
+    server.accept(Outcome.RESET, 0, 3, Mode.EVERY, keyed);
+    server.hangUp();
+    await server.clock.runTo(2000);
+    server.welcome();
+    const { start } = server.asked;
+    expect([start?.kind, keyed || (start?.count ?? 0) >= 2 ** 31 - 1]).toEqual([kind, true]);
+    if (keyed) return;
+    server.accept(Outcome.REPLAY, 0, 2, Mode.EVERY, keyed);
+    server.batch(0, 2, [update(1, ''), update(2, '')]);
+    expect([subscriber.state, subscriber.position?.seq]).toEqual(['Live', 2]);
+    expect(told.filter((name) => name === 'reset')).toEqual(['reset']);
+  });
+});

@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "ba68957bbb69bd63bea619ea6852ef7d84aeff94bb99dfbd3ae39977a687da7d",
+  fingerprint: "780ec3f0100701f8305b295146d960e6b9cc8b5dc83717ac441a3ce104c06253",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

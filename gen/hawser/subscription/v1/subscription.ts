@@ -881,9 +881,16 @@ export interface Published {
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
+/** The answer to a Commit. */
 export interface CommitOk {
   sub: number;
-  position?: Position | undefined;
+  /** What is kept; absent when the commit was refused. */
+  position?:
+    | Position
+    | undefined;
+  /** What was refused, and why: it is not in this log. What was kept before stays. */
+  refused?: Position | undefined;
+  error?: Error | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -6309,7 +6316,7 @@ export const Published: MessageFns<Published> = {
 };
 
 function createBaseCommitOk(): CommitOk {
-  return { sub: 0, position: undefined, _unknownFields: {} };
+  return { sub: 0, position: undefined, refused: undefined, error: undefined, _unknownFields: {} };
 }
 
 export const CommitOk: MessageFns<CommitOk> = {
@@ -6319,6 +6326,12 @@ export const CommitOk: MessageFns<CommitOk> = {
     }
     if (message.position !== undefined) {
       Position.encode(message.position, writer.uint32(18).fork()).join();
+    }
+    if (message.refused !== undefined) {
+      Position.encode(message.refused, writer.uint32(26).fork()).join();
+    }
+    if (message.error !== undefined) {
+      Error.encode(message.error, writer.uint32(34).fork()).join();
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -6360,6 +6373,22 @@ export const CommitOk: MessageFns<CommitOk> = {
             message.position = Position.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refused = Position.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.error = Error.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6384,6 +6413,8 @@ export const CommitOk: MessageFns<CommitOk> = {
     return {
       sub: isSet(object.sub) ? globalThis.Number(object.sub) : 0,
       position: isSet(object.position) ? Position.fromJSON(object.position) : undefined,
+      refused: isSet(object.refused) ? Position.fromJSON(object.refused) : undefined,
+      error: isSet(object.error) ? Error.fromJSON(object.error) : undefined,
     };
   },
 
@@ -6394,6 +6425,12 @@ export const CommitOk: MessageFns<CommitOk> = {
     }
     if (message.position !== undefined) {
       obj.position = Position.toJSON(message.position);
+    }
+    if (message.refused !== undefined) {
+      obj.refused = Position.toJSON(message.refused);
+    }
+    if (message.error !== undefined) {
+      obj.error = Error.toJSON(message.error);
     }
     return obj;
   },
@@ -6407,6 +6444,10 @@ export const CommitOk: MessageFns<CommitOk> = {
     message.position = (object.position !== undefined && object.position !== null)
       ? Position.fromPartial(object.position)
       : undefined;
+    message.refused = (object.refused !== undefined && object.refused !== null)
+      ? Position.fromPartial(object.refused)
+      : undefined;
+    message.error = (object.error !== undefined && object.error !== null) ? Error.fromPartial(object.error) : undefined;
     return message;
   },
 };
