@@ -42,11 +42,19 @@ module.exports = {
       name: 'a-transport-has-no-policy',
       severity: 'error',
       comment: 'A transport moves one attempt of one call; it knows no interceptor, no other transport, neither end.',
-      from: { path: '^src/transports/([^/]+)/' },
+      from: { path: '^src/transports/(?!port/)([^/]+)/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(transports/$1/|transports/pipes/|transports/[^/]+\\.ts$|http2/|call/|contract/)',
+        pathNot:
+          '^src/(transports/$1/|transports/pipes/|transports/sockets/|transports/[^/]+\\.ts$|http2/|call/|contract/)',
       },
+    },
+    {
+      name: 'the-port-has-no-policy',
+      severity: 'error',
+      comment: 'The port brings connections to the transports that it has, and knows neither end.',
+      from: { path: '^src/transports/port/' },
+      to: { path: '^src/', pathNot: '^src/(transports/|http2/|call/|contract/)' },
     },
     {
       name: 'http2-stands-alone',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { HeaderMap } from '../call/headers.js';
 import { checkTlsWanted, parseAddresses } from '../client/address.js';
 import type { ClientOptions } from '../client/create-client.js';
-import { clientContext } from '../transports/grpc/secure.js';
+import { clientContext } from '../transports/tls-context.js';
 import { UsageError } from './usage.js';
 
 /** ms that a server may take before a command says what it waits for. */

@@ -11,10 +11,10 @@ import type { ServiceType } from '../contract/service.js';
 import type { BreakerTerms } from '../interceptors/breaker.js';
 import type { ClientEventHub } from '../interceptors/client-events.js';
 import { type GrpcClientOptions, grpcTransport } from '../transports/grpc/client.js';
-import { clientContext } from '../transports/grpc/secure.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { type ThriftClientOptions, thriftTransport } from '../transports/thrift/client.js';
 import type { ClientTls } from '../transports/tls.js';
+import { clientContext } from '../transports/tls-context.js';
 import { type Address, checkTlsWanted, dnsName, parseAddresses } from './address.js';
 import { Balancer } from './balancer.js';
 import {

@@ -494,12 +494,23 @@ const connections = {
     'unknown',
     'No call came on the connection for long; see `maxConnectionIdle` and `idleMs`.',
   ),
+  OPENING_TIMEOUT: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'A connection did not come to its first call: no protocol, or no end of the TLS handshake; see `openingTimeout`.',
+  ),
+  OPENING_UNKNOWN: terms(
+    'UNAVAILABLE',
+    'unknown',
+    'A connection began with what is not served at that port; the log says what it looks like.',
+  ),
   OUTPUT_UNREAD: terms('UNAVAILABLE', 'unknown', 'The peer asked and did not read its answers; see `maxOutputBytes`.'),
   SERVER_BYTES: terms(
     'UNAVAILABLE',
     'unknown',
     'The connections of the server held too much together, and this one most; see `maxServerBytes`.',
   ),
+  TLS_HANDSHAKE: terms('UNAVAILABLE', 'unknown', 'The handshake of TLS failed; the log has the words of OpenSSL.'),
 } as const;
 
 /** Said by versions of before, and still understood. */

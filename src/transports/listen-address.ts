@@ -3,8 +3,11 @@
 import { unlink } from 'node:fs/promises';
 import { connect, type ListenOptions, type Server } from 'node:net';
 
+/** What an address is to serve, for messages. */
+export type Wire = 'gRPC' | 'Thrift' | 'gRPC and Thrift';
+
 /** Throws a TypeError for text that is no address. */
-export function parseListenAddress(text: string, wire: 'gRPC' | 'Thrift'): ListenOptions {
+export function parseListenAddress(text: string, wire: Wire): ListenOptions {
   const unix = /^unix:(?:\/\/)?(\/.+|[^/].*)$/.exec(text);
   if (unix !== null) return { path: unix[1] as string };
   const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/?#[\]]*)):(\d{1,5})$/.exec(text);
@@ -20,7 +23,7 @@ export function parseListenAddress(text: string, wire: 'gRPC' | 'Thrift'): Liste
 }
 
 /** Binds, and answers with the bound address. Rejects with an Error whose message is one full sentence. */
-export async function bind(server: Server, text: string, wire: 'gRPC' | 'Thrift'): Promise<string> {
+export async function bind(server: Server, text: string, wire: Wire): Promise<string> {
   const options = parseListenAddress(text, wire);
   try {
     await listening(server, options);
@@ -78,7 +81,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'the folder of that path does not exist',
 };
 
-function refused(text: string, wire: string, error: unknown): Error {
+function refused(text: string, wire: Wire, error: unknown): Error {
   const code = codeOf(error) ?? '';
   const reason = reasons[code] ?? (error instanceof Error ? error.message : String(error));
   return new Error(`cannot serve ${wire} on ${text}: ${reason}${code === '' ? '' : ` (${code})`}`, { cause: error });

@@ -3,7 +3,6 @@
  * between them. The same seed, calls and faults cut the bytes at the same places and break connections at the same ones.
  */
 import { type Clock, systemClock } from '../../call/clock.js';
-import { ownError } from '../../call/own-error.js';
 import type { ClientTransport, Dispatcher, Listener } from '../../call/transport.js';
 import type { MemoryNode } from '../../transports/memory/network.js';
 import { thriftTransport } from '../../transports/thrift/client.js';
@@ -101,13 +100,7 @@ export class ThriftNetwork {
       address: name,
       close: async (graceMs) => {
         if (this.#bound.get(name) === connections) this.#bound.delete(name);
-        const closed = connections.close();
-        const cancel = dispatcher.clock.setTimer(
-          () => connections.abort(ownError('SHUTDOWN', 'the server is shutting down')),
-          graceMs,
-        );
-        await closed;
-        cancel();
+        await connections.close(graceMs);
       },
     };
   }

@@ -3,8 +3,8 @@ import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { type Endpoint, parseEndpoint } from '../endpoint.js';
 import type { ClientTls } from '../tls.js';
+import { clientContext } from '../tls-context.js';
 import type { ConnectionTarget } from './client-socket.js';
-import { clientContext } from './secure.js';
 
 /**
  * `hostName`: what the address was looked up from, if it was. Throws a TypeError for an address or TLS options that cannot

@@ -1,7 +1,7 @@
 /** TLS options of a listener as grpc-js takes them. */
 import { ServerCredentials } from '@grpc/grpc-js';
 import { checkServerTls, type ServerTls } from '../tls.js';
-import { checkMaterial } from './secure.js';
+import { checkMaterial } from '../tls-context.js';
 
 /** Throws a TypeError that names the option. */
 export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {

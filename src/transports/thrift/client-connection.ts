@@ -13,6 +13,7 @@ import { countRefusal } from '../../call/refusals.js';
 import { type Disposition, RpcError } from '../../call/rpc-error.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
 import type { Endpoint } from '../endpoint.js';
+import { addressOf, withCertificate } from '../socket-peer.js';
 import { type Attempt, givenUp, openReply, settleWith } from './attempt.js';
 import { type Envelope, encodeEnvelope } from './envelope.js';
 import { FrameReader } from './frame-reader.js';
@@ -21,7 +22,6 @@ import { Compressed, openMessage } from './incoming.js';
 import { decodeHelloAnswer, encodeHello, type Introduction, introductionMethod } from './introduction.js';
 import type { ConnectionLimits } from './limits.js';
 import { Outbox } from './outbox.js';
-import { peerOf } from './tls.js';
 import { MessageTooLong, WireError } from './wire-error.js';
 
 export interface ClientConnectionOptions {
@@ -216,7 +216,7 @@ export class ClientConnection {
     socket.once(readyEvent, () => {
       if (this.#state !== 'connecting') return;
       const { endpoint, introduction } = this.#options;
-      this.#peer = peerOf(socket, 'path' in endpoint ? endpoint.path : undefined);
+      this.#peer = withCertificate(socket, 'path' in endpoint ? `unix:${endpoint.path}` : addressOf(socket, ''));
       if (introduction === undefined) this.#ready();
       else this.#introduce(introduction);
     });

@@ -1,16 +1,15 @@
 /** The connections of one listener, from the moment they can carry calls; the listener itself is somebody else's. */
 import type { Socket } from 'node:net';
-import type { Peer } from '../../call/peer.js';
-import type { RpcError } from '../../call/rpc-error.js';
+import { ownError } from '../../call/own-error.js';
 import type { Dispatcher } from '../../call/transport.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
 import { everyNow } from '../every-now.js';
 import { Holdings } from '../holdings.js';
+import { SocketPeer } from '../socket-peer.js';
 import { type ConnectionLimits, resolveLimits } from './limits.js';
 import { RouteTable } from './routes.js';
 import { ServerConnection } from './server-connection.js';
-import { peerOf } from './tls.js';
 
 export interface ConnectionsOptions {
   readonly limits?: Partial<ConnectionLimits>;
@@ -60,22 +59,13 @@ export class Connections {
     });
   }
 
-  accept(socket: Socket): void {
-    const local = this.#local();
-    const path = local.startsWith('unix:') ? local.slice('unix:'.length) : undefined;
-    let known: Peer | undefined;
-    const peer = (): Peer => {
-      known ??= peerOf(socket, path);
-      return known;
-    };
-    // The address is gone once the socket is closed.
-    peer();
+  accept(socket: Socket, from = new SocketPeer(socket, this.#local())): void {
     const context = {
       dispatcher: this.#dispatcher,
       routes: this.#routes,
       holdings: this.#holdings,
-      peer,
-      local: () => local,
+      peer: () => from.peer,
+      local: this.#local,
     };
     const connection = new ServerConnection(socket, { ...this.#options, ...context });
     this.#open.set(socket, connection);
@@ -86,17 +76,17 @@ export class Connections {
     if (this.#closing) connection.drain();
   }
 
-  /** Lets what is under way end; done when no connection is left. */
-  close(): Promise<void> {
+  /** Lets what is under way end within `graceMs`, then aborts it; done when no connection is left. */
+  async close(graceMs: number): Promise<void> {
     this.#closing = true;
     this.#endLooks();
     for (const connection of this.#open.values()) connection.drain();
-    if (this.#open.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenClosed.push(resolve));
-  }
-
-  /** Ends what is under way. */
-  abort(reason: RpcError): void {
-    for (const connection of this.#open.values()) connection.abort(reason);
+    if (this.#open.size === 0) return;
+    const cancel = this.#dispatcher.clock.setTimer(() => {
+      const reason = ownError('SHUTDOWN', 'the server is shutting down');
+      for (const connection of this.#open.values()) connection.abort(reason);
+    }, graceMs);
+    await new Promise<void>((resolve) => this.#whenClosed.push(resolve));
+    cancel();
   }
 }

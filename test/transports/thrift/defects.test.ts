@@ -10,7 +10,7 @@ import { HeaderMap } from '../../../src/call/headers.js';
 import { FrameReader } from '../../../src/transports/thrift/frame-reader.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
-import { serverTlsOptions } from '../../../src/transports/thrift/tls.js';
+import { serverTlsOptions } from '../../../src/transports/tls-context.js';
 import { makeCertificates } from '../grpc/certificates.js';
 import {
   closeAll,

@@ -1,9 +1,8 @@
 /** One connection of a gRPC listener on our own engine: it looks at each request, and begins a call or says why not. */
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { Call } from '../../../call/call.js';
 import type { InFlight } from '../../../call/in-flight.js';
-import type { Peer, PeerCertificate } from '../../../call/peer.js';
+import type { Peer } from '../../../call/peer.js';
 import type { RpcError } from '../../../call/rpc-error.js';
 import type { Dispatcher, IncomingRequest, Refusal, Route } from '../../../call/transport.js';
 import { streamsRequest, streamsResponse } from '../../../contract/method.js';
@@ -12,11 +11,10 @@ import type { HeaderList } from '../../../http2/header-list.js';
 import type { KeepaliveTerms } from '../../../http2/keepalive.js';
 import type { ConnectionLimits } from '../../../http2/limits.js';
 import type { Stream, StreamReceiver } from '../../../http2/stream.js';
-import { readCertificate } from '../../certificate.js';
-import { formatHostPort } from '../../endpoint.js';
 import type { Holdings } from '../../holdings.js';
 import { nodeHost } from '../../pipes/node-host.js';
 import { SocketPipe } from '../../pipes/socket-pipe.js';
+import type { SocketPeer } from '../../socket-peer.js';
 import { refusedStatus, statusOfError } from '../failed-status.js';
 import { grpcIndexing } from './client-connection.js';
 import { ServedConnection } from './served-connection.js';
@@ -44,37 +42,6 @@ export interface EngineServing {
   readonly released: () => void;
 }
 
-/** Who is at the other end: read on first use, once a connection. */
-export class ServerPeer {
-  readonly #socket: Socket;
-  readonly #fallback: () => string;
-  #peer: Peer | undefined;
-
-  constructor(socket: Socket, fallback: () => string) {
-    this.#socket = socket;
-    this.#fallback = fallback;
-  }
-
-  get peer(): Peer {
-    this.#peer ??= this.#read();
-    return this.#peer;
-  }
-
-  #read(): Peer {
-    const { remoteAddress, remotePort } = this.#socket;
-    const address = remoteAddress === undefined ? this.#fallback() : formatHostPort(remoteAddress, remotePort);
-    const certificate = certificateOfSocket(this.#socket);
-    return certificate === undefined ? { address } : { address, certificate };
-  }
-}
-
-function certificateOfSocket(socket: Socket): PeerCertificate | undefined {
-  if (!('getPeerCertificate' in socket)) return undefined;
-  const certificate = (socket as TLSSocket).getPeerCertificate();
-  if (Object.keys(certificate ?? {}).length === 0) return undefined;
-  return readCertificate(certificate.raw, certificate.fingerprint256);
-}
-
 /** Gets the rest of a request that was refused. */
 const refused: StreamReceiver = {
   head: () => {},
@@ -84,10 +51,8 @@ const refused: StreamReceiver = {
   writable: () => {},
 };
 
-export function serveConnection(socket: Socket, serving: EngineServing): ServedConnection {
-  const peer = new ServerPeer(socket, serving.address);
+export function serveConnection(socket: Socket, peer: SocketPeer, serving: EngineServing): ServedConnection {
   const { logger } = serving.dispatcher;
-  // The address is gone once the socket is closed.
   const served = new ServedConnection(peer.peer.address, { ...serving, logger });
   served.connection = new Connection({
     role: 'server',
@@ -112,7 +77,7 @@ export function serveConnection(socket: Socket, serving: EngineServing): ServedC
 
 function accept(
   serving: EngineServing,
-  peer: ServerPeer,
+  peer: SocketPeer,
   stream: Stream,
   list: HeaderList,
   end: boolean,
@@ -144,7 +109,7 @@ function accept(
 }
 
 /** There is no room for unary calls that the route would refuse: nothing more is made of them. */
-function refusalOf(route: Route, list: HeaderList, peer: ServerPeer): Refusal | undefined {
+function refusalOf(route: Route, list: HeaderList, peer: SocketPeer): Refusal | undefined {
   if (route.refuse === undefined) return undefined;
   const { kind } = route.method;
   return streamsRequest(kind) || streamsResponse(kind) ? undefined : route.refuse(new Incoming(list, peer));
@@ -152,9 +117,9 @@ function refusalOf(route: Route, list: HeaderList, peer: ServerPeer): Refusal | 
 
 class Incoming implements IncomingRequest {
   readonly #list: HeaderList;
-  readonly #peer: ServerPeer;
+  readonly #peer: SocketPeer;
 
-  constructor(list: HeaderList, peer: ServerPeer) {
+  constructor(list: HeaderList, peer: SocketPeer) {
     this.#list = list;
     this.#peer = peer;
   }

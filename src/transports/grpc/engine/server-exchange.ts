@@ -18,6 +18,7 @@ import type { Route } from '../../../call/transport.js';
 import { streamsRequest, streamsResponse } from '../../../contract/method.js';
 import type { HeaderList } from '../../../http2/header-list.js';
 import type { Stream, StreamFailure, StreamReceiver } from '../../../http2/stream.js';
+import type { SocketPeer } from '../../socket-peer.js';
 import { cancelled } from '../accept.js';
 import { type CallStatus, failedStatus, trailersOf } from '../failed-status.js';
 import { zipped } from '../gzip.js';
@@ -26,7 +27,7 @@ import { asBuffer } from '../metadata.js';
 import { sendMessage } from './client-exchange.js';
 import { ListedHeaders } from './listed-headers.js';
 import { sendHead, sendOk, sendStatus } from './served-fields.js';
-import type { EngineServing, ServerPeer } from './server-connection.js';
+import type { EngineServing } from './server-connection.js';
 import { acceptsGzip, requests, timeoutOf } from './server-request.js';
 
 /** Below this many bytes a message is sent as it is: the gzip frame would eat the gain. */
@@ -54,7 +55,7 @@ export class ServerExchange implements StreamReceiver {
   /** Among the calls in flight. */
   #place = -1;
 
-  constructor(serving: EngineServing, route: Route, stream: Stream, list: HeaderList, peer: ServerPeer) {
+  constructor(serving: EngineServing, route: Route, stream: Stream, list: HeaderList, peer: SocketPeer) {
     this.#serving = serving;
     this.#route = route;
     this.#stream = stream;

@@ -1,6 +1,6 @@
 /** TLS options as node:tls takes them, checked here: what OpenSSL says of a bad certificate names no option. */
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls';
-import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from '../tls.js';
+import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from './tls.js';
 
 /** Made once for all connections to an address. Throws a TypeError that names the option. */
 export function clientContext(tls: ClientTls): SecureContext {
@@ -15,8 +15,11 @@ export function clientContext(tls: ClientTls): SecureContext {
   });
 }
 
-/** Throws a TypeError that names the option. */
-export function tlsServerOptions(tls: ServerTls): TlsOptions {
+/**
+ * With `ca` a client is asked for a certificate, and one that does not hold counts for nothing; with `requireClientCert` it ends
+ * the connection. Throws a TypeError that names the option.
+ */
+export function serverTlsOptions(tls: ServerTls): TlsOptions {
   checkServerTls(tls);
   checkMaterial(tls);
   const { cert, key, ca, requireClientCert = false } = tls;
@@ -24,7 +27,7 @@ export function tlsServerOptions(tls: ServerTls): TlsOptions {
     cert,
     key,
     ...(ca === undefined ? {} : { ca }),
-    requestCert: requireClientCert,
+    requestCert: ca !== undefined,
     rejectUnauthorized: requireClientCert,
     minVersion: 'TLSv1.2',
   };

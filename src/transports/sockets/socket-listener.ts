@@ -1,0 +1,148 @@
+/**
+ * Accepts connections on one address and brings each to where it can carry calls: past the handshake of TLS, if there is to be
+ * one. What carries them is not known here.
+ */
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import type { Listener } from '../../call/transport.js';
+import { bind, parseListenAddress, type Wire } from '../listen-address.js';
+import type { SocketPeer } from '../socket-peer.js';
+import type { ServerTls } from '../tls.js';
+import { serverTlsOptions } from '../tls-context.js';
+import { Arrival, type ArrivalTerms } from './arrival.js';
+
+/** Where and how a server listens. */
+export interface SocketAddress {
+  /** `host:port` (port 0: any free one), `:port` (every interface) or `unix:/path` */
+  readonly address: string;
+  readonly tls?: ServerTls;
+}
+
+/** What takes connections over: those of one protocol. */
+export interface Connections {
+  accept(socket: Socket, peer: SocketPeer): void;
+  /** Lets calls in flight end within `graceMs`, then aborts them; done when no connection is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface SocketListenerInit extends Omit<ArrivalTerms, 'local' | 'openingTimeout'>, SocketAddress {
+  /** For messages. */
+  readonly wire: Wire;
+  /** What is offered in the handshake of TLS; nothing where that is undefined. */
+  readonly alpn: readonly string[] | undefined;
+  /** ms; 10,000 by default. */
+  readonly openingTimeout?: number;
+  /** Gets a connection first of all; by default it is secured where there is TLS, and else served. */
+  readonly open?: (arrival: Arrival) => void;
+  /** Gets a connection that needs no more than to be read. */
+  readonly serve: (socket: Socket, arrival: Arrival) => void;
+}
+
+/** Half open: a client that has said all it wants still gets its answers. */
+const socketOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
+const defaultOpeningTimeout = 10_000;
+
+export class SocketListener {
+  readonly #init: SocketListenerInit;
+  readonly #terms: ArrivalTerms;
+  readonly #server: Server;
+  readonly #tls: TlsServer | undefined;
+  readonly #arrivals = new Map<Socket, Arrival>();
+  #address: string;
+
+  /** Throws a TypeError for an address or TLS options that cannot be meant. */
+  constructor(init: SocketListenerInit) {
+    parseListenAddress(init.address, init.wire);
+    this.#init = init;
+    this.#address = init.address;
+    const { logger, clock, transport, openingTimeout = defaultOpeningTimeout } = init;
+    this.#terms = { logger, clock, transport, openingTimeout, local: () => this.#address };
+    this.#tls = init.tls === undefined ? undefined : this.#secured(init.tls);
+    this.#server = createTcpServer(socketOptions, (socket) => this.#accept(socket));
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  /** Throws an Error when the address cannot be bound. */
+  async bind(): Promise<void> {
+    const { logger, transport, wire } = this.#init;
+    this.#address = await bind(this.#server, this.#init.address, wire);
+    this.#server.on('error', (error) => {
+      logger.error({ transport, err: error, address: this.#address }, 'the listener failed');
+    });
+  }
+
+  /** Begins the handshake of TLS; `serve` follows. */
+  secure(arrival: Arrival): void {
+    arrival.stage = 'the end of its TLS handshake';
+    // How a socket that is open already comes to a TLS server: it has the handshake, the checks and the errors.
+    this.#tls?.emit('connection', arrival.socket);
+  }
+
+  /** Stops accepting, and ends what carries no calls; done when no connection is left. */
+  close(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const { socket } of this.#arrivals.values()) socket.destroy();
+    return stopped;
+  }
+
+  #accept(socket: Socket): void {
+    const { logger, transport, open } = this.#init;
+    socket.on('error', (error) => logger.debug({ transport, err: error }, 'a connection broke'));
+    const arrival = new Arrival(socket, this.#terms, () => this.#arrivals.delete(socket));
+    this.#arrivals.set(socket, arrival);
+    if (open !== undefined) open(arrival);
+    else if (this.#tls !== undefined) this.secure(arrival);
+    else this.#init.serve(socket, arrival);
+  }
+
+  #secured(tls: ServerTls): TlsServer {
+    const { alpn, serve } = this.#init;
+    const server = createTlsServer({
+      ...socketOptions,
+      ...serverTlsOptions(tls),
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+      // One timer holds for all that comes before the first call.
+      handshakeTimeout: 2 ** 31 - 1,
+    });
+    server.on('secureConnection', (socket) => {
+      const arrival = this.#arrivals.get(below(socket));
+      if (arrival === undefined) socket.destroy();
+      else serve(socket, arrival);
+    });
+    server.on('tlsClientError', (error, socket) => {
+      // A client that breaks off is no news.
+      if (codeOf(error) !== 'ECONNRESET') {
+        this.#arrivals.get(below(socket))?.report('TLS_HANDSHAKE', `its TLS handshake failed: ${error.message}`);
+      }
+      socket.destroy();
+    });
+    return server;
+  }
+}
+
+/** The socket that carries TLS, which Node names in no other way. */
+function below(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent: Socket })._parent;
+}
+
+function codeOf(error: Error): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+/** A listener whose connections are looked after by their protocols. */
+export function listenerOf(sockets: SocketListener, protocols: readonly Connections[]): Listener {
+  let closing: Promise<void> | undefined;
+  const close = async (graceMs: number): Promise<void> => {
+    await Promise.all([sockets.close(), ...protocols.map((one) => one.close(graceMs))]);
+  };
+  return {
+    address: sockets.address,
+    close: (graceMs) => {
+      closing ??= close(graceMs);
+      return closing;
+    },
+  };
+}
