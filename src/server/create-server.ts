@@ -7,7 +7,7 @@ import { type Logger, stderrLogger } from '../call/logger.js';
 import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
 import type { TopicMethod } from '../contract/method.js';
-import { clock, func, group, having, logger, orFalse, text } from '../contract/option-kinds.js';
+import { clock, func, group, logger, orFalse } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
@@ -24,24 +24,24 @@ import { mountGrpc } from '../transports/grpc/mount.js';
 import { checkGrpcServerOptions, type GrpcServerOptions } from '../transports/grpc/server-options.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { checkThriftServerOptions, listenThrift, type ThriftServerOptions } from '../transports/thrift/server.js';
-import { checkServerTls, type ServerTls } from '../transports/tls.js';
 import { checkCallerLimits, HookShares } from './caller-limits.js';
 import { type Gates, gates } from './gates.js';
 import { bindHandlers, type Handlers } from './handlers.js';
 import { type HealthService, healthService } from './health.js';
 import { KeyedCalls } from './keyed-calls.js';
+import { checkListenOptions, placeOf } from './listening.js';
 import { checkStreamBounds, type StreamBounds } from './open-streams.js';
 import { reflectionServices } from './reflection.js';
 import { dispatcherOf, placed, serverEvents } from './routes.js';
 import type { ServerTopic } from './topic-handle.js';
 import { checkTopicOptions, ServerTopics, withoutStreams } from './topics.js';
-import type { CloseOptions, ListenAddress, Listening, ListenOptions, Server, ServerOptions } from './types.js';
+import type { CloseOptions, Listening, ListenOptions, Server, ServerOptions } from './types.js';
 
 /**
  * @example
  * const server = createServer();
  * server.add(TradeHistory, { getLastSale: async ({ fish }) => sales.get(fish) ?? fail(fish) });
- * const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
+ * const { port } = await server.listen({ port: '127.0.0.1:0' });
  */
 export function createServer<Tx = unknown>(options: ServerOptions<Tx> = {}): Server<Tx> {
   return new HawserServer(options);
@@ -68,18 +68,6 @@ const checkNames = knownOptions<ServerOptions>({
   thrift: (options) => checkThriftServerOptions(options as ThriftServerOptions),
 });
 
-type Secured = Exclude<ListenAddress, string>;
-
-const checkSecured = knownOptions<Secured>({ address: text, tls: (tls) => checkServerTls(tls as ServerTls) });
-const place = (value: unknown, name: string): void => {
-  // Other text is refused where addresses are read.
-  if (typeof value === 'object' && value !== null) checkSecured(value, name);
-};
-const checkListenNames = knownOptions<ListenOptions>({
-  grpc: place,
-  thrift: place,
-  memory: having('listen', 'connect'),
-});
 const checkCloseNames = knownOptions<CloseOptions>({ grace: true, delay: true });
 
 /** Throws a TypeError or RangeError, one sentence that names the option, for what cannot be meant. */
@@ -190,32 +178,48 @@ class HawserServer<Tx> implements Server<Tx> {
     if (this.#closing !== undefined) throw new Error('cannot listen: the server is closed; make a new one');
     if (this.#listening)
       throw new Error('cannot listen: the server listens already; name all addresses in one listen()');
-    const { grpc, thrift, memory }: ListenOptions = options ?? {};
-    if (options !== undefined) checkListenNames(options, 'listen', '');
-    if (grpc === undefined && thrift === undefined && memory === undefined) {
-      throw new TypeError("a server listens somewhere: listen({ grpc: '127.0.0.1:0' }), thrift or memory");
+    const { port, grpc, thrift, memory }: ListenOptions = options ?? {};
+    if (options !== undefined) checkListenOptions(options);
+    if ([port, grpc, thrift, memory].every((one) => one === undefined)) {
+      throw new TypeError("a server listens somewhere: listen({ port: '127.0.0.1:0' }), grpc, thrift or memory");
     }
     this.#checkServed(options);
     this.#keyed.check(this.#services.keys());
     this.#keyed.start();
     this.#listening = true;
     this.#fix();
-    const bound: { grpc?: string; thrift?: string; memory?: MemoryNode } = {};
+    const bound: { port?: string; grpc?: string; thrift?: string; memory?: MemoryNode } = {};
     try {
       if (memory !== undefined) {
         await this.#opened(memory.listen(this.#dispatcher()));
         bound.memory = memory;
       }
+      if (port !== undefined) {
+        this.#addStandardServices();
+        const { listenPort } = await import('../transports/port/listen-port.js');
+        const dispatchers = { proto: this.#dispatcher('proto'), thrift: this.#dispatcher('thrift') };
+        const { grpc: grpcOptions, thrift: thriftOptions } = this.#options;
+        const listener = await listenPort(dispatchers, {
+          ...placeOf(port),
+          grpc: grpcOptions,
+          thrift: thriftOptions,
+        });
+        await this.#opened(listener);
+        bound.port = listener.address;
+      }
       if (grpc !== undefined) {
         this.#addStandardServices();
         // With grpc-js: a program that only calls does without it.
         const { listenGrpc } = await import('../transports/grpc/server.js');
-        const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...where(grpc) });
+        const listener = await listenGrpc(this.#dispatcher('proto'), { ...this.#options.grpc, ...placeOf(grpc) });
         await this.#opened(listener);
         bound.grpc = listener.address;
       }
       if (thrift !== undefined) {
-        const listener = await listenThrift(this.#dispatcher('thrift'), { ...this.#options.thrift, ...where(thrift) });
+        const listener = await listenThrift(this.#dispatcher('thrift'), {
+          ...this.#options.thrift,
+          ...placeOf(thrift),
+        });
         await this.#opened(listener);
         bound.thrift = listener.address;
       }
@@ -325,11 +329,6 @@ class HawserServer<Tx> implements Server<Tx> {
       if (!names.has(service.name)) this.#services.set(service, handlers);
     }
   }
-}
-
-function where(address: ListenAddress): { address: string; tls?: ServerTls } {
-  // What JavaScript passes besides, a bare port above all, is refused by name where the address is read.
-  return typeof address === 'object' && address !== null ? address : { address };
 }
 
 function boundsOf(option: boolean | StreamBounds | undefined): StreamBounds | undefined {

@@ -3,6 +3,7 @@ import type { Server as GrpcJsServer } from '@grpc/grpc-js';
 import type { Clock } from '../call/clock.js';
 import type { Interceptor, Placement, ServerStage } from '../call/interceptor.js';
 import type { Logger } from '../call/logger.js';
+import type { Duration } from '../contract/duration.js';
 import type { TopicMethod } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { AdmissionStatus } from '../interceptors/admission/limiter.js';
@@ -49,10 +50,22 @@ export interface ServerOptions<Tx = unknown> extends GateOptions {
   readonly thrift?: ThriftServerOptions;
 }
 
-/** An address to serve on: `host:port` (port 0: any free one), `unix:/path`; with TLS as an object. */
-export type ListenAddress = string | { readonly address: string; readonly tls?: ServerTls };
+/** An address to serve on: `host:port` (port 0: any free one), `unix:/path`; with TLS and the rest as an object. */
+export type ListenAddress =
+  | string
+  | {
+      readonly address: string;
+      readonly tls?: ServerTls;
+      /**
+       * How long a connection has to say what it speaks, the handshake of TLS included; 10 s by default. At `port` a Thrift
+       * client that connects ahead of its first call needs a longer one.
+       */
+      readonly openingTimeout?: Duration;
+    };
 
 export interface ListenOptions {
+  /** gRPC and Thrift on one address: the first bytes of each connection decide. */
+  readonly port?: ListenAddress;
   readonly grpc?: ListenAddress;
   readonly thrift?: ListenAddress;
   readonly memory?: MemoryNode;

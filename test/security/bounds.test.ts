@@ -5,6 +5,7 @@ import { createServer, defaultDecodeLimits, setDecodeLimits, silentLogger } from
 import { setThriftLimits, defaultLimits as thriftCodec } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultCallerLimits } from '../../src/server/caller-limits.js';
+import { checkPlace } from '../../src/server/listening.js';
 import { defaultPollLimits, pollLimits } from '../../src/server/poll-service.js';
 import { hubLimits, defaultLimits as topicLimits } from '../../src/subscription/hub/limits.js';
 import { defaultOutput } from '../../src/transports/grpc/server-options.js';
@@ -58,6 +59,7 @@ const places: Record<string, (name: string, value: number) => void> = {
     void createServer({ logger: silentLogger, admission: { queue: { [name]: value } } }),
   health: (name, value) => void createServer({ logger: silentLogger, health: { [name]: value } }),
   reflection: (name, value) => void createServer({ logger: silentLogger, reflection: { [name]: value } }),
+  'listen.port': (name, value) => checkPlace({ address: ':0', [name]: value }, 'port'),
   grpc: (name, value) => void createServer({ logger: silentLogger, grpc: { [name]: value } }),
 };
 

@@ -16,6 +16,8 @@ export interface SocketAddress {
   /** `host:port` (port 0: any free one), `:port` (every interface) or `unix:/path` */
   readonly address: string;
   readonly tls?: ServerTls;
+  /** ms from a connection to its first protocol; 10,000 by default. */
+  readonly openingTimeout?: number;
 }
 
 /** What takes connections over: those of one protocol. */
@@ -30,8 +32,6 @@ export interface SocketListenerInit extends Omit<ArrivalTerms, 'local' | 'openin
   readonly wire: Wire;
   /** What is offered in the handshake of TLS; nothing where that is undefined. */
   readonly alpn: readonly string[] | undefined;
-  /** ms; 10,000 by default. */
-  readonly openingTimeout?: number;
   /** Gets a connection first of all; by default it is secured where there is TLS, and else served. */
   readonly open?: (arrival: Arrival) => void;
   /** Gets a connection that needs no more than to be read. */
