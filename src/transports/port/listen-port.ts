@@ -8,7 +8,7 @@ import { EngineConnections } from '../grpc/engine/connections.js';
 import type { GrpcServerOptions } from '../grpc/server-options.js';
 import type { Arrival } from '../sockets/arrival.js';
 import { lookAhead } from '../sockets/opening.js';
-import { type Connections, listenerOf, type SocketAddress, SocketListener } from '../sockets/socket-listener.js';
+import { type Connections, listening, type SocketAddress, SocketListener } from '../sockets/socket-listener.js';
 import { Connections as ThriftConnections } from '../thrift/connections.js';
 import type { ThriftServerOptions } from '../thrift/server.js';
 import { type Opening, openingOf } from './openings.js';
@@ -56,8 +56,7 @@ export async function listenPort({ proto, thrift }: PortDispatchers, options: Po
     open: (arrival) => sniff(arrival.socket, (opening) => begin(arrival, opening)),
     serve: (socket, arrival) => sniff(socket, (opening) => serve(protocols, socket, arrival, opening)),
   });
-  await sockets.bind();
-  return listenerOf(sockets, Object.values(protocols));
+  return listening(sockets, Object.values(protocols));
 
   function begin(arrival: Arrival, opening: Opening | 'unknown'): void {
     if (!secure) serve(protocols, arrival.socket, arrival, opening);

@@ -132,12 +132,18 @@ function codeOf(error: Error): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }
 
-/** A listener whose connections are looked after by their protocols. */
-export function listenerOf(sockets: SocketListener, protocols: readonly Connections[]): Listener {
-  let closing: Promise<void> | undefined;
+/** Binds, and has the connections looked after by their protocols. Throws an Error when the address cannot be bound. */
+export async function listening(sockets: SocketListener, protocols: readonly Connections[]): Promise<Listener> {
   const close = async (graceMs: number): Promise<void> => {
     await Promise.all([sockets.close(), ...protocols.map((one) => one.close(graceMs))]);
   };
+  let closing: Promise<void> | undefined;
+  try {
+    await sockets.bind();
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
   return {
     address: sockets.address,
     close: (graceMs) => {

@@ -1,6 +1,6 @@
 /** The Thrift side of a server: a listener of its own, whose connections are looked after until it is closed. */
 import type { Dispatcher, Listener } from '../../call/transport.js';
-import { listenerOf, type SocketAddress, SocketListener } from '../sockets/socket-listener.js';
+import { listening, type SocketAddress, SocketListener } from '../sockets/socket-listener.js';
 import { Connections, type ConnectionsOptions } from './connections.js';
 
 export { checkThriftServerOptions } from './connections.js';
@@ -27,6 +27,5 @@ export async function listenThrift(dispatcher: Dispatcher, options: ThriftListen
       connections.accept(socket, arrival.peer(socket));
     },
   });
-  await sockets.bind();
-  return listenerOf(sockets, [connections]);
+  return listening(sockets, [connections]);
 }

@@ -200,12 +200,7 @@ describe('refused in the words of what it resembles', () => {
       /^HTTP\/1\.1 505 [\s\S]*gRPC over HTTP\/2, and Thrift/,
       /HTTP\/1\.1/,
     ],
-    [
-      'TLS',
-      Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]),
-      new RegExp(`^${String.fromCharCode(0x15, 3, 1, 0, 2, 2, 40)}$`),
-      /speaks TLS/,
-    ],
+    ['TLS', Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]), /^[\s\S]{6}\($/, /speaks TLS/],
     ['a PROXY header', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n'), /^$/, /set proxyProtocol/],
     ['SSH', Buffer.from('SSH-2.0-x\r\n'), /^$/, /no protocol that is known/],
   ];

@@ -1,6 +1,6 @@
 /** A gRPC listener of its own, on our own HTTP/2. */
 import type { Dispatcher, Listener } from '../../../call/transport.js';
-import { listenerOf, type SocketAddress, SocketListener } from '../../sockets/socket-listener.js';
+import { listening, type SocketAddress, SocketListener } from '../../sockets/socket-listener.js';
 import type { GrpcServerOptions } from '../server-options.js';
 import { EngineConnections } from './connections.js';
 
@@ -22,6 +22,5 @@ export async function listenEngine(
       connections.accept(socket, arrival.peer(socket));
     },
   });
-  await sockets.bind();
-  return listenerOf(sockets, [connections]);
+  return listening(sockets, [connections]);
 }
