@@ -125,7 +125,9 @@ const deadlineSlack = 5;
 
 /** The stream ended without a status. `rst`: the code of its RST_STREAM. `call`: the one that a server may have cut at its deadline. */
 export function withoutStatus(address: string, rst: number, call?: Call): RpcError {
-  if (rst === NGHTTP2_CANCEL && call !== undefined && atDeadline(call)) return cutOff(call, address);
+  // Servers on Node end a stream before they reset it.
+  const givenUp = rst === NGHTTP2_CANCEL || rst === 0;
+  if (givenUp && call !== undefined && atDeadline(call)) return cutOff(call, address);
   switch (rst) {
     case 0:
       return ownError('NO_STATUS', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
