@@ -8,11 +8,18 @@ import { anonymous } from './peer.js';
 export type Owner = string;
 
 export function ownerOf(principal: string, address: string): Owner {
-  return principal === anonymous || principal === '' ? `address ${hostOf(address)}` : `principal ${principal}`;
+  return principal === anonymous || principal === ''
+    ? `address ${address.slice(0, portAt(address))}`
+    : `principal ${principal}`;
 }
 
-/** Without the port, where there is one. */
-function hostOf(address: string): string {
+/** Names the connection of a peer; undefined where its address does not tell it from others: on a unix socket, and in memory. */
+export function connectionOf(address: string): string | undefined {
+  return portAt(address) < address.length ? address : undefined;
+}
+
+/** Where the port begins, with its colon; the end where there is none. */
+function portAt(address: string): number {
   const colon = address.lastIndexOf(':');
-  return colon > 0 && /^\d+$/.test(address.slice(colon + 1)) ? address.slice(0, colon) : address;
+  return colon > 0 && /^\d+$/.test(address.slice(colon + 1)) ? colon : address.length;
 }

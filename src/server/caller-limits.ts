@@ -3,7 +3,7 @@
  * principal, or for its address before and without one, over all connections and all wires.
  */
 import type { Interceptor } from '../call/interceptor.js';
-import { ownerOf } from '../call/owner.js';
+import { connectionOf, ownerOf } from '../call/owner.js';
 import { Shares } from '../call/shares.js';
 import { streamsRequest, streamsResponse } from '../contract/method.js';
 import { knownOptions, shown } from '../contract/option-names.js';
@@ -47,13 +47,15 @@ export function streamShares({
   return (method, next) => {
     if ((!streamsRequest(method.kind) && !streamsResponse(method.kind)) || isHealth(method)) return next;
     return (call) => {
-      const owner = ownerOf(call.principal, call.peer.address);
+      const { address } = call.peer;
+      const owner = ownerOf(call.principal, address);
+      const connection = connectionOf(address);
       try {
-        shares.take(owner);
+        shares.take(owner, 1, connection);
       } catch (error) {
         return Promise.reject(error);
       }
-      call.onFinish(() => shares.give(owner));
+      call.onFinish(() => shares.give(owner, 1, connection));
       return next(call);
     };
   };
@@ -71,14 +73,14 @@ export class HookShares {
   authenticate(hook: Authenticate | undefined): Authenticate | undefined {
     if (typeof hook !== 'function') return hook;
     const shares = this.#shares('authenticate');
-    return (headers, peer) => counted(shares, ownerOf('', peer.address), () => hook(headers, peer));
+    return (headers, peer) => counted(shares, '', peer.address, () => hook(headers, peer));
   }
 
   authorize(hook: Authorize | undefined): Authorize | undefined {
     if (typeof hook !== 'function') return hook;
     const shares = this.#shares('authorize');
     return (call, principal, ...more) =>
-      counted(shares, ownerOf(principal, call.peer.address), () => hook(call, principal, ...more));
+      counted(shares, principal, call.peer.address, () => hook(call, principal, ...more));
   }
 
   #shares(hook: string): Shares {
@@ -92,20 +94,19 @@ export class HookShares {
 }
 
 /** Hooks that answer at once cost nothing that is to be bounded. */
-function counted<T>(shares: Shares, owner: string, ask: () => T | Promise<T>): T | Promise<T> {
-  shares.take(owner);
+function counted<T>(shares: Shares, principal: string, address: string, ask: () => T | Promise<T>): T | Promise<T> {
+  const owner = ownerOf(principal, address);
+  const connection = connectionOf(address);
+  const given = (): void => shares.give(owner, 1, connection);
+  shares.take(owner, 1, connection);
   let answer: T | Promise<T>;
   try {
     answer = ask();
   } catch (error) {
-    shares.give(owner);
+    given();
     throw error;
   }
-  if (typeof (answer as PromiseLike<T> | undefined)?.then !== 'function') {
-    shares.give(owner);
-    return answer;
-  }
-  const given = (): void => shares.give(owner);
-  Promise.resolve(answer).then(given, given);
+  if (typeof (answer as PromiseLike<T> | undefined)?.then === 'function') Promise.resolve(answer).then(given, given);
+  else given();
   return answer;
 }

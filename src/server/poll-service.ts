@@ -8,7 +8,7 @@ import type { Event, OpenRequest, Position } from '../../gen/hawser.js';
 import * as idl from '../../gen/hawser.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
-import { type Owner, ownerOf } from '../call/owner.js';
+import { connectionOf, type Owner, ownerOf } from '../call/owner.js';
 import { countRefusal } from '../call/refusals.js';
 import { isRpcError } from '../call/rpc-error.js';
 import { Shares } from '../call/shares.js';
@@ -81,7 +81,7 @@ export class PollService {
       { peer, principal: call.principal, authorize: this.#authorizeFor(call), clock: this.#clock, idleMs },
       (connection) => this.#hub().connect(connection),
       () => {
-        if (this.#sessions.delete(id)) this.#shares.give(owner);
+        if (this.#sessions.delete(id)) this.#shares.give(owner, 1, connectionOf(peer));
       },
     );
     this.#sessions.set(id, session);
@@ -120,9 +120,10 @@ export class PollService {
   }
 
   #take(call: Call): Owner {
-    const owner = ownerOf(call.principal, call.peer.address);
+    const { address } = call.peer;
+    const owner = ownerOf(call.principal, address);
     try {
-      this.#shares.take(owner);
+      this.#shares.take(owner, 1, connectionOf(address));
     } catch (error) {
       throw isRpcError(error) ? refusal('TOO_MANY_SESSIONS_OF_CALLER', error.message, 5000) : error;
     }

@@ -58,7 +58,7 @@ describe('the sessions of those who poll', () => {
       pollLimits(undefined),
       () => undefined,
     );
-    const by = (principal: string) => ({ peer: { address: 'a:1' }, principal }) as Call;
+    const by = (principal: string) => ({ peer: { address: 'memory' }, principal }) as Call;
     const call = by('ada');
     const open = (caller = call) => polls.open(idl.OpenRequest.create({ topic: 'a' }), caller);
     const { session } = await open();

@@ -18,6 +18,13 @@ const idleMs = 3000;
 /** ms between two looks at topics that may go. */
 const sweepMs = 1000;
 
+/** Whose share a claim takes. */
+export interface Claimant {
+  readonly owner: Owner;
+  /** Undefined where it cannot be told from others. */
+  readonly connection: string | undefined;
+}
+
 /** A claim of a subscription on its topic, which stays at work until the claim has ended. */
 export interface TopicClaim {
   readonly topic: Topic;
@@ -30,8 +37,8 @@ interface Entry {
   readonly topic: Topic;
   /** The server itself has used it. */
   own: boolean;
-  /** How often each owner holds it. */
-  readonly owners: Map<Owner, number>;
+  /** By connection, or owner where that is not known: how often each holds it. */
+  readonly holders: Map<string, { readonly by: Claimant; claims: number }>;
   claims: number;
   /** Since when it may go; undefined where nothing suggests that it may. */
   idleSince: number | undefined;
@@ -84,21 +91,22 @@ export class OpenTopics {
   }
 
   /** For a peer that reads it, as a rule certain keys. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
-  claim(name: string, owner: Owner, named: ReadonlySet<string> | undefined): TopicClaim {
+  claim(name: string, by: Claimant, named: ReadonlySet<string> | undefined): TopicClaim {
     const { subscriptions, keys } = this.#shares;
+    const { owner, connection } = by;
     let weight = weightOf(named);
-    subscriptions.take(owner);
+    subscriptions.take(owner, 1, connection);
     let entry: Entry;
     try {
-      keys.take(owner, weight);
+      keys.take(owner, weight, connection);
       try {
-        entry = this.#enter(name, owner);
+        entry = this.#enter(name, by);
       } catch (error) {
-        keys.give(owner, weight);
+        keys.give(owner, weight, connection);
         throw error;
       }
     } catch (error) {
-      subscriptions.give(owner);
+      subscriptions.give(owner, 1, connection);
       throw error;
     }
     entry.claims += 1;
@@ -106,25 +114,25 @@ export class OpenTopics {
     const rename = (others: ReadonlySet<string> | undefined): void => {
       if (ended) return;
       const more = weightOf(others) - weight;
-      if (more > 0) keys.take(owner, more);
-      else keys.give(owner, -more);
+      if (more > 0) keys.take(owner, more, connection);
+      else keys.give(owner, -more, connection);
       weight += more;
     };
     const end = (): void => {
       if (ended) return;
       ended = true;
-      keys.give(owner, weight);
-      subscriptions.give(owner);
+      keys.give(owner, weight, connection);
+      subscriptions.give(owner, 1, connection);
       entry.claims -= 1;
-      this.#leave(entry, owner);
+      this.#leave(entry, by);
       if (entry.claims === 0) this.#mayGo(entry);
     };
     return { topic: entry.topic, rename, end };
   }
 
   /** For a peer that publishes to it: one that is made for that counts as the peer's for as long as it is there. */
-  publishedBy(name: string, owner: Owner): Topic {
-    return this.#entries.get(name)?.topic ?? this.#enter(name, owner).topic;
+  publishedBy(name: string, by: Claimant): Topic {
+    return this.#entries.get(name)?.topic ?? this.#enter(name, by).topic;
   }
 
   /** Something was published to it, or has ended in it. */
@@ -150,26 +158,31 @@ export class OpenTopics {
     this.#ofPeers = 0;
   }
 
-  #enter(name: string, owner: Owner): Entry {
+  #enter(name: string, by: Claimant): Entry {
     const known = this.#entries.get(name);
-    const held = known?.owners.get(owner) ?? 0;
+    const key = holderOf(by);
+    const held = known?.holders.get(key)?.claims ?? 0;
     const { topics } = this.#shares;
-    if (held === 0) topics.take(owner);
+    if (held === 0) topics.take(by.owner, 1, by.connection);
     let entry = known;
     try {
       entry ??= this.#open(name, false);
     } catch (error) {
-      topics.give(owner);
+      topics.give(by.owner, 1, by.connection);
       throw error;
     }
-    entry.owners.set(owner, held + 1);
+    entry.holders.set(key, { by, claims: held + 1 });
     return entry;
   }
 
-  #leave({ owners }: Entry, owner: Owner): void {
-    const held = owners.get(owner) ?? 0;
-    if (held > 1) owners.set(owner, held - 1);
-    else if (owners.delete(owner)) this.#shares.topics.give(owner);
+  #leave({ holders }: Entry, by: Claimant): void {
+    const key = holderOf(by);
+    const holder = holders.get(key);
+    if (holder === undefined) return;
+    holder.claims -= 1;
+    if (holder.claims > 0) return;
+    holders.delete(key);
+    this.#shares.topics.give(by.owner, 1, by.connection);
   }
 
   #open(name: string, own: boolean): Entry {
@@ -183,7 +196,7 @@ export class OpenTopics {
     if (this.#entries.size >= maxTopics && !this.#makeRoom(() => true)) {
       throw refused('TOO_MANY_TOPICS', `the server has ${maxTopics} topics; raise maxTopics`);
     }
-    const entry: Entry = { topic: this.#make(name), own, owners: new Map(), claims: 0, idleSince: undefined };
+    const entry: Entry = { topic: this.#make(name), own, holders: new Map(), claims: 0, idleSince: undefined };
     this.#entries.set(name, entry);
     if (!own) this.#ofPeers += 1;
     this.#mayGo(entry);
@@ -191,12 +204,12 @@ export class OpenTopics {
   }
 
   #drop(entry: Entry): void {
-    const { topic, own, owners } = entry;
+    const { topic, own, holders } = entry;
     this.#entries.delete(topic.name);
     this.#idle.delete(entry);
     if (!own) this.#ofPeers -= 1;
-    for (const owner of owners.keys()) this.#shares.topics.give(owner);
-    owners.clear();
+    for (const { by } of holders.values()) this.#shares.topics.give(by.owner, 1, by.connection);
+    holders.clear();
     void topic.close();
   }
 
@@ -268,6 +281,10 @@ function rank(entry: Entry): number {
   if (topic.store.isEmpty === true) return 2;
   // The store keeps it; but keys with an end do so only while the topic is at work.
   return topic.store.durability !== 'NONE' && topic.store.expiresIn() === Number.POSITIVE_INFINITY ? 1 : 0;
+}
+
+function holderOf({ owner, connection }: Claimant): string {
+  return connection === undefined ? owner : `${owner} at ${connection}`;
 }
 
 /** What so many keys cost, long ones more. */

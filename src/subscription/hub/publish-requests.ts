@@ -78,7 +78,7 @@ function append(session: HubSession, group: readonly Publish[]): Awaitable<reado
     peer,
   });
   const go = (): Awaitable<readonly Appended[]> => {
-    const topic = hub.topics.publishedBy(name, session.owner);
+    const topic = hub.topics.publishedBy(name, session.claimant);
     const appends = group.map((one) => appendOf(one, principal));
     checkAppendable(topic.declaration, appends, hub.limits);
     return topic.append(appends);

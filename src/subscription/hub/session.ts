@@ -11,7 +11,7 @@ import {
   Throttle_Cause,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { ownError } from '../../call/own-error.js';
-import { type Owner, ownerOf } from '../../call/owner.js';
+import { connectionOf, ownerOf } from '../../call/owner.js';
 import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { positionToWire } from '../position.js';
@@ -23,6 +23,7 @@ import type { Sender } from './flush.js';
 import { greet } from './greeting.js';
 import { HeldBack, heldEvery } from './held-back.js';
 import type { HubContext } from './hub-context.js';
+import type { Claimant } from './open-topics.js';
 import type { Outlet } from './outlet.js';
 import { publishAll } from './publish-requests.js';
 import type { Starting } from './starting.js';
@@ -35,7 +36,7 @@ export class HubSession implements Session, Sender, Outlet {
   readonly hub: HubContext;
   readonly connection: Connection;
   /** Whose share of bounds this connection takes. */
-  readonly owner: Owner;
+  readonly claimant: Claimant;
   readonly subscriptions = new Map<number, Subscription>();
   /** Subscriptions that are asked for and not decided on. */
   readonly starting = new Map<number, Starting>();
@@ -63,7 +64,8 @@ export class HubSession implements Session, Sender, Outlet {
   constructor(hub: HubContext, connection: Connection) {
     this.hub = hub;
     this.connection = connection;
-    this.owner = ownerOf(connection.principal, connection.peer);
+    const { principal, peer } = connection;
+    this.claimant = { owner: ownerOf(principal, peer), connection: connectionOf(peer) };
     this.frameBytes = hub.limits.frameBytes;
     this.#heartbeat = hub.limits.heartbeatMs;
     this.#lastSent = hub.clock.now();

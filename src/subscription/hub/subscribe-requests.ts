@@ -47,7 +47,7 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     const keys = keysOf(request.keys, declaration, hub.limits);
     const { principal, peer } = session.connection;
     const go = (): Awaitable<void> => {
-      const claim = hub.topics.claim(request.topic, session.owner, keys);
+      const claim = hub.topics.claim(request.topic, session.claimant, keys);
       const { topic } = claim;
       const done = (seq: number): void => {
         if (starting.get(sub) !== waits || session.isClosed) {
