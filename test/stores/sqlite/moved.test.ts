@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { existsSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from 'hawser';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sqliteDriver, sqliteStore } from '../../../src/stores/sqlite/index.js';
+import { HastyClock } from '../../support/hasty-clock.js';
 import { startProgram } from '../../support/program.js';
 import { scratchPath, scratchStore } from './scratch-store.js';
 import { effectsOf, sell } from './selling.js';
@@ -23,14 +23,15 @@ function copyOf(path: string): string {
 
 /** A store with one topic, each used once. */
 async function working() {
-  const scratch = await scratchStore({ groupDelay: 0 });
+  const clock = new HastyClock();
+  const scratch = await scratchStore({ groupDelay: 0, clock });
   const topic = scratch.store.topics.topic(topicSpec);
   topic.open();
   const publish = async (text: string) =>
     (await topic.append([{ key: text, value: Buffer.from(text), ttl: 0 }]))[0]?.position;
   await sell(scratch.store, 'first');
   await publish('first');
-  return { ...scratch, topic, publish };
+  return { ...scratch, clock, topic, publish };
 }
 
 describe('a database file that is not in its place any more', () => {
@@ -58,15 +59,22 @@ describe('a database file that is not in its place any more', () => {
   });
 
   it('removed while a call holds the writer: no record is answered out of it', async () => {
-    const { store, path } = await working();
+    const { store, path, clock } = await working();
     let go = (): void => {};
-    const held = sell(store, 'held', { after: () => new Promise<void>((resolve) => (go = resolve)) });
-    await sleep(20);
+    const held = await new Promise<{ readonly call: Promise<unknown> }>((holds) => {
+      const call = sell(store, 'held', {
+        after: () => {
+          const waits = new Promise<void>((resolve) => (go = resolve));
+          holds({ call });
+          return waits;
+        },
+      });
+    });
+    clock.pass(20);
     for (const end of files) rmSync(path + end, { force: true });
     const again = sell(store, 'first');
-    await sleep(20);
     go();
-    await expect(held).rejects.toMatchObject(refused);
+    await expect(held.call).rejects.toMatchObject(refused);
     await expect(again).rejects.toMatchObject(refused);
   });
 
@@ -82,13 +90,13 @@ describe('a database file that is not in its place any more', () => {
   });
 
   it('replaced by a copy: goes on in that, in a new generation, and says so', async () => {
-    const { store, path, publish, topic } = await working();
+    const { store, path, publish, topic, clock } = await working();
     const copy = copyOf(path);
     await sell(store, 'a');
     const lost = await publish('a');
     let rewound = 0;
     topic.onRewound(() => (rewound += 1));
-    await sleep(20);
+    clock.pass(20);
     renameSync(copy, path);
     await sell(store, 'b');
     const now = await publish('b');
@@ -115,15 +123,15 @@ describe('a database file that is not in its place any more', () => {
   });
 
   it('without its log: nothing is acknowledged into the one that was removed, and nothing is lost', async () => {
-    const { store, path } = await working();
-    await sleep(300);
+    const { store, path, clock } = await working();
+    clock.pass(300);
     rmSync(`${path}-wal`);
     await sell(store, 'a');
     expect(effectsOf(path)).toEqual(['first', 'a']);
-    await sleep(300);
+    clock.pass(300);
     const running = sell(store, 'b', {
-      after: async () => {
-        await sleep(300);
+      after: () => {
+        clock.pass(300);
         rmSync(`${path}-wal`);
       },
     });

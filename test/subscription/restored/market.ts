@@ -1,7 +1,6 @@
 /** A server whose topics are in an SQLite file, copies of that file, and ways to put one back. */
 import { copyFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { Quotes } from '../../../gen/market.js';
 import { silentLogger } from '../../../src/call/logger.js';
@@ -14,6 +13,7 @@ import { type SqliteStore, sqliteDriver, sqliteStore } from '../../../src/stores
 import type { Position } from '../../../src/subscription/position.js';
 import type { SubscribeOptions } from '../../../src/subscription/subscriber/options.js';
 import { scratchPath } from '../../stores/sqlite/scratch-store.js';
+import { HastyClock } from '../../support/hasty-clock.js';
 import { type Price, Prices, type WatchRequest } from '../../support/prices.js';
 
 const { request, response } = Prices.methods.watch;
@@ -50,6 +50,7 @@ const tables = ['topics', 'generations', 'updates', 'keys', 'publications', 'con
 
 export class Market {
   readonly path: string;
+  readonly #clock = new HastyClock();
   readonly #folder: string;
   #server!: Server;
   #store!: SqliteStore;
@@ -78,7 +79,7 @@ export class Market {
   }
 
   async start(): Promise<void> {
-    this.#store = sqliteStore(this.path, { logger: silentLogger, groupDelay: 0 });
+    this.#store = sqliteStore(this.path, { logger: silentLogger, groupDelay: 0, clock: this.#clock });
     this.#server = createServer({ logger: silentLogger, topics: { store: this.#store.topics } });
     // Polls are served beside services of Thrift.
     this.#server.add(Logs, {}).add(Quotes, {});
@@ -121,10 +122,10 @@ export class Market {
   }
 
   /** By another program, as `mv` does. What is written in the same moment fails. */
-  async replace(copy: string): Promise<void> {
+  replace(copy: string): void {
     copyFileSync(copy, `${this.path}-new`);
     renameSync(`${this.path}-new`, this.path);
-    await sleep(20);
+    this.#clock.pass(20);
   }
 
   /** By another program, in the file that the server has open. */
@@ -181,6 +182,15 @@ export class Followed {
     } catch (error) {
       this.error = (error as { reason?: string }).reason ?? String(error);
     }
+  }
+
+  /** The server has heard of it by the time that this resolves: what is said after it is answered. */
+  async pause(): Promise<void> {
+    const { subscription } = this;
+    const heard = new Promise((resolve) => subscription.on('committed', resolve));
+    subscription.pause();
+    subscription.commit(subscription.position);
+    await heard;
   }
 
   get replica(): Record<string, number> {

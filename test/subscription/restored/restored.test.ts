@@ -2,7 +2,6 @@
  * A file that is put back from a copy is an older log under the same epoch, which grows again under the same numbers. No reader
  * takes its new updates for the ones that it has, wherever it stands.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Event, Subscriptions as PollSubscriptions, type Start, type Subscribed } from '../../../gen/hawser.js';
 import { silentLogger } from '../../../src/call/logger.js';
@@ -68,9 +67,7 @@ describe.each(Object.keys(ways) as Way[])('a log that is put back %s', (way) => 
     const copy = market.copy();
     const [gap, precise] = (['gap', 'precise'] as const).map((name) => market.follow(name, { from: { seq: 1 } }));
     await Promise.all([at(gap as Followed, '5:5'), at(precise as Followed, '5:5')]);
-    (gap as Followed).subscription.pause();
-    (precise as Followed).subscription.pause();
-    await sleep(50);
+    await Promise.all([(gap as Followed).pause(), (precise as Followed).pause()]);
     await market.publish(...numbers(6, 10));
     await putBack(market, copy);
     await market.publish(...numbers(106, 112));
