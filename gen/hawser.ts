@@ -503,6 +503,8 @@ export interface Opened {
   idleMs: number;
   /** ms that a poll waits at most, whatever it asks for. */
   maxWaitMs: number;
+  /** A poll for 0 updates is understood. Absent from servers that refuse it. */
+  tellsHead?: boolean | undefined;
 }
 
 export const Opened: StructCodec<Opened> = defineStruct<Opened>({
@@ -512,6 +514,7 @@ export const Opened: StructCodec<Opened> = defineStruct<Opened>({
     { id: 1, name: "session", localName: "session", type: { kind: "string" }, requiredness: "default" },
     { id: 2, name: "idle_ms", localName: "idleMs", type: { kind: "i32" }, requiredness: "default" },
     { id: 3, name: "max_wait_ms", localName: "maxWaitMs", type: { kind: "i32" }, requiredness: "default" },
+    { id: 4, name: "tells_head", localName: "tellsHead", type: { kind: "bool" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -521,13 +524,18 @@ export const Opened: StructCodec<Opened> = defineStruct<Opened>({
     w.i32(v.idleMs ?? 0);
     w.field(8, 3);
     w.i32(v.maxWaitMs ?? 0);
+    if (v.tellsHead != null) {
+      w.field(2, 4);
+      w.bool(v.tellsHead);
+    }
     w.structEnd();
   },
   read(r) {
     let session: string = "";
     let idleMs: number = 0;
     let maxWaitMs: number = 0;
-    r.structBegin(67);
+    let tellsHead: boolean | undefined;
+    r.structBegin(76);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -539,14 +547,22 @@ export const Opened: StructCodec<Opened> = defineStruct<Opened>({
         case 776:
           maxWaitMs = r.i32();
           break;
+        case 1026:
+          tellsHead = r.bool();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { session, idleMs, maxWaitMs };
+    return { session, idleMs, maxWaitMs, tellsHead };
   },
-  create: (init) => ({ session: init?.session ?? "", idleMs: init?.idleMs ?? 0, maxWaitMs: init?.maxWaitMs ?? 0 }),
+  create: (init) => ({
+    session: init?.session ?? "",
+    idleMs: init?.idleMs ?? 0,
+    maxWaitMs: init?.maxWaitMs ?? 0,
+    tellsHead: init?.tellsHead,
+  }),
 });
 
 /** Begins a chain of batches: first of all, and again after each reset. */
@@ -973,7 +989,7 @@ export interface Progress {
   epoch: Uint8Array;
   deliveredTo: bigint;
   head: bigint;
-  /** The oldest update that the log still holds; head + 1 when it holds none. */
+  /** The oldest update that the log still holds; head + 1 when it holds none. 0 where it is not known. */
   first: bigint;
   /** The generation of `delivered_to`. */
   generation?: Uint8Array | undefined;
@@ -1810,9 +1826,9 @@ export const SubscriptionsCloseResult: Codec<void> = resultCodec<void>({
 
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
-  version: "1.1.0",
+  version: "1.2.0",
   idl: "thrift",
-  fingerprint: "534199cb6ce736fe869df5d11e3b36ac50dfc9686b65af8984c2c2ac061346ea",
+  fingerprint: "2b32e208e6e170e9546aed52f76612636b37bbcc1f1b41ec2251e5327aac8e09",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({
@@ -1826,8 +1842,9 @@ export const Subscriptions = defineService({
     }),
     /**
      * What came since the last poll, in order: as soon as there is something, and an empty list after `wait_ms`. With at most
-     * `max` updates and entries of snapshots, and 10,000 whatever it says, but for one atomic group, which is never cut. While nobody polls, the server
-     * conflates or waits. An answer that is lost is not repeated: the next batch shows it. One poll at a time: another one ends
+     * `max` updates and entries of snapshots, and 10,000 whatever it says, but for one atomic group, which is never cut. A `max` of 0 is for a
+     * client that has no room: it gets what comes before the next update or entry, and `progress` as soon as the head is another
+     * than it was told. While nobody polls for updates, the server conflates or waits. An answer that is lost is not repeated: the next batch shows it. One poll at a time: another one ends
      * the one before.
      */
     poll: unary<SubscriptionsPollArgs, Event[]>({

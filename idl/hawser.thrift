@@ -118,6 +118,8 @@ struct Opened {
   2: i32 idle_ms,
   /** ms that a poll waits at most, whatever it asks for. */
   3: i32 max_wait_ms,
+  /** A poll for 0 updates is understood. Absent from servers that refuse it. */
+  4: optional bool tells_head,
 }
 
 /** Begins a chain of batches: first of all, and again after each reset. */
@@ -176,7 +178,7 @@ struct Progress {
   2: binary epoch,
   3: i64 delivered_to,
   4: i64 head,
-  /** The oldest update that the log still holds; head + 1 when it holds none. */
+  /** The oldest update that the log still holds; head + 1 when it holds none. 0 where it is not known. */
   5: i64 first,
   /** The generation of `delivered_to`. */
   6: optional binary generation,
@@ -259,8 +261,9 @@ service Subscriptions {
 
   /**
    * What came since the last poll, in order: as soon as there is something, and an empty list after `wait_ms`. With at most
-   * `max` updates and entries of snapshots, and 10,000 whatever it says, but for one atomic group, which is never cut. While nobody polls, the server
-   * conflates or waits. An answer that is lost is not repeated: the next batch shows it. One poll at a time: another one ends
+   * `max` updates and entries of snapshots, and 10,000 whatever it says, but for one atomic group, which is never cut. A `max` of 0 is for a
+   * client that has no room: it gets what comes before the next update or entry, and `progress` as soon as the head is another
+   * than it was told. While nobody polls for updates, the server conflates or waits. An answer that is lost is not repeated: the next batch shows it. One poll at a time: another one ends
    * the one before.
    */
   list<Event> poll(1: string session, 2: i32 max, 3: i32 wait_ms) throws (1: SubscriptionError error)
@@ -272,4 +275,4 @@ service Subscriptions {
 
   /** Ends a subscription; of one that is gone, does nothing. */
   void close(1: string session) (hawser.timeout = "10s", hawser.idempotency = "IDEMPOTENT"),
-} (hawser.version = "1.1.0")
+} (hawser.version = "1.2.0")

@@ -3,8 +3,14 @@
  * that is polled. To the subscriber it is a wire as any other, so it resumes, conflates and accounts in the same way; credit
  * becomes what a poll asks for, and a poll that is not answered in time is a lost connection.
  */
-import type { ClientFrame, ServerItem, Subscribe } from '../../gen/hawser/subscription/v1/subscription.js';
+import {
+  type ClientFrame,
+  type ServerItem,
+  type Subscribe,
+  Throttle_Cause,
+} from '../../gen/hawser/subscription/v1/subscription.js';
 import { type Mode, type Outcome, type StartKind, SubscriptionError, type Subscriptions } from '../../gen/hawser.js';
+import type { Clock } from '../call/clock.js';
 import { outsideCalls } from '../call/current.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
 import type { WirePosition } from '../subscription/position.js';
@@ -23,12 +29,16 @@ export const pollConnections = mostPolls + 4;
 const perPoll = 1000;
 /** ms that a poll may be answered late. */
 const slackMs = 5000;
+/** ms between two questions of one that has no room: how far the log is. With the server's own looks, less than a second in all. */
+const headEvery = 400;
+/** ms until one is told again that its credit holds it back. */
+const toldEvery = 10_000;
 /** ms that sessions have to be closed in when the wire is. */
 const partingMs = 1000;
 
 /** It belongs to nobody's call, though a handler may have subscribed: others share it. The wire closes `polls`. */
-export function openPollWire(polls: Polls, end: WireEnd): Wire {
-  return outsideCalls(() => new PollWire(polls, end));
+export function openPollWire(polls: Polls, end: WireEnd, clock: Clock): Wire {
+  return outsideCalls(() => new PollWire(polls, end, clock));
 }
 
 interface Polled {
@@ -48,11 +58,14 @@ interface Polled {
   committing: Promise<void> | undefined;
   /** Of one that waits until it may be sent more. */
   onRoom: (() => void) | undefined;
+  /** When it was told last that it has no room. */
+  toldAt: number | undefined;
 }
 
 class PollWire implements Wire {
   readonly #polls: Polls;
   readonly #end: WireEnd;
+  readonly #clock: Clock;
   readonly #polled = new Map<number, Polled>();
   #heartbeat = 0;
   #refs = 0;
@@ -60,9 +73,10 @@ class PollWire implements Wire {
   #woken = false;
   #closed = false;
 
-  constructor(polls: Polls, end: WireEnd) {
+  constructor(polls: Polls, end: WireEnd, clock: Clock) {
     this.#polls = polls;
     this.#end = end;
+    this.#clock = clock;
   }
 
   /** What is taken is answered here, so not before who wakes it is done. */
@@ -174,6 +188,7 @@ class PollWire implements Wire {
       over: false,
       committing: undefined,
       onRoom: undefined,
+      toldAt: undefined,
     };
     this.#polled.set(sub, polled);
     void this.#follow(polled, request).catch((error: unknown) => this.#failed(polled, error));
@@ -181,7 +196,7 @@ class PollWire implements Wire {
 
   async #follow(polled: Polled, request: Subscribe): Promise<void> {
     const { topic, keys, start, accept, mode, durableName } = request;
-    const { session, idleMs, maxWaitMs } = await this.#polls.open({
+    const { session, idleMs, maxWaitMs, tellsHead } = await this.#polls.open({
       request: {
         topic,
         keys,
@@ -206,16 +221,40 @@ class PollWire implements Wire {
     const waitMs = Math.floor(this.#heartbeat > 0 ? Math.min(this.#heartbeat, longest) : longest);
     while (!polled.over) {
       const max = roomOf(polled);
-      if (max === 0) {
-        await new Promise<void>((resolve) => {
-          polled.onRoom = resolve;
-        });
-        polled.onRoom = undefined;
-        continue;
+      if (max > 0) {
+        const events = await this.#polls.poll({ session, max, waitMs }, { timeout: waitMs + slackMs });
+        if (!polled.over) this.#received(polled, events);
+      } else if ((await this.#room(polled, tellsHead === true)) === 'late') {
+        const events = await this.#polls.poll({ session, max: 0, waitMs: 0 }, { timeout: slackMs });
+        if (!polled.over) this.#heldBack(polled, events);
       }
-      const events = await this.#polls.poll({ session, max, waitMs }, { timeout: waitMs + slackMs });
-      if (!polled.over) this.#received(polled, events);
     }
+  }
+
+  /** Until it may be sent more, or is `late` for a word on how far the log is. */
+  async #room(polled: Polled, tellsHead: boolean): Promise<'room' | 'late'> {
+    let cancel = (): void => {};
+    const verdict = await new Promise<'room' | 'late'>((resolve) => {
+      polled.onRoom = () => resolve('room');
+      if (tellsHead) cancel = this.#clock.setTimer(() => resolve('late'), headEvery);
+    });
+    cancel();
+    polled.onRoom = undefined;
+    return verdict;
+  }
+
+  /** What one without room was told; and why it gets nothing, which it knows better than the server does. */
+  #heldBack(polled: Polled, events: Awaited<ReturnType<Polls['poll']>>): void {
+    this.#received(polled, events);
+    const isBehind = events.some(({ $case, value }) => $case === 'progress' && value.head > value.deliveredTo);
+    const now = this.#clock.now();
+    if (!isBehind || polled.paused || polled.over || now - (polled.toldAt ?? Number.NEGATIVE_INFINITY) < toldEvery)
+      return;
+    polled.toldAt = now;
+    this.#say({
+      $case: 'throttle',
+      value: { sub: polled.sub, minIntervalMs: 0, maxBps: 0, cause: Throttle_Cause.CREDIT },
+    });
   }
 
   #received(polled: Polled, events: Awaited<ReturnType<Polls['poll']>>): void {

@@ -83,7 +83,7 @@ export class ClientSubscriptions {
       maxFrameBytes: 0,
       open: (end) => {
         const polls = this.#polls?.open;
-        if (polls !== undefined) return openPollWire(polls(), end);
+        if (polls !== undefined) return openPollWire(polls(), end, clock);
         bound ??= connect();
         return openCallWire(bound, end);
       },

@@ -39,10 +39,10 @@ export function countOf(count: number | undefined, name: string, code: string): 
   return number;
 }
 
-/** How many updates a poll may hand out. */
+/** How many updates a poll may hand out; 0 for none, which asks how far the log is. */
 export function maxOf(max: number): number {
-  if (!Number.isInteger(max) || max < 1) {
-    throw refusal('INVALID_MAX', `max is ${max}; it is how many updates are wanted, 1 or more`);
+  if (!Number.isInteger(max) || max < 0) {
+    throw refusal('INVALID_MAX', `max is ${max}; it is how many updates are wanted, 0 or more`);
   }
   return Math.min(max, mostUpdates);
 }

@@ -92,7 +92,7 @@ export class PollService {
       if (error instanceof idl.SubscriptionError) throw error;
       throw refusal('INVALID_REQUEST', isRpcError(error) || error instanceof Error ? error.message : String(error));
     }
-    return { session: id, idleMs, maxWaitMs };
+    return { session: id, idleMs, maxWaitMs, tellsHead: true };
   }
 
   async poll(id: string, max: number, waitMs: number, call: Call): Promise<Event[]> {

@@ -18,6 +18,7 @@ import { version } from '../subscription/hub/greeting.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 import { eventOf } from './poll-events.js';
 import { countOf, epochBytesOf, wholeNumber } from './poll-numbers.js';
+import { PollWaiting } from './poll-waiting.js';
 
 export interface PollSessionInit {
   readonly peer: string;
@@ -42,12 +43,11 @@ export class PollSession implements Connection {
   readonly #idleMs: number;
   readonly #session: Session;
   readonly #forget: () => void;
-  #events: idl.Event[] = [];
+  readonly #waiting = new PollWaiting();
   /** Updates and entries that were handed out. */
   #given = 0;
-  #waiting = 0;
-  /** Bytes of the values in what waits. */
-  #bytes = 0;
+  /** The poll that waits takes no updates. */
+  #barred = false;
   #drain: () => void = () => {};
   #answer: ((events: idl.Event[]) => void) | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -78,7 +78,7 @@ export class PollSession implements Connection {
       time: wholeNumber(start.time, 'time', 'INVALID_REQUEST'),
       count: countOf(start.count, 'count', 'INVALID_REQUEST'),
       generation: start.generation,
-      held: start.held && { ...start.held, seq: Number(start.held.seq) },
+      held: start.held && { ...start.held, seq: wholeNumber(start.held.seq, 'held.seq', 'INVALID_REQUEST') },
     };
     const subscribe = {
       sub,
@@ -100,23 +100,27 @@ export class PollSession implements Connection {
 
   /** What waits is one answer, and no more than that. */
   get writable(): boolean {
-    return this.#bytes < enough;
+    return this.#waiting.bytes < enough;
   }
 
   /** Nothing will come any more. */
   get spent(): boolean {
-    return this.#over && this.#events.length === 0;
+    return this.#over && this.#waiting.isEmpty;
   }
 
-  /** Resolves as soon as there is something, at once when there is; with nothing after `waitMs`. */
+  /**
+   * Resolves as soon as there is something, at once when there is; with nothing after `waitMs`. A `max` of 0 takes no updates and
+   * leaves the credit as it is: one of 0 would be no limit.
+   */
   poll(max: number, waitMs: number): Promise<idl.Event[]> {
     this.hush();
     this.#cancelTimer?.();
     return new Promise((resolve) => {
       this.#answer = resolve;
+      this.#barred = max === 0;
       this.#cancelTimer = this.#clock.setTimer(() => this.hush(), waitMs);
-      this.#say({ $case: 'credit', value: { sub, limits: { updates: this.#given + max, bytes: 0 } } });
-      if (this.#events.length > 0) this.hush();
+      if (max > 0) this.#say({ $case: 'credit', value: { sub, limits: { updates: this.#given + max, bytes: 0 } } });
+      if (this.#barred ? this.#waiting.isNewsWithoutUpdates : !this.#waiting.isEmpty) this.hush();
     });
   }
 
@@ -139,15 +143,17 @@ export class PollSession implements Connection {
     const answer = this.#answer;
     if (answer === undefined) return;
     this.#answer = undefined;
-    const events = this.#events;
-    this.#events = [];
-    this.#given += this.#waiting;
-    this.#waiting = 0;
     const full = !this.writable;
-    this.#bytes = 0;
+    const events = this.#barred ? this.#waiting.takeWithoutUpdates() : this.#takeAll();
     this.#idle();
     answer(events);
-    if (full) this.#drain();
+    if (full && this.writable) this.#drain();
+  }
+
+  #takeAll(): idl.Event[] {
+    const { events, updates } = this.#waiting.take();
+    this.#given += updates;
+    return events;
   }
 
   end(): void {
@@ -162,8 +168,8 @@ export class PollSession implements Connection {
 
   send(frame: Uint8Array): void {
     for (const { item } of ServerFrame.decode(frame).items) if (item !== undefined) this.#take(item);
-    // What a poll waits for; a sign of life is none.
-    if (this.#events.some(({ $case }) => $case !== 'progress')) this.hush();
+    // What a poll waits for; a sign of life is none but for one that takes no updates.
+    if (this.#barred ? this.#waiting.isNewsWithoutUpdates : this.#waiting.isNews) this.hush();
   }
 
   onDrain(fn: () => void): void {
@@ -173,7 +179,7 @@ export class PollSession implements Connection {
   close(reason?: RpcError): void {
     if (reason !== undefined && !this.#over) {
       const value = { code: reason.reason, message: reason.message, retryable: true, retryAfterMs: 1000 };
-      this.#events.push({ $case: 'unsubscribed', value });
+      this.#waiting.add({ $case: 'unsubscribed', value });
     }
     this.#over = true;
     this.#answerCommits();
@@ -185,10 +191,6 @@ export class PollSession implements Connection {
       const { position, refused, error } = item.value;
       this.#answerCommits((position ?? refused)?.seq, error);
     }
-    const updates =
-      item.$case === 'batch' ? item.value.updates : item.$case === 'snapshotChunk' ? item.value.entries : [];
-    this.#waiting += updates.length;
-    for (const { value } of updates) this.#bytes += value.byteLength;
     const event = eventOf(item);
     if (event === undefined) return;
     if (event.$case === 'unsubscribed') {
@@ -196,9 +198,7 @@ export class PollSession implements Connection {
       this.#answerCommits();
       this.#session.closed();
     }
-    // Only the newest word on how far it is counts.
-    if (event.$case === 'progress') this.#events = this.#events.filter(({ $case }) => $case !== 'progress');
-    this.#events.push(event);
+    this.#waiting.add(event);
   }
 
   /** The one of `seq`, and those before it; all where the subscription is over. */

@@ -134,6 +134,10 @@ describe('subscriptions by long poll', () => {
       ['FROM_SEQ at the most', () => ({ kind: idl.StartKind.FromSeq, seq: huge })],
       ['FROM_TIME before the epoch', () => ({ kind: idl.StartKind.FromTime, time: -5n })],
       ['FROM_TIME beyond 2^53', () => ({ kind: idl.StartKind.FromTime, time: huge })],
+      [
+        'RESUME that holds an update below 0',
+        () => ({ kind: idl.StartKind.Resume, held: { epoch: Buffer.alloc(16), seq: -1n } }),
+      ],
       ['LAST_N below 0', () => ({ kind: idl.StartKind.LastN, count: -1 })],
       ['LAST_N at the least', () => ({ kind: idl.StartKind.LastN, count: -(2 ** 31) })],
       ['a number of another start', () => ({ kind: idl.StartKind.Head, count: -1 })],
@@ -141,7 +145,7 @@ describe('subscriptions by long poll', () => {
       const error = await polls.open({ request: asked(from()) }).catch((caught: unknown) => caught);
       expect(error).toEqual(refusedWith('INVALID_REQUEST'));
       expect((error as idl.SubscriptionError).message).toMatch(
-        /^(seq|time|count) is -?\d+; it is a whole number from 0/,
+        /^(seq|time|count|held\.seq) is -?\d+; it is a whole number from 0/,
       );
     });
 
@@ -167,7 +171,7 @@ describe('subscriptions by long poll', () => {
 
     it('a poll', async () => {
       const { session } = await polls.open({ request: asked({ kind: idl.StartKind.Head }) });
-      for (const max of [0, -1, -(2 ** 31)]) {
+      for (const max of [-1, -(2 ** 31)]) {
         await expect(polls.poll({ session, max, waitMs: 0 })).rejects.toEqual(refusedWith('INVALID_MAX'));
       }
       for (const waitMs of [-1, -(2 ** 31)]) {
@@ -180,7 +184,7 @@ describe('subscriptions by long poll', () => {
     });
 
     it('also where no wire has checked them', () => {
-      for (const max of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, 0])
+      for (const max of [Number.NaN, Number.POSITIVE_INFINITY, 1.5, -1])
         expect(() => maxOf(max)).toThrow(`max is ${max}`);
       for (const wait of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
         expect(() => waitOf(wait)).toThrow(`wait_ms is ${wait}`);
