@@ -249,6 +249,11 @@ export interface Start {
   generation?: Uint8Array | undefined;
   /** Of Resume: the newest update that is held, where that is another than `seq` names; it is judged in the same way. */
   held?: Position | undefined;
+  /**
+   * Of Resume: `subscribed.view` of what is held. It grants nothing: where the subscriber may see something else now the answer is a
+   * reset, unless it takes every update and does not accept one.
+   */
+  view?: Uint8Array | undefined;
 }
 
 export const Start: StructCodec<Start> = defineStruct<Start>({
@@ -275,6 +280,7 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
       type: { kind: "struct", codec: () => Position },
       requiredness: "optional",
     },
+    { id: 8, name: "view", localName: "view", type: { kind: "binary" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -296,6 +302,10 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
       w.field(12, 7);
       Position.write(w, v.held);
     }
+    if (v.view != null) {
+      w.field(11, 8);
+      w.binary(v.view);
+    }
     w.structEnd();
   },
   read(r) {
@@ -306,7 +316,8 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     let count: number = 0;
     let generation: Uint8Array | undefined;
     let held: Position | undefined;
-    r.structBegin(335);
+    let view: Uint8Array | undefined;
+    r.structBegin(344);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 264:
@@ -330,12 +341,15 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
         case 1804:
           held = Position.read(r);
           break;
+        case 2059:
+          view = r.binary();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count, generation, held };
+    return { kind, epoch: epoch ?? new Uint8Array(0), seq, time, count, generation, held, view };
   },
   create: (init) => ({
     kind: init?.kind ?? StartKind.Default,
@@ -345,13 +359,26 @@ export const Start: StructCodec<Start> = defineStruct<Start>({
     count: init?.count ?? 0,
     generation: init?.generation,
     held: init?.held,
+    view: init?.view,
   }),
 });
+
+/** Which keys are wanted. */
+export const Scope = {
+  /** Those in `keys`, and all where there are none: what a client means that does not say. */
+  Unspecified: 0,
+  /** All; `keys` is empty. */
+  All: 1,
+  /** Those in `keys`, and nothing where there are none. */
+  Named: 2,
+} as const;
+/** Also a number that this version has no name for. */
+export type Scope = (typeof Scope)[keyof typeof Scope] | (number & {});
 
 export interface OpenRequest {
   /** `market.v1.Quotes/Prices`; parameters of a topic follow as `?` and canonical JSON. */
   topic: string;
-  /** Only these keys; all when empty. */
+  /** Only these keys; see `scope`. */
   keys: string[];
   start?: Start | undefined;
   /** What the subscriber puts up with when it cannot have all; empty is what the topic's recovery says. */
@@ -361,6 +388,7 @@ export interface OpenRequest {
   durableName: string;
   /** Batches that are `partial` are put together. To others an atomic group comes in one answer, however large. */
   takesParts?: boolean | undefined;
+  scope?: Scope | undefined;
 }
 
 export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
@@ -399,6 +427,13 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     },
     { id: 6, name: "durable_name", localName: "durableName", type: { kind: "string" }, requiredness: "default" },
     { id: 7, name: "takes_parts", localName: "takesParts", type: { kind: "bool" }, requiredness: "optional" },
+    {
+      id: 8,
+      name: "scope",
+      localName: "scope",
+      type: { kind: "enum", name: "hawser.subscription.v1.Scope", values: Scope },
+      requiredness: "optional",
+    },
   ],
   write(w, v) {
     w.structBegin();
@@ -428,6 +463,10 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
       w.field(2, 7);
       w.bool(v.takesParts);
     }
+    if (v.scope != null) {
+      w.field(8, 8);
+      w.i32(v.scope);
+    }
     w.structEnd();
   },
   read(r) {
@@ -438,7 +477,8 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     let mode: Mode = Mode.Declared;
     let durableName: string = "";
     let takesParts: boolean | undefined;
-    r.structBegin(167);
+    let scope: Scope | undefined;
+    r.structBegin(176);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:
@@ -478,12 +518,15 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
         case 1794:
           takesParts = r.bool();
           break;
+        case 2056:
+          scope = r.i32();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { topic, keys: keys ?? [], start, accept: accept ?? [], mode, durableName, takesParts };
+    return { topic, keys: keys ?? [], start, accept: accept ?? [], mode, durableName, takesParts, scope };
   },
   create: (init) => ({
     topic: init?.topic ?? "",
@@ -493,6 +536,7 @@ export const OpenRequest: StructCodec<OpenRequest> = defineStruct<OpenRequest>({
     mode: init?.mode ?? Mode.Declared,
     durableName: init?.durableName ?? "",
     takesParts: init?.takesParts,
+    scope: init?.scope,
   }),
 });
 
@@ -576,6 +620,10 @@ export interface Subscribed {
   keyed: boolean;
   /** The generation of `from_seq`. */
   generation?: Uint8Array | undefined;
+  /** Names what the subscriber may see of what it asked for; absent where that is everything. A later Resume says it. */
+  view?: Uint8Array | undefined;
+  /** All or Named; absent from a server that takes no keys for all, whatever the request says. */
+  scope?: Scope | undefined;
 }
 
 export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
@@ -596,6 +644,14 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     { id: 6, name: "from_seq", localName: "fromSeq", type: { kind: "i64" }, requiredness: "default" },
     { id: 8, name: "keyed", localName: "keyed", type: { kind: "bool" }, requiredness: "default" },
     { id: 9, name: "generation", localName: "generation", type: { kind: "binary" }, requiredness: "optional" },
+    { id: 10, name: "view", localName: "view", type: { kind: "binary" }, requiredness: "optional" },
+    {
+      id: 11,
+      name: "scope",
+      localName: "scope",
+      type: { kind: "enum", name: "hawser.subscription.v1.Scope", values: Scope },
+      requiredness: "optional",
+    },
   ],
   write(w, v) {
     w.structBegin();
@@ -615,6 +671,14 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
       w.field(11, 9);
       w.binary(v.generation);
     }
+    if (v.view != null) {
+      w.field(11, 10);
+      w.binary(v.view);
+    }
+    if (v.scope != null) {
+      w.field(8, 11);
+      w.i32(v.scope);
+    }
     w.structEnd();
   },
   read(r) {
@@ -625,7 +689,9 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     let fromSeq: bigint = 0n;
     let keyed: boolean = false;
     let generation: Uint8Array | undefined;
-    r.structBegin(335);
+    let view: Uint8Array | undefined;
+    let scope: Scope | undefined;
+    r.structBegin(353);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 520:
@@ -649,12 +715,18 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
         case 2315:
           generation = r.binary();
           break;
+        case 2571:
+          view = r.binary();
+          break;
+        case 2824:
+          scope = r.i32();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { ref, epoch: epoch ?? new Uint8Array(0), head, outcome, fromSeq, keyed, generation };
+    return { ref, epoch: epoch ?? new Uint8Array(0), head, outcome, fromSeq, keyed, generation, view, scope };
   },
   create: (init) => ({
     ref: init?.ref ?? 0,
@@ -664,6 +736,8 @@ export const Subscribed: StructCodec<Subscribed> = defineStruct<Subscribed>({
     fromSeq: init?.fromSeq ?? 0n,
     keyed: init?.keyed ?? false,
     generation: init?.generation,
+    view: init?.view,
+    scope: init?.scope,
   }),
 });
 
@@ -1231,6 +1305,8 @@ export interface Unsubscribed {
   retryAfterMs: number;
   /** For people. */
   message: string;
+  /** The code of gRPC that a call which is refused for the same reason ends with. */
+  status?: number | undefined;
 }
 
 export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed>({
@@ -1241,6 +1317,7 @@ export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed
     { id: 3, name: "retryable", localName: "retryable", type: { kind: "bool" }, requiredness: "default" },
     { id: 4, name: "retry_after_ms", localName: "retryAfterMs", type: { kind: "i32" }, requiredness: "default" },
     { id: 6, name: "message", localName: "message", type: { kind: "string" }, requiredness: "default" },
+    { id: 7, name: "status", localName: "status", type: { kind: "i32" }, requiredness: "optional" },
   ],
   write(w, v) {
     w.structBegin();
@@ -1252,6 +1329,10 @@ export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed
     w.i32(v.retryAfterMs ?? 0);
     w.field(11, 6);
     w.string(v.message ?? "");
+    if (v.status != null) {
+      w.field(8, 7);
+      w.i32(v.status);
+    }
     w.structEnd();
   },
   read(r) {
@@ -1259,7 +1340,8 @@ export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed
     let retryable: boolean = false;
     let retryAfterMs: number = 0;
     let message: string = "";
-    r.structBegin(76);
+    let status: number | undefined;
+    r.structBegin(85);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 523:
@@ -1274,18 +1356,22 @@ export const Unsubscribed: StructCodec<Unsubscribed> = defineStruct<Unsubscribed
         case 1547:
           message = r.string();
           break;
+        case 1800:
+          status = r.i32();
+          break;
         default:
           r.skip(f & 0xff);
       }
     }
     r.structEnd();
-    return { code, retryable, retryAfterMs, message };
+    return { code, retryable, retryAfterMs, message, status };
   },
   create: (init) => ({
     code: init?.code ?? "",
     retryable: init?.retryable ?? false,
     retryAfterMs: init?.retryAfterMs ?? 0,
     message: init?.message ?? "",
+    status: init?.status,
   }),
 });
 
@@ -1828,7 +1914,7 @@ export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   version: "1.2.0",
   idl: "thrift",
-  fingerprint: "2b32e208e6e170e9546aed52f76612636b37bbcc1f1b41ec2251e5327aac8e09",
+  fingerprint: "783bb1f67f8dc80e615d91f33679d794b9300243a63d03e9550ab7032e7fd303",
   methods: {
     /** Begins a subscription; what the server says to it is in the first poll. */
     open: unary<SubscriptionsOpenArgs, Opened>({

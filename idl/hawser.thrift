@@ -94,12 +94,27 @@ struct Start {
   6: optional binary generation,
   /** Of Resume: the newest update that is held, where that is another than `seq` names; it is judged in the same way. */
   7: optional Position held,
+  /**
+   * Of Resume: `subscribed.view` of what is held. It grants nothing: where the subscriber may see something else now the answer is a
+   * reset, unless it takes every update and does not accept one.
+   */
+  8: optional binary view,
+}
+
+/** Which keys are wanted. */
+enum Scope {
+  /** Those in `keys`, and all where there are none: what a client means that does not say. */
+  Unspecified = 0,
+  /** All; `keys` is empty. */
+  All = 1,
+  /** Those in `keys`, and nothing where there are none. */
+  Named = 2,
 }
 
 struct OpenRequest {
   /** `market.v1.Quotes/Prices`; parameters of a topic follow as `?` and canonical JSON. */
   1: string topic,
-  /** Only these keys; all when empty. */
+  /** Only these keys; see `scope`. */
   2: list<string> keys,
   3: Start start,
   /** What the subscriber puts up with when it cannot have all; empty is what the topic's recovery says. */
@@ -109,6 +124,7 @@ struct OpenRequest {
   6: string durable_name,
   /** Batches that are `partial` are put together. To others an atomic group comes in one answer, however large. */
   7: optional bool takes_parts,
+  8: optional Scope scope,
 }
 
 struct Opened {
@@ -133,6 +149,10 @@ struct Subscribed {
   8: bool keyed,
   /** The generation of `from_seq`. */
   9: optional binary generation,
+  /** Names what the subscriber may see of what it asked for; absent where that is everything. A later Resume says it. */
+  10: optional binary view,
+  /** All or Named; absent from a server that takes no keys for all, whatever the request says. */
+  11: optional Scope scope,
 }
 
 struct SnapshotBegin {
@@ -225,6 +245,8 @@ struct Unsubscribed {
   4: i32 retry_after_ms,
   /** For people. */
   6: string message,
+  /** The code of gRPC that a call which is refused for the same reason ends with. */
+  7: optional i32 status,
 }
 
 /** The server is about to stop: open again, at a random time within the window. */

@@ -30,7 +30,7 @@ export type { AdmissionOptions } from './interceptors/admission/admission.js';
 export type { QuotaLimiter, QuotaRate } from './interceptors/admission/gcra.js';
 export type { AdmissionStatus } from './interceptors/admission/limiter.js';
 export type { Authenticate, Identity } from './interceptors/authenticate.js';
-export type { Authorize, AuthorizedCall, Resource } from './interceptors/authorize.js';
+export type { Authorize, AuthorizedCall, Resource, Visible } from './interceptors/authorize.js';
 export type { BreakerOptions } from './interceptors/breaker.js';
 export type { BudgetOptions } from './interceptors/budget.js';
 export type {

@@ -230,9 +230,10 @@ async function follow(client: Following, method: MethodType, options: Options): 
   if (outage.error !== undefined) throw outage.error;
 }
 
-function keysIn(parameters: object): readonly string[] {
-  const { keys = [] } = parameters as { readonly keys?: Iterable<unknown> };
-  return [...keys].map(String);
+function keysIn(parameters: object): readonly string[] | undefined {
+  const { keys } = parameters as { readonly keys?: Iterable<unknown> };
+  const named = [...(keys ?? [])].map(String);
+  return named.length === 0 ? undefined : named;
 }
 
 function lineOf(change: Change<unknown>, { lag, stats }: Subscription<unknown>, method: MethodType): string {

@@ -195,11 +195,12 @@ class PollWire implements Wire {
   }
 
   async #follow(polled: Polled, request: Subscribe): Promise<void> {
-    const { topic, keys, start, accept, mode, durableName } = request;
+    const { topic, keys, scope, start, accept, mode, durableName } = request;
     const { session, idleMs, maxWaitMs, tellsHead } = await this.#polls.open({
       request: {
         topic,
         keys,
+        scope: scope as number | undefined,
         start: start && {
           kind: start.kind as number as StartKind,
           epoch: start.epoch,
@@ -208,6 +209,7 @@ class PollWire implements Wire {
           count: start.count,
           generation: start.generation,
           held: start.held && { ...start.held, seq: BigInt(start.held.seq) },
+          view: start.view,
         },
         accept: accept as number[] as Outcome[],
         mode: mode as number as Mode,

@@ -4,6 +4,7 @@ import type {
   Outcome,
   Reset_Reason,
   ServerItem,
+  Subscribe_Scope,
   Update,
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type * as idl from '../../gen/hawser.js';
@@ -12,7 +13,7 @@ import type * as idl from '../../gen/hawser.js';
 export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['item'] {
   switch (event.$case) {
     case 'subscribed': {
-      const { epoch, head, outcome, fromSeq, keyed, generation } = event.value;
+      const { epoch, head, outcome, fromSeq, keyed, generation, view, scope } = event.value;
       const value = {
         sub,
         ref,
@@ -22,6 +23,8 @@ export function itemOf(event: idl.Event, sub: number, ref: number): ServerItem['
         from: Number(fromSeq),
         keyed,
         generation,
+        view,
+        scope: scope as number as Subscribe_Scope | undefined,
       };
       return { $case: 'subscribed', value };
     }

@@ -8,7 +8,7 @@ import { type Duration, duration } from '../contract/duration.js';
 import type { MethodType } from '../contract/method.js';
 import { group, text } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
-import { type Cursors, exportCursors, heldBy, ImportedCursors } from '../subscription/subscriber/cursors.js';
+import { type Cursors, exportCursors, heldBy, ImportedCursors, viewIn } from '../subscription/subscriber/cursors.js';
 import {
   type MalformedUpdate,
   type SubscriptionEvents,
@@ -97,15 +97,17 @@ export class ClientSubscriptions {
         `the request of ${method.path} is ${shown(request)}; it is an object of its parameters and keys`,
       );
     }
-    const { keys = [], ...parameters } = request as { readonly keys?: Iterable<string> };
-    if (typeof keys !== 'object' || keys === null || !(Symbol.iterator in keys)) {
-      throw new TypeError(`keys is ${shown(keys)}; it is a list of the keys of ${method.path} that are wanted`);
+    const { keys = 'all', ...parameters } = request as { readonly keys?: Iterable<string> | 'all' };
+    if (keys !== 'all' && (typeof keys !== 'object' || keys === null || !(Symbol.iterator in keys))) {
+      throw new TypeError(
+        `keys is ${shown(keys)}; it is a list of the keys of ${method.path} that are wanted, or 'all'`,
+      );
     }
     const topic = topicName(method, parameters);
     const policy = method.policy.topic ?? {};
     this.#polls ??= { open: this.#init.polls() };
     const polled = this.#polls.open !== undefined;
-    const given = specOf(topic, policy, [...keys], options);
+    const given = specOf(topic, policy, keysIn(method, keys), options);
     if (polled) checkPolled(topic, options);
     // What a poll answers does not say how updates come, so it is asked for as it is declared.
     const spec = polled ? { ...given, mode: given.mode ?? policy.mode } : given;
@@ -114,7 +116,9 @@ export class ClientSubscriptions {
       this.#init.logger.error({ err: error, topic }, `a listener of the event ${name} failed`),
     );
     const subscriber = new Subscriber(
-      cursor === undefined ? spec : { ...spec, start: { kind: 'resume', position: cursor.position } },
+      cursor === undefined
+        ? spec
+        : { ...spec, start: { kind: 'resume', position: cursor.position, view: viewIn(cursor) } },
       this.#session,
       events,
       cursor && heldBy(cursor),
@@ -160,6 +164,13 @@ export class ClientSubscriptions {
   close(): Promise<void> | undefined {
     return this.#session.close();
   }
+}
+
+/** A topic without keys has none to choose from, and a request that has no keys of it means nothing by that. */
+function keysIn(method: MethodType, keys: Iterable<string> | 'all'): readonly string[] | 'all' {
+  if (typeof keys === 'string') return 'all';
+  const named = [...keys];
+  return named.length === 0 && method.topicKey === undefined ? 'all' : named;
 }
 
 /** Throws a TypeError for what only a stream can be asked for. */

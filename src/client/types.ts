@@ -51,8 +51,11 @@ type Many<T> = AsyncIterable<T> | Iterable<T>;
 type Args<Init> =
   Partial<Init> extends Init ? [request?: Init, options?: CallOptions] : [request: Init, options?: CallOptions];
 
-/** What a topic is asked for: the request's fields are its parameters, and `keys` is which keys of it; all when left out. */
-type TopicRequest<Init> = Omit<Init, 'keys'> & { readonly keys?: Iterable<string> };
+/**
+ * What a topic is asked for: the request's fields are its parameters, and `keys` is which keys of it: `'all'` when left out, and
+ * nothing where the list is empty.
+ */
+type TopicRequest<Init> = Omit<Init, 'keys'> & { readonly keys?: Iterable<string> | 'all' };
 
 type SubscribeArgs<Request> =
   Partial<Request> extends Request

@@ -168,6 +168,11 @@ const server = {
     'faulty',
     'The server could not find out in time who calls; see its `authenticate`.',
   ),
+  AUTHORIZATION_TIMEOUT: terms(
+    'UNAVAILABLE',
+    'faulty',
+    'The server could not find out in time what the caller may do; see its `authorize`.',
+  ),
   CERTIFICATE_UNNAMED: terms(
     'UNAUTHENTICATED',
     'sound',
@@ -370,6 +375,11 @@ const topics = {
     'unknown',
     'Updates could not be merged into one; the merge function of the topic threw.',
   ),
+  NO_EMPTY_SET: terms(
+    'FAILED_PRECONDITION',
+    'unknown',
+    'The server is older and takes a subscription to no keys for one to all; name a key, or end it.',
+  ),
   NO_SUCH_TOPIC: terms(['NOT_FOUND', 'INVALID_ARGUMENT'], 'sound', 'The server declares no topic of this name.'),
   NOT_KEYED: terms('INVALID_ARGUMENT', 'sound', 'The topic has no keys, so nothing of it is deleted or expires.'),
   OVERFLOW: terms('ABORTED', 'unknown', 'The subscription fell behind by more than it may; read faster, or conflate.'),
@@ -405,6 +415,11 @@ const topics = {
     'RESOURCE_EXHAUSTED',
     'unknown',
     'Too many publications are not answered yet; wait for some.',
+  ),
+  TOO_MANY_AMENDMENTS: terms(
+    'RESOURCE_EXHAUSTED',
+    'unknown',
+    'A subscription was changed again and again before the first change was decided on; wait for that.',
   ),
   TOO_MANY_SUBSCRIPTIONS: terms(
     ['RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION'],
@@ -475,6 +490,7 @@ const topics = {
     'unknown',
     'Server and client have no version of the subscription protocol in common.',
   ),
+  VIEW_CHANGED: terms('ABORTED', 'sound', 'What the caller may see of the topic has changed; call again.'),
 } as const;
 
 /** Of connections that are closed for what their peer did: in logs and `hawser.limits.refused`; their calls end as CONNECTION_LOST. */

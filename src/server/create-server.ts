@@ -8,7 +8,7 @@ import type { Dispatcher, Listener } from '../call/transport.js';
 import { duration, milliseconds } from '../contract/duration.js';
 import type { TopicMethod } from '../contract/method.js';
 import { clock, func, group, logger, orFalse } from '../contract/option-kinds.js';
-import { knownOptions } from '../contract/option-names.js';
+import { knownOptions, shown } from '../contract/option-names.js';
 import { checkService, type ServiceType } from '../contract/service.js';
 import { admissionLimiter } from '../interceptors/admission/admission.js';
 import type { AdmissionStatus, Limiter } from '../interceptors/admission/limiter.js';
@@ -131,6 +131,13 @@ class HawserServer<Tx> implements Server<Tx> {
 
   topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: Init): ServerTopic<Update> {
     return this.#topics.topic(method, request);
+  }
+
+  async reauthorize(principal?: string): Promise<void> {
+    if (principal !== undefined && typeof principal !== 'string') {
+      throw new TypeError(`reauthorize takes the principal whose permissions have changed, not ${shown(principal)}`);
+    }
+    await this.#topics.reauthorize(principal);
   }
 
   admission(): AdmissionStatus | undefined {

@@ -6,16 +6,19 @@
 import {
   ClientFrame,
   type ClientItem,
+  Reset_Reason,
   ServerFrame,
   type ServerItem,
   Start_Kind,
   type Subscribe,
+  type Unsubscribed,
   type Update,
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type { Call } from '../call/call.js';
 import { Inbox } from '../call/inbox.js';
 import { ownError, toldError } from '../call/own-error.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
+import { codeOf } from '../contract/code.js';
 import type { MethodType } from '../contract/method.js';
 import type { Reason } from '../contract/reasons.js';
 import type { Connection, Session } from '../subscription/connection.js';
@@ -222,13 +225,15 @@ class PlainReader implements Connection {
         this.#fail(aborted('TOPIC_GAP', `the updates ${item.value.from + 1} to ${item.value.to} are lost`));
         break;
       case 'reset':
-        this.#fail(aborted('TOPIC_RESET', 'what was received is no state of the topic any more'));
+        this.#fail(
+          item.value.reason === Reset_Reason.VIEW_CHANGED
+            ? aborted('VIEW_CHANGED', 'what may be seen of the topic has changed')
+            : aborted('TOPIC_RESET', 'what was received is no state of the topic any more'),
+        );
         break;
       case 'unsubscribed':
-        this.#fail(ended(item.value.code, item.value.message));
-        break;
       case 'error':
-        this.#fail(ended(item.value.code, item.value.message));
+        this.#fail(ended(item.value));
         break;
       default:
     }
@@ -304,7 +309,8 @@ function aborted(reason: Reason, message: string): RpcError {
 }
 
 /** The reason says what it was; the codes are those a caller can act on. */
-function ended(reason: string, message: string): RpcError {
-  const code = reason === 'NO_SUCH_TOPIC' || reason.startsWith('INVALID_') ? 'INVALID_ARGUMENT' : 'ABORTED';
+function ended({ code: reason, message, status = 0 }: Pick<Unsubscribed, 'code' | 'message' | 'status'>): RpcError {
+  const asked = reason === 'NO_SUCH_TOPIC' || reason.startsWith('INVALID_');
+  const code = asked ? 'INVALID_ARGUMENT' : status === 0 ? 'ABORTED' : codeOf(status);
   return toldError(reason, code, message === '' ? 'the stream of the topic has ended' : message);
 }

@@ -28,10 +28,20 @@ export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | unde
       };
     }
     case 'subscribed': {
-      const { ref, epoch, head, outcome, from, keyed, generation } = item.value;
+      const { ref, epoch, head, outcome, from, keyed, generation, view, scope } = item.value;
       return {
         $case: 'subscribed',
-        value: { ref, epoch, head: BigInt(head), outcome: outcome as number, fromSeq: BigInt(from), keyed, generation },
+        value: {
+          ref,
+          epoch,
+          head: BigInt(head),
+          outcome: outcome as number,
+          fromSeq: BigInt(from),
+          keyed,
+          generation,
+          view,
+          scope: scope as number | undefined,
+        },
       };
     }
     case 'snapshotBegin': {
@@ -62,12 +72,12 @@ export function eventOf(item: NonNullable<ServerItem['item']>): idl.Event | unde
     case 'reset':
       return { $case: 'reset', value: { reason: item.value.reason as number, epoch: item.value.epoch } };
     case 'unsubscribed': {
-      const { code, retryable, retryAfterMs, message } = item.value;
-      return { $case: 'unsubscribed', value: { code, retryable, retryAfterMs, message } };
+      const { code, retryable, retryAfterMs, message, status } = item.value;
+      return { $case: 'unsubscribed', value: { code, retryable, retryAfterMs, message, status } };
     }
     case 'error': {
-      const { code, retryable, retryAfterMs, message } = item.value;
-      return { $case: 'unsubscribed', value: { code, retryable, retryAfterMs, message } };
+      const { code, retryable, retryAfterMs, message, status } = item.value;
+      return { $case: 'unsubscribed', value: { code, retryable, retryAfterMs, message, status } };
     }
     case 'goAway':
       return { $case: 'goAway', value: item.value };

@@ -8,6 +8,7 @@ import {
   ServerFrame,
   type ServerItem,
   type Start_Kind,
+  type Subscribe_Scope,
   type Error as WireError,
 } from '../../gen/hawser/subscription/v1/subscription.js';
 import type * as idl from '../../gen/hawser.js';
@@ -69,7 +70,7 @@ export class PollSession implements Connection {
   }
 
   /** Throws a SubscriptionError for a number out of range. */
-  subscribe({ topic, keys = [], start, accept = [], mode, durableName, takesParts }: idl.OpenRequest): void {
+  subscribe({ topic, keys = [], scope, start, accept = [], mode, durableName, takesParts }: idl.OpenRequest): void {
     const hello = { version, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined, takesParts };
     const from = start && {
       kind: start.kind as number as Start_Kind,
@@ -79,11 +80,13 @@ export class PollSession implements Connection {
       count: countOf(start.count, 'count', 'INVALID_REQUEST'),
       generation: start.generation,
       held: start.held && { ...start.held, seq: wholeNumber(start.held.seq, 'held.seq', 'INVALID_REQUEST') },
+      view: start.view,
     };
     const subscribe = {
       sub,
       topic,
       keys: [...keys],
+      scope: scope as number as Subscribe_Scope | undefined,
       start: from,
       accept: [...accept] as number[] as Outcome[],
       mode: mode as number as Mode,

@@ -20,11 +20,12 @@ import { bidi, type MethodType, type TopicMethod } from '../contract/method.js';
 import { flag, group, having, oneOf } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
 import { defineService, type ServiceType } from '../contract/service.js';
-import { type Authorize as AuthorizeCall, permitted } from '../interceptors/authorize.js';
+import type { Authorize as AuthorizeCall } from '../interceptors/authorize.js';
+import { permission } from '../interceptors/permission.js';
 import type { ServerEventHub } from '../interceptors/server-events.js';
 import { memoryTopics } from '../stores/memory/topic-store.js';
 import { Hub } from '../subscription/hub/hub.js';
-import type { AccessRequest, Authorize } from '../subscription/hub/hub-context.js';
+import type { Authorize } from '../subscription/hub/hub-context.js';
 import type { HubLimits } from '../subscription/hub/limits.js';
 import { declarationOf, type Merge } from '../subscription/topic-method.js';
 import { topicName } from '../subscription/topic-name.js';
@@ -239,7 +240,12 @@ export class ServerTopics {
     return this.#hub;
   }
 
-  /** The server's hook, asked for the topic and for each key; clients publish only where that is switched on. */
+  /** See `Hub.reauthorize`. */
+  async reauthorize(principal: string | undefined): Promise<void> {
+    await this.#hub?.reauthorize(principal);
+  }
+
+  /** The server's hook, asked what may be done with a topic and its keys; clients publish only where that is switched on. */
   #authorizeFor(call: Call): Authorize | undefined {
     const { authorize: hook } = this.#context;
     const { clientsPublish = false } = this.#options;
@@ -250,12 +256,7 @@ export class ServerTopics {
           disposition: 'not-executed',
         });
       }
-      if (hook !== undefined) await this.#ask(hook, call, request);
+      return hook === undefined ? 'all' : permission(hook, call, this.#context, request);
     };
-  }
-
-  async #ask(hook: AuthorizeCall, call: Call, { action, topic, keys }: AccessRequest): Promise<void> {
-    await permitted(hook, call, this.#context, { topic, action });
-    for (const key of keys ?? []) await permitted(hook, call, this.#context, { topic, key, action });
   }
 }

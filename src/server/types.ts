@@ -108,6 +108,12 @@ export interface Server<Tx = unknown> {
    * for `keys`. Throws a TypeError for a method that declares none.
    */
   topic<Req, Update, Init>(method: TopicMethod<Req, Update, Init>, request?: NoInfer<Init>): ServerTopic<Update>;
+  /**
+   * The permissions of a principal have changed; without one, those of all. `authorize` is asked again about each of its
+   * subscriptions, polls and plain streams of topics, and until it answers nothing more is sent to them. A key that may not be seen
+   * any more is deleted at the subscriber; one that is refused altogether ends. Resolves when all are answered.
+   */
+  reauthorize(principal?: string): Promise<void>;
   /** How full the server is now; undefined with `admission: false`. */
   admission(): AdmissionStatus | undefined;
   /**

@@ -1,11 +1,21 @@
 /** What a client says of a subscription that it has: other terms, more credit, how far it has come, and that it is over. */
-import type { Amend, Commit, CreditLimits } from '../../../gen/hawser/subscription/v1/subscription.js';
-import { refusalOf, unsubscribed } from './answers.js';
+import {
+  type Amend,
+  type Commit,
+  type CreditLimits,
+  Subscribe_Scope,
+} from '../../../gen/hawser/subscription/v1/subscription.js';
+import { ownError } from '../../call/own-error.js';
+import type { RpcError } from '../../call/rpc-error.js';
+import type { Awaitable } from '../topic-store.js';
+import { asAsked, type Refusal, refusalOf, unsubscribed } from './answers.js';
+import type { Answer } from './asking.js';
 import { foreignTo } from './recovery.js';
 import type { HubSession } from './session.js';
 import { maxAmends } from './starting.js';
 import type { Subscription } from './subscription.js';
-import { conflateOf, keysOf } from './terms.js';
+import { conflateOf, invalid, namedKeys } from './terms.js';
+import { type Keys, narrowed, viewOf } from './view.js';
 import { item } from './wire.js';
 
 export function amend(session: HubSession, value: Amend): void {
@@ -14,31 +24,41 @@ export function amend(session: HubSession, value: Amend): void {
     const waits = session.starting.get(value.sub);
     if (waits === undefined) return; // it ended meanwhile
     if (waits.amends.length < maxAmends) waits.amends.push(value);
-    else session.say(refused(value.sub, 'TOO_MANY_AMENDMENTS', `more than ${maxAmends} before the subscription began`));
+    else refuse(session, value, tooMany());
     return;
   }
   try {
-    const frame = amendment(session, subscription, value);
-    if (frame !== undefined) session.say(frame);
-  } catch (error) {
-    const { code, message } = refusalOf(error);
-    if (code === 'INTERNAL') {
-      session.subscriptionFailed(subscription, error);
-      return;
+    amendTerms(session, subscription, value);
+    if (changesKeys(value)) {
+      if (subscription.turns.waiting >= maxAmends) throw tooMany();
+      void subscription.turns.take(() => amendKeys(session, subscription, value));
     }
-    session.say(refused(value.sub, code, message));
+  } catch (error) {
+    refuse(session, value, error);
   }
   session.enqueue(subscription);
 }
 
-function refused(sub: number, code: string, message: string): Uint8Array {
-  return item({ $case: 'error', value: { code, message, retryable: false, retryAfterMs: 0, sub } });
+function tooMany(): RpcError {
+  const message = `more than ${maxAmends} changes of one subscription wait for an answer; wait for some`;
+  return ownError('TOO_MANY_AMENDMENTS', message);
+}
+
+function refuse(session: HubSession, { sub, request }: Amend, error: unknown): void {
+  const refusal: Refusal = refusalOf(error);
+  const subscription = session.subscriptions.get(sub);
+  if (refusal.code === 'INTERNAL' && subscription !== undefined) {
+    session.subscriptionFailed(subscription, error);
+    return;
+  }
+  const { retryable } = refusal;
+  session.say(item({ $case: 'error', value: { ...refusal, retryAfterMs: retryable ? 1000 : 0, sub, request } }));
 }
 
 export function unsubscribe(session: HubSession, sub: number): void {
   const subscription = session.subscriptions.get(sub);
-  if (subscription !== undefined) session.say(session.ended(subscription, '', '', false));
-  else if (session.starting.delete(sub)) session.say(unsubscribed(sub, '', '', false, undefined));
+  if (subscription !== undefined) session.say(session.ended(subscription, asAsked));
+  else if (session.starting.delete(sub)) session.say(unsubscribed(sub, asAsked, undefined));
 }
 
 /** `sub` 0 is the connection itself. */
@@ -75,25 +95,74 @@ export function commit(session: HubSession, said: Commit): void {
   session.say(item({ $case: 'commitOk', value: { sub, position } }));
 }
 
-/** Changes a subscription; answers with what the client is told. Throws an RpcError INVALID_ARGUMENT. */
-function amendment(session: HubSession, subscription: Subscription, request: Amend): Uint8Array | undefined {
+/** Throws an RpcError INVALID_ARGUMENT. */
+function amendTerms(session: HubSession, subscription: Subscription, request: Amend): void {
   const { pace, terms, topic } = subscription;
-  const { minIntervalMs, maxBps, paused, conflate, keysAdd, keysRemove } = request;
-  const keys =
-    keysAdd.length + keysRemove.length === 0
-      ? subscription.keys
-      : keysOf([...union(subscription.keys, keysAdd, keysRemove)], topic.declaration, session.hub.limits);
+  const { minIntervalMs, maxBps, paused, conflate } = request;
   if (conflate !== undefined) Object.assign(terms, conflateOf(conflate, terms.mode, topic.declaration.conflation));
   if (minIntervalMs !== undefined) pace.minInterval = minIntervalMs;
   if (maxBps !== undefined) pace.maxBps = maxBps;
   if (paused !== undefined) subscription.paused = paused;
   session.applyImposed(subscription);
-  return keys === subscription.keys ? undefined : subscription.amendKeys(keys);
 }
 
-function union(keys: ReadonlySet<string> | undefined, added: readonly string[], removed: readonly string[]) {
-  const result = new Set(keys);
-  for (const key of added) result.add(key);
-  for (const key of removed) result.delete(key);
-  return result;
+function changesKeys({ keysAdd, keysRemove, scope = Subscribe_Scope.UNSPECIFIED }: Amend): boolean {
+  return keysAdd.length + keysRemove.length > 0 || scope !== Subscribe_Scope.UNSPECIFIED;
+}
+
+/** Keys that are added are asked for as those of a new subscription; to have fewer needs no permission. */
+function amendKeys(session: HubSession, subscription: Subscription, request: Amend): Awaitable<void> {
+  const { asking } = session;
+  const { topic } = subscription;
+  const failed = (error: unknown): void => {
+    if (subscription.over) return;
+    refuse(session, request, error);
+    session.enqueue(subscription);
+  };
+  if (subscription.over) return;
+  try {
+    const before = subscription.keys;
+    const keys = keysAfter(session, subscription, request);
+    if (keys !== 'all' && before !== 'all' && [...keys].every((key) => before.has(key))) {
+      session.say(subscription.amendKeys(keys, narrowed(subscription.view, keys)));
+      return;
+    }
+    const answer = asking.ask({
+      action: 'subscribe',
+      topic: topic.name,
+      keys,
+      allowed: before === 'all' ? undefined : subscription.view?.names,
+      keyed: topic.keyed,
+      wanted: () => !subscription.over,
+    });
+    const done = ({ permission, life }: Answer): void => {
+      if (subscription.over) return;
+      session.say(subscription.amendKeys(keys, viewOf(keys, permission, life)));
+      session.enqueue(subscription);
+    };
+    if (answer instanceof Promise) return answer.then(done).catch(failed);
+    done(answer);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/** Throws an RpcError INVALID_ARGUMENT. */
+function keysAfter(session: HubSession, { keys, topic }: Subscription, request: Amend): Keys {
+  const { keysAdd, keysRemove, scope = Subscribe_Scope.UNSPECIFIED } = request;
+  if (scope === Subscribe_Scope.ALL) {
+    if (keysAdd.length + keysRemove.length > 0)
+      throw invalid('KEYS', 'all keys are asked for, and some are named; say one of both');
+    return 'all';
+  }
+  const after = new Set(scope === Subscribe_Scope.NAMED || keys === 'all' ? [] : keys);
+  for (const key of keysAdd) after.add(key);
+  for (const key of keysRemove) after.delete(key);
+  if (scope === Subscribe_Scope.UNSPECIFIED && keys === 'all' && after.size === 0) {
+    throw invalid(
+      'KEYS',
+      `the subscription is to all keys of ${topic.name}, of which none can be taken; name those that are wanted`,
+    );
+  }
+  return namedKeys(after, topic.declaration, session.hub.limits);
 }

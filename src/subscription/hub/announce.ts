@@ -1,8 +1,15 @@
 /** What a subscriber is told of its subscription, apart from updates. */
-import type { Effective, Gap_Reason, Outcome, Reset_Reason } from '../../../gen/hawser/subscription/v1/subscription.js';
+import {
+  type Effective,
+  type Gap_Reason,
+  type Outcome,
+  type Reset_Reason,
+  Subscribe_Scope,
+} from '../../../gen/hawser/subscription/v1/subscription.js';
 import { generationToBytes } from '../generation.js';
 import { epochToBytes } from '../position.js';
 import type { Topic } from './topic.js';
+import type { Keys, View } from './view.js';
 import { item } from './wire.js';
 
 /** A chain of batches: the client's number of the subscription, and the server's of the chain. */
@@ -12,12 +19,30 @@ export interface Chain {
   readonly topic: Topic;
 }
 
-export function subscribedFrame({ id, ref, topic }: Chain, outcome: Outcome, from: number, effective: Effective) {
+export function subscribedFrame(
+  { id, ref, topic }: Chain,
+  outcome: Outcome,
+  from: number,
+  effective: Effective,
+  { keys, view }: { readonly keys: Keys; readonly view: View | undefined },
+): Uint8Array {
   const { epoch, head } = topic.store.state();
   const generation = generationOf(topic, from);
   return item({
     $case: 'subscribed',
-    value: { sub: id, ref, epoch: epochToBytes(epoch), head, outcome, from, effective, keyed: topic.keyed, generation },
+    value: {
+      sub: id,
+      ref,
+      epoch: epochToBytes(epoch),
+      head,
+      outcome,
+      from,
+      effective,
+      keyed: topic.keyed,
+      generation,
+      view: view?.token,
+      scope: keys === 'all' ? Subscribe_Scope.ALL : Subscribe_Scope.NAMED,
+    },
   });
 }
 

@@ -63,8 +63,20 @@ function mergeRun(run: readonly LogUpdate[], merge: MergeUpdates): LogUpdate {
     if (update.value === undefined) since = [];
     else since.push(update);
   }
-  const value = since.length > 1 ? merge(since) : last.value;
-  return { ...last, value, merged: run.length, more: false, groupTo: undefined, wire: undefined };
+  if (since.length <= 1) return { ...last, merged: run.length, more: false, groupTo: undefined, wire: undefined };
+  let merged: { readonly value: Uint8Array | undefined } | undefined;
+  return {
+    ...last,
+    // When it is first read: a reader that is not shown the key must not fail with it.
+    get value() {
+      merged ??= { value: merge(since) };
+      return merged.value;
+    },
+    merged: run.length,
+    more: false,
+    groupTo: undefined,
+    wire: undefined,
+  };
 }
 
 /** A part of a list of updates, from `start`, that keeps to limits; one at least. */

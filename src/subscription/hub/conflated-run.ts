@@ -5,6 +5,7 @@
 import type { Awaitable, LogUpdate } from '../topic-store.js';
 import { type Changes, take } from './conflate.js';
 import type { Topic } from './topic.js';
+import type { View } from './view.js';
 
 /** Updates that one looks at in one turn. */
 const atOnce = 4096;
@@ -20,7 +21,7 @@ export interface RunStep {
 export class ConflatedRun {
   readonly to: number;
   readonly #topic: Topic;
-  readonly #keys: ReadonlySet<string> | undefined;
+  readonly #view: View | undefined;
   readonly #updates: readonly LogUpdate[];
   /** A merge is of a range, and stays what it is. */
   readonly #merged: boolean;
@@ -30,14 +31,14 @@ export class ConflatedRun {
 
   constructor(
     topic: Topic,
-    keys: ReadonlySet<string> | undefined,
+    view: View | undefined,
     { updates, to }: Changes,
     merged: boolean,
     before: ConflatedRun | undefined,
   ) {
     this.to = to;
     this.#topic = topic;
-    this.#keys = keys;
+    this.#view = view;
     this.#updates = updates;
     this.#merged = merged;
     this.#ahead = before === undefined ? new Map() : before.#ahead;
@@ -50,15 +51,33 @@ export class ConflatedRun {
 
   next(count: number, bytes: number): Awaitable<RunStep> {
     this.#skip();
-    const part = take(this.#updates, this.#index, Math.min(count, atOnce), bytes);
-    const wanted = this.#keys === undefined && this.#ahead.size === 0 ? part : part.filter((one) => this.#wants(one));
-    const next = this.#index + part.length;
+    const { wanted, next } = this.#pick(Math.min(count, atOnce), bytes);
     if (this.#merged || this.#topic.head <= this.to || wanted.length === 0)
       return this.#step(wanted, next, wanted.length);
     const fresh = this.#topic.store.get(wanted.map(({ key }) => key));
     return fresh instanceof Promise
       ? fresh.then((one) => this.#step(one, next, wanted.length))
       : this.#step(fresh, next, wanted.length);
+  }
+
+  /** Of what is not wanted nothing is read but the key: a merge is made when its value is read. */
+  #pick(count: number, bytes: number): { readonly wanted: readonly LogUpdate[]; readonly next: number } {
+    if (this.#view === undefined && this.#ahead.size === 0) {
+      const part = take(this.#updates, this.#index, count, bytes);
+      return { wanted: part, next: this.#index + part.length };
+    }
+    const wanted: LogUpdate[] = [];
+    const end = Math.min(this.#updates.length, this.#index + atOnce);
+    let size = 0;
+    let next = this.#index;
+    for (; next < end && wanted.length < count; next++) {
+      const update = this.#updates[next] as LogUpdate;
+      if (!this.#wants(update)) continue;
+      size += update.value?.byteLength ?? 0;
+      if (wanted.length > 0 && size > bytes) break;
+      wanted.push(update);
+    }
+    return { wanted, next };
   }
 
   #step(updates: readonly LogUpdate[], next: number, wanted: number): RunStep {
@@ -77,7 +96,7 @@ export class ConflatedRun {
   }
 
   #wants({ key, seq }: LogUpdate): boolean {
-    if (this.#keys?.has(key) === false) return false;
+    if (this.#view?.shows(key) === false) return false;
     return this.#ahead.size === 0 || seq > (this.#ahead.get(key) ?? 0);
   }
 }

@@ -4,6 +4,7 @@
  * to what one frame may have. Credit and intervals are asked for a group as a whole, as it is never left half sent.
  */
 import type { LogUpdate } from '../topic-store.js';
+import type { View } from './view.js';
 
 /** `OPEN`: the group goes on, and there is room for more of it. `FULL`: what is held must be sent first. */
 export type GroupStep = 'OPEN' | 'FULL' | 'DONE';
@@ -20,10 +21,10 @@ export class GroupReader {
     this.at = at;
   }
 
-  /** Takes of a page that follows `at` what `keys` want, up to the end of the first group of which they want anything. */
-  take(page: readonly LogUpdate[], keys: ReadonlySet<string> | undefined, most: number): GroupStep {
+  /** Takes of a page that follows `at` what the view shows, up to the end of the first group of which it shows anything. */
+  take(page: readonly LogUpdate[], view: View | undefined, most: number): GroupStep {
     for (const update of page) {
-      if (keys === undefined || keys.has(update.key)) {
+      if (view === undefined || view.shows(update.key)) {
         const size = update.value?.byteLength ?? 0;
         if (this.#held.length > 0 && this.#bytes + size > most) return 'FULL';
         this.#held.push(update);

@@ -63,8 +63,8 @@ export class HeldBack {
       }
       behind.push(subscription);
       if (now - since < worthTelling) continue;
-      // Whoever takes all keys is woken by what is published next. Others, and those behind a full socket, are looked at.
-      if (cause !== Throttle_Cause.SOCKET && subscription.keys === undefined) this.#held.delete(subscription);
+      // Whoever is shown all keys is woken by what is published next. Others, and those behind a full socket, are looked at.
+      if (cause !== Throttle_Cause.SOCKET && subscription.view === undefined) this.#held.delete(subscription);
       const told = this.#told.get(subscription);
       if (cause === Throttle_Cause.UNSPECIFIED) continue;
       if (told?.cause === cause && now - told.at < toldEvery) continue;

@@ -21,6 +21,7 @@ import { heldEvery } from './held-back.js';
 import type { Authorize, HubContext } from './hub-context.js';
 import { type HubLimits, hubLimits } from './limits.js';
 import { OpenTopics } from './open-topics.js';
+import { Permissions } from './permissions.js';
 import { HubSession } from './session.js';
 import { LatenessGauge, type PressureLevel, shed } from './shedding.js';
 import { Topic } from './topic.js';
@@ -64,6 +65,7 @@ export class Hub implements HubContext {
   readonly serverId: string;
   readonly authorize: Authorize;
   readonly flush: Flush;
+  readonly permissions = new Permissions();
   readonly commits = new Commits();
   readonly faults: Faults;
   readonly topics: OpenTopics;
@@ -195,6 +197,18 @@ export class Hub implements HubContext {
     });
     const { epoch } = topic.store.state();
     return group.map(() => ({ position: { epoch, seq: 0 }, duplicate: false }));
+  }
+
+  /**
+   * What a principal may do has changed (undefined: what anybody may): `authorize` is asked again about each of its subscriptions,
+   * and nothing more is sent by the answers of before. Resolves when all are answered.
+   */
+  async reauthorize(principal: string | undefined): Promise<void> {
+    this.permissions.changed(principal);
+    const concerned = [...this.#sessions].filter(
+      ({ connection }) => principal === undefined || connection.principal === principal,
+    );
+    await Promise.all(concerned.map((session) => session.reauthorize()));
   }
 
   /** A client has connected. */

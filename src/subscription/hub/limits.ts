@@ -34,6 +34,8 @@ export interface HubLimits {
   readonly maxGroup: number;
   /** Bytes of answers, other than updates, that wait for a client that does not read; 256 KiB by default. */
   readonly maxWaitingBytes: number;
+  /** Questions to `authorize` about one connection that are asked at once, before others wait; 16 by default. */
+  readonly maxQuestions: number;
   /** Publications of one connection whose answer is outstanding; 1,000 by default. */
   readonly maxPublishing: number;
   /**
@@ -73,6 +75,7 @@ export const defaultLimits: HubLimits = {
   maxValueBytes: 1 << 20,
   maxGroup: 1000,
   maxWaitingBytes: 256 * 1024,
+  maxQuestions: 16,
   maxPublishing: 1000,
   maxReplay: 1_000_000,
   frameBytes: 32 * 1024,

@@ -12,6 +12,7 @@ import { Shares } from '../../call/shares.js';
 import type { Reason } from '../../contract/reasons.js';
 import type { HubLimits } from './limits.js';
 import type { Topic } from './topic.js';
+import type { Keys } from './view.js';
 
 /** ms that a topic which is empty and not read stays. */
 const idleMs = 3000;
@@ -29,7 +30,7 @@ export interface Claimant {
 export interface TopicClaim {
   readonly topic: Topic;
   /** The subscription names other keys. Throws an RpcError RESOURCE_EXHAUSTED when its caller names too many. */
-  readonly rename: (keys: ReadonlySet<string> | undefined) => void;
+  readonly rename: (keys: Keys) => void;
   readonly end: () => void;
 }
 
@@ -91,7 +92,7 @@ export class OpenTopics {
   }
 
   /** For a peer that reads it, as a rule certain keys. Throws an RpcError RESOURCE_EXHAUSTED when there are too many. */
-  claim(name: string, by: Claimant, named: ReadonlySet<string> | undefined): TopicClaim {
+  claim(name: string, by: Claimant, named: Keys): TopicClaim {
     const { subscriptions, keys } = this.#shares;
     const { owner, connection } = by;
     let weight = weightOf(named);
@@ -111,7 +112,7 @@ export class OpenTopics {
     }
     entry.claims += 1;
     let ended = false;
-    const rename = (others: ReadonlySet<string> | undefined): void => {
+    const rename = (others: Keys): void => {
       if (ended) return;
       const more = weightOf(others) - weight;
       if (more > 0) keys.take(owner, more, connection);
@@ -288,9 +289,9 @@ function holderOf({ owner, connection }: Claimant): string {
 }
 
 /** What so many keys cost, long ones more. */
-function weightOf(keys: ReadonlySet<string> | undefined): number {
+function weightOf(keys: Keys): number {
   let weight = 0;
-  for (const key of keys ?? []) weight += 1 + (key.length >> 7);
+  for (const key of keys === 'all' ? [] : keys) weight += 1 + (key.length >> 7);
   return weight;
 }
 

@@ -1,5 +1,6 @@
 /** What a subscription needs of the connection that it is sent on. */
 import type { Effective, Throttle_Cause } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Refusal } from './answers.js';
 import type { Credit } from './credit.js';
 import type { Subscription } from './subscription.js';
 
@@ -21,7 +22,7 @@ export interface Outlet {
   readonly snapshotsPaused: boolean;
   effective(subscription: Subscription): Effective;
   /** The subscription is over; answers with the frame that says so. */
-  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array;
+  ended(subscription: Subscription, why: Refusal): Uint8Array;
   /** As `ended`, when the store could not answer. */
   storeFailed(subscription: Subscription, error: unknown): Uint8Array;
   /** Something threw that should not have: the subscription ends, and nothing else. Never throws. */

@@ -1,5 +1,6 @@
-/** What a page of the log holds for a subscriber of certain keys. */
+/** What a page of the log holds for a subscriber that is shown only some keys. */
 import type { LogUpdate } from '../topic-store.js';
+import type { View } from './view.js';
 
 export interface Picked {
   readonly updates: readonly LogUpdate[];
@@ -7,11 +8,11 @@ export interface Picked {
   readonly read: number;
 }
 
-/** The updates of `keys`, at most `count` and about `bytes` of values; one at least if there is one. No group is cut. */
+/** The updates that the view shows, at most `count` and about `bytes` of values; one at least if there is one. No group is cut. */
 export function pickKeys(
   updates: readonly LogUpdate[],
   after: number,
-  keys: ReadonlySet<string>,
+  view: View,
   count: number,
   bytes: number,
 ): Picked {
@@ -21,7 +22,7 @@ export function pickKeys(
   /** What was picked before the group that is looked at: a group is taken whole, or left whole. */
   let taken = 0;
   for (const update of updates) {
-    if (keys.has(update.key)) {
+    if (view.shows(update.key)) {
       picked.push(update);
       size += update.value?.byteLength ?? 0;
     }

@@ -68,14 +68,14 @@ function append(session: HubSession, group: readonly Publish[]): Awaitable<reado
   if (group.some(({ topic }) => topic !== name)) {
     throw ownError('GROUP_OF_TOPICS', 'an atomic group is of one topic');
   }
-  const { principal, peer } = session.connection;
+  const { principal } = session.connection;
   const keys = new Set(group.map(({ key }) => key));
-  const allowed = (session.connection.authorize ?? hub.authorize)({
+  const allowed = session.asking.ask({
     action: 'publish',
     topic: name,
     keys,
-    principal,
-    peer,
+    keyed: hub.declared(name).keyOf !== undefined,
+    wanted: () => !session.isClosed,
   });
   const go = (): Awaitable<readonly Appended[]> => {
     const topic = hub.topics.publishedBy(name, session.claimant);

@@ -19,6 +19,8 @@ export interface RecoveryQuestion {
   readonly conflates: boolean;
   /** Updates that are sent again at most, where a subscriber accepts something shorter that leaves nothing out. */
   readonly maxReplay: number;
+  /** What the subscriber holds was sent by another view, and must be a state of its own. */
+  readonly viewChanged: boolean;
   /** The highest seq that is older than `start.time`; only for FROM_TIME. */
   readonly before: number;
 }
@@ -75,6 +77,7 @@ function resume(question: RecoveryQuestion, seq: number): Beginning {
     }
     return { outcome: 'RESET', reason: foreign ? Reset_Reason.EPOCH_CHANGED : Reset_Reason.EPOCH_VIOLATION };
   }
+  if (question.viewChanged) return { outcome: 'RESET', reason: Reset_Reason.VIEW_CHANGED };
   return after(question, seq);
 }
 

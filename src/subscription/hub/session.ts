@@ -16,7 +16,8 @@ import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
 import { positionToWire } from '../position.js';
 import { amend, commit, raise, unsubscribe } from './amend-requests.js';
-import { refusalOf, unsubscribed } from './answers.js';
+import { type Refusal, refusalOf, unsubscribed } from './answers.js';
+import { Asking } from './asking.js';
 import { Credit } from './credit.js';
 import { brokenConnection } from './faults.js';
 import type { Sender } from './flush.js';
@@ -26,6 +27,7 @@ import type { HubContext } from './hub-context.js';
 import type { Claimant } from './open-topics.js';
 import type { Outlet } from './outlet.js';
 import { publishAll } from './publish-requests.js';
+import { reauthorize } from './reauthorize.js';
 import type { Starting } from './starting.js';
 import { subscribe } from './subscribe-requests.js';
 import type { Subscription } from './subscription.js';
@@ -41,6 +43,7 @@ export class HubSession implements Session, Sender, Outlet {
   /** Subscriptions that are asked for and not decided on. */
   readonly starting = new Map<number, Starting>();
   readonly refs = new Set<number>();
+  readonly asking: Asking;
   credit = new Credit(undefined);
   /** Publications whose answer is outstanding. */
   publishing = 0;
@@ -66,6 +69,7 @@ export class HubSession implements Session, Sender, Outlet {
     this.connection = connection;
     const { principal, peer } = connection;
     this.claimant = { owner: ownerOf(principal, peer), connection: connectionOf(peer) };
+    this.asking = new Asking(hub, connection);
     this.frameBytes = hub.limits.frameBytes;
     this.#heartbeat = hub.limits.heartbeatMs;
     this.#lastSent = hub.clock.now();
@@ -357,14 +361,14 @@ export class HubSession implements Session, Sender, Outlet {
 
   #endedByFault(subscription: Subscription, error: unknown): Uint8Array {
     this.hub.faults.report(error, subscription.topic.name, 'a subscription failed');
-    const { code, message, retryable } = refusalOf(error);
-    return this.ended(subscription, code, message, retryable);
+    return this.ended(subscription, refusalOf(error));
   }
 
   storeFailed(subscription: Subscription, error: unknown): Uint8Array {
     if (isRpcError(error)) return this.#endedByFault(subscription, error);
     this.hub.faults.report(error, subscription.topic.name, 'the store of a topic could not be read');
-    return this.ended(subscription, 'STORE_FAILED', 'the store of the topic could not be read', true);
+    const message = 'the store of the topic could not be read';
+    return this.ended(subscription, { code: 'STORE_FAILED', message, retryable: true });
   }
 
   // -------------------------------------------------------------------------------------- from the hub
@@ -405,6 +409,11 @@ export class HubSession implements Session, Sender, Outlet {
     } catch (error) {
       return this.#endedByFault(subscription, error);
     }
+  }
+
+  /** Asks again what each subscription may be shown; nothing is sent to it before the answer. Resolves when all are answered. */
+  async reauthorize(): Promise<void> {
+    await Promise.all([...this.subscriptions.values()].map((subscription) => reauthorize(this, subscription)));
   }
 
   /** The server wants the client to go elsewhere, or to come back later. */
@@ -452,13 +461,13 @@ export class HubSession implements Session, Sender, Outlet {
     return effectiveOf(terms, Math.max(pace.minInterval, pace.imposed), pace.maxBps);
   }
 
-  ended(subscription: Subscription, code: string, message: string, retryable: boolean): Uint8Array {
+  ended(subscription: Subscription, why: Refusal): Uint8Array {
     const { id, ref } = subscription;
     const place = placeOf(subscription);
     subscription.end();
     this.subscriptions.delete(id);
     this.refs.delete(ref);
-    return unsubscribed(id, code, message, retryable, place);
+    return unsubscribed(id, why, place);
   }
 }
 

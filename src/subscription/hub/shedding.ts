@@ -62,7 +62,13 @@ function endLeastWanted(sessions: ReadonlySet<HubSession>): void {
   );
   all.sort((a, b) => a.subscription.terms.priority - b.subscription.terms.priority);
   for (const { session, subscription } of all.slice(0, Math.ceil(all.length * share))) {
-    session.say(session.ended(subscription, 'BACK_PRESSURE', 'the server has too much to do', true));
+    session.say(
+      session.ended(subscription, {
+        code: 'BACK_PRESSURE',
+        message: 'the server has too much to do',
+        retryable: true,
+      }),
+    );
   }
 }
 

@@ -8,11 +8,14 @@ import type { Awaitable, Limits, LogUpdate, ScanPage } from '../topic-store.js';
 import { generationOf } from './announce.js';
 import { take } from './conflate.js';
 import type { Topic } from './topic.js';
+import type { View } from './view.js';
 import { chunkFrame, item } from './wire.js';
 
 /** Keys that are looked up at once, and entries that are sent at once. */
 const keysAtOnce = 256;
 const atOnce = 4096;
+/** Bytes of values that are looked through at once for what a view shows. */
+const lookedThrough = 256 << 10;
 
 export interface SnapshotStep {
   readonly frame: Uint8Array;
@@ -23,12 +26,17 @@ export interface SnapshotStep {
 export class SnapshotReader {
   readonly at: number;
   readonly #topic: Topic;
+  /** Undefined: all keys are looked through for what the view shows. */
   readonly #keys: readonly string[] | undefined;
+  readonly #view: View | undefined;
   readonly #sub: number;
   readonly #ref: number;
   readonly #checksum = new SeqChecksum();
   #cursor: string | undefined;
   #nextKey = 0;
+  /** What a view shows of the last page, as far as it was not sent for want of credit or room. */
+  #found: readonly LogUpdate[] = [];
+  #scanned = false;
   #chunks = 0;
   #count = 0;
   /** The highest head that a page is known to be as of. */
@@ -37,11 +45,12 @@ export class SnapshotReader {
   consistentAt = Number.POSITIVE_INFINITY;
 
   /** `at` is the head of the topic, or where a topic without keys goes on. */
-  constructor(topic: Topic, sub: number, ref: number, keys: ReadonlySet<string> | undefined, at: number) {
+  constructor(topic: Topic, sub: number, ref: number, view: View | undefined, at: number) {
     this.#topic = topic;
     this.#sub = sub;
     this.#ref = ref;
-    this.#keys = keys === undefined ? undefined : [...keys];
+    this.#view = view;
+    this.#keys = view?.names === undefined ? undefined : [...view.names];
     this.at = at;
   }
 
@@ -71,8 +80,16 @@ export class SnapshotReader {
 
   #read(limits: Limits): Awaitable<SnapshotStep> {
     if (this.#keys !== undefined) return this.#lookUp(this.#keys, limits);
-    const page = this.#topic.store.scan(this.#cursor, { count: Math.min(limits.count, atOnce), bytes: limits.bytes });
-    return page instanceof Promise ? page.then((one) => this.#scanned(one)) : this.#scanned(page);
+    const view = this.#view;
+    if (this.#found.length > 0) return this.#give(limits);
+    // What is hidden takes neither credit nor room.
+    const page = this.#topic.store.scan(
+      this.#cursor,
+      view === undefined
+        ? { count: Math.min(limits.count, atOnce), bytes: limits.bytes }
+        : { count: atOnce, bytes: lookedThrough },
+    );
+    return page instanceof Promise ? page.then((one) => this.#took(one, limits)) : this.#took(page, limits);
   }
 
   #lookUp(keys: readonly string[], limits: Limits): Awaitable<SnapshotStep> {
@@ -88,10 +105,20 @@ export class SnapshotReader {
     return found instanceof Promise ? found.then(step) : step(found);
   }
 
-  #scanned({ updates, cursor, more, head }: ScanPage): SnapshotStep {
+  #took({ updates, cursor, more, head }: ScanPage, limits: Limits): SnapshotStep {
     this.#cursor = cursor;
     this.#readAt = Math.max(this.#readAt, head);
-    return this.#step(updates, !more);
+    if (this.#view === undefined) return this.#step(updates, !more);
+    this.#found = updates;
+    this.#scanned = !more;
+    return this.#give(limits);
+  }
+
+  #give({ count, bytes }: Limits): SnapshotStep {
+    const shown = this.#found.filter(({ key }) => this.#view?.shows(key) !== false);
+    const part = take(shown, 0, count, bytes);
+    this.#found = shown.slice(part.length);
+    return this.#step(part, this.#scanned && this.#found.length === 0);
   }
 
   /** Leaves out what is deleted, or would be if the store could end it now: that is told to the reader when it can. */

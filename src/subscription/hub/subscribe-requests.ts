@@ -4,6 +4,7 @@ import { ownError } from '../../call/own-error.js';
 import type { Awaitable } from '../topic-store.js';
 import { amend, commit, raise } from './amend-requests.js';
 import { refusalOf, unsubscribed } from './answers.js';
+import type { Answer } from './asking.js';
 import { Credit } from './credit.js';
 import type { TopicClaim } from './open-topics.js';
 import { Pace } from './pace.js';
@@ -11,8 +12,9 @@ import { begin } from './recovery.js';
 import type { HubSession } from './session.js';
 import { Starting } from './starting.js';
 import { Subscription } from './subscription.js';
-import { keysOf, type Terms, termsOf } from './terms.js';
+import { holdsState, keysOf, type Terms, termsOf } from './terms.js';
 import type { Topic } from './topic.js';
+import { isOfView, type Keys, type View, viewOf } from './view.js';
 import { item } from './wire.js';
 
 /** Refs that are not a topic's own number are above all that are. */
@@ -29,9 +31,9 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     return;
   }
   const refuse = (error: unknown): void => {
-    const { code, message, retryable } = refusalOf(error);
-    if (code === 'INTERNAL') hub.faults.report(error, request.topic, 'a subscription failed to begin');
-    session.say(unsubscribed(sub, code, message, retryable, undefined, retryable ? 1000 : 0));
+    const refusal = refusalOf(error);
+    if (refusal.code === 'INTERNAL') hub.faults.report(error, request.topic, 'a subscription failed to begin');
+    session.say(unsubscribed(sub, refusal, undefined, refusal.retryable ? 1000 : 0));
   };
   if (subscriptions.size + starting.size >= hub.limits.maxSubscriptions) {
     const message = `a connection has ${hub.limits.maxSubscriptions} subscriptions at most; end some, or open another`;
@@ -44,9 +46,9 @@ export function subscribe(session: HubSession, request: Subscribe): void {
     // Declared, allowed, made: in this order, so that nobody makes a topic that they may not read.
     const declaration = hub.declared(request.topic);
     const terms = termsOf(request, declaration);
-    const keys = keysOf(request.keys, declaration, hub.limits);
-    const { principal, peer } = session.connection;
-    const go = (): Awaitable<void> => {
+    const keys = keysOf(request, declaration, hub.limits);
+    const go = ({ permission, life }: Answer): Awaitable<void> => {
+      const view = viewOf(keys, permission, life);
       const claim = hub.topics.claim(request.topic, session.claimant, keys);
       const { topic } = claim;
       const done = (seq: number): void => {
@@ -54,9 +56,14 @@ export function subscribe(session: HubSession, request: Subscribe): void {
           claim.end(); // given up meanwhile
           return;
         }
+        if (hub.permissions.lifeOf(session.connection.principal) !== life) {
+          claim.end();
+          ask();
+          return;
+        }
         starting.delete(sub);
         try {
-          started(session, request, claim, terms, keys, seq);
+          started(session, request, claim, terms, keys, view, seq);
           goOn(session, sub, waits);
         } catch (error) {
           const begun = subscriptions.get(sub);
@@ -84,26 +91,25 @@ export function subscribe(session: HubSession, request: Subscribe): void {
         return failed(error);
       }
     };
-    const allowed = (session.connection.authorize ?? hub.authorize)({
-      action: 'subscribe',
-      topic: request.topic,
-      keys,
-      principal,
-      peer,
-    });
-    return allowed instanceof Promise ? allowed.then(go) : go();
+    const keyed = declaration.keyOf !== undefined;
+    const wanted = (): boolean => starting.get(sub) === waits && !session.isClosed;
+    const allowed = session.asking.ask({ action: 'subscribe', topic: request.topic, keys, keyed, wanted });
+    return allowed instanceof Promise ? allowed.then(go) : go(allowed);
   };
   const failed = (error: unknown): void => {
     if (starting.get(sub) !== waits) return;
     starting.delete(sub);
     refuse(error);
   };
-  try {
-    const starts = start();
-    if (starts instanceof Promise) starts.catch(failed);
-  } catch (error) {
-    failed(error);
-  }
+  const ask = (): void => {
+    try {
+      const starts = start();
+      if (starts instanceof Promise) starts.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  ask();
 }
 
 function started(
@@ -111,7 +117,8 @@ function started(
   request: Subscribe,
   claim: TopicClaim,
   terms: Terms,
-  keys: ReadonlySet<string> | undefined,
+  keys: Keys,
+  view: View | undefined,
   before: number,
 ): void {
   const { hub } = session;
@@ -124,11 +131,13 @@ function started(
     keyed: topic.keyed,
     conflates: terms.when !== 'NEVER',
     maxReplay: hub.limits.maxReplay,
+    // A start from a commit is the server's own, and nobody said what is held.
+    viewChanged: start === request.start && holdsState(terms, topic.keyed) && !isOfView(start?.view, view),
     before,
   });
   if (beginning.outcome === 'REFUSED') {
     const { code, message } = beginning;
-    session.say(unsubscribed(request.sub, code, message, false, undefined));
+    session.say(unsubscribed(request.sub, { code, message, retryable: false }, undefined));
     return;
   }
   const pace = new Pace(request.minIntervalMs, request.maxBps, hub.clock.now());
@@ -138,6 +147,7 @@ function started(
     ref,
     topic,
     keys,
+    view,
     terms,
     new Credit(request.credit),
     pace,

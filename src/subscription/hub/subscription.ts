@@ -23,11 +23,13 @@ import { pickKeys } from './pick-keys.js';
 import type { Beginning } from './recovery.js';
 import { SnapshotReader, type SnapshotStep } from './snapshot-reader.js';
 import { StoreRead } from './store-read.js';
-import type { Terms } from './terms.js';
+import { holdsState, type Terms } from './terms.js';
 import type { Reader, SharedBatch, Topic } from './topic.js';
+import { Turns } from './turns.js';
+import { type Keys, sameView, type View } from './view.js';
 import { batchFrame, valueBytes } from './wire.js';
 
-/** Of the log, what one who wants certain keys looks at in one turn: pages of whole groups, or a piece of one. */
+/** Of the log, what one that is shown certain keys looks at in one turn: pages of whole groups, or a piece of one. */
 const scanned = { count: 4096, bytes: 4 << 20, cut: true };
 const piece = { count: 4096, bytes: 256 << 10, cut: true };
 
@@ -35,7 +37,12 @@ export class Subscription implements Reader {
   readonly id: number;
   readonly ref: number;
   readonly topic: Topic;
-  keys: ReadonlySet<string> | undefined;
+  /** What the client asks for. */
+  keys: Keys;
+  /** What it is shown of that; undefined: everything. */
+  view: View | undefined;
+  /** Its changes of keys, and questions about them, one at a time. */
+  readonly turns = new Turns();
   readonly terms: Terms;
   readonly credit: Credit;
   readonly pace: Pace;
@@ -48,7 +55,7 @@ export class Subscription implements Reader {
   claim: TopicClaim | undefined;
   #cursor = 0;
   #read = 0;
-  /** With keys: there may be something for it after `#read`; else `#read` is what the topic has seen. */
+  /** With a view: there may be something for it after `#read`; else `#read` is what the topic has seen. */
   #behind = false;
   /** It could not be sent everything at once, so it gets the newest. */
   #pressed = false;
@@ -70,12 +77,15 @@ export class Subscription implements Reader {
   #shown = 0;
   /** The head was told, and has fallen since. */
   #headFell = false;
+  /** Questions of what it may be shown that are not answered: it is sent nothing. */
+  #unknown = 0;
 
   constructor(
     id: number,
     ref: number,
     topic: Topic,
-    keys: ReadonlySet<string> | undefined,
+    keys: Keys,
+    view: View | undefined,
     terms: Terms,
     credit: Credit,
     pace: Pace,
@@ -85,6 +95,7 @@ export class Subscription implements Reader {
     this.ref = ref;
     this.topic = topic;
     this.keys = keys;
+    this.view = view;
     this.terms = terms;
     this.credit = credit;
     this.pace = pace;
@@ -155,7 +166,7 @@ export class Subscription implements Reader {
   }
 
   wake(from: number): void {
-    if (this.keys !== undefined && !this.#behind) {
+    if (this.view !== undefined && !this.#behind) {
       this.#behind = true;
       this.#read = Math.max(from, this.#cursor);
     }
@@ -191,12 +202,38 @@ export class Subscription implements Reader {
   }
 
   /** Other keys from now on: everything begins anew. */
-  amendKeys(keys: ReadonlySet<string> | undefined): Uint8Array {
+  amendKeys(keys: Keys, view: View | undefined): Uint8Array {
     this.claim?.rename(keys);
-    this.topic.remove(this);
     this.keys = keys;
-    this.topic.add(this);
+    this.#look(view);
     return this.#reset(Reset_Reason.VIEW_CHANGED);
+  }
+
+  /** Nothing is sent until `show`: what may be shown is not known. */
+  hide(): void {
+    this.#unknown += 1;
+  }
+
+  /**
+   * From now on it is shown this. Where that is something else, a subscriber that holds a state begins anew, and one that does not
+   * comes back to go on from its place in the log. Undefined: there is nothing to tell.
+   */
+  show(view: View | undefined): Uint8Array | undefined {
+    this.#unknown -= 1;
+    this.#outlet.enqueue(this);
+    if (sameView(this.view, view)) return undefined;
+    if (!holdsState(this.terms, this.topic.keyed)) {
+      const message = `what may be seen of ${this.topic.name} has changed`;
+      return this.#outlet.ended(this, { code: 'VIEW_CHANGED', message, retryable: true });
+    }
+    this.#look(view);
+    return this.#reset(Reset_Reason.VIEW_CHANGED);
+  }
+
+  #look(view: View | undefined): void {
+    this.topic.remove(this);
+    this.view = view;
+    this.topic.add(this);
   }
 
   /** For a heartbeat: a batch of what the subscriber need not see, and how far it has everything. Not during a snapshot. */
@@ -223,7 +260,7 @@ export class Subscription implements Reader {
   /** The next frame, of about `room` bytes; undefined when there is nothing, or it may not be sent now. */
   pull(room: number): Uint8Array | undefined {
     this.more = false;
-    if (this.#over) return undefined;
+    if (this.#over || this.#unknown > 0) return undefined;
     if (this.#rewound) return this.#tellRewound();
     if (this.#headFell) return this.#tellHead();
     if (this.#store.waiting) return undefined;
@@ -254,7 +291,7 @@ export class Subscription implements Reader {
     if (when === 'ALWAYS' || (when === 'ON_PRESSURE' && (this.#pressed || this.#ahead !== undefined))) {
       return this.#beginRun(count, bytes);
     }
-    return this.keys === undefined ? this.#pullShared(count, bytes) : this.#pullFiltered(this.keys, count, bytes);
+    return this.view === undefined ? this.#pullShared(count, bytes) : this.#pullFiltered(this.view, count, bytes);
   }
 
   /** Of what the pace holds back. */
@@ -264,11 +301,11 @@ export class Subscription implements Reader {
 
   get #pending(): boolean {
     if (this.#snapshot !== undefined || this.#run !== undefined || this.#group !== undefined) return true;
-    return this.keys === undefined ? this.#cursor < this.topic.head : this.#behind;
+    return this.view === undefined ? this.#cursor < this.topic.head : this.#behind;
   }
 
   get #readTo(): number {
-    if (this.keys === undefined) return this.#cursor;
+    if (this.view === undefined) return this.#cursor;
     return this.#behind ? this.#read : Math.max(this.#cursor, this.topic.seen);
   }
 
@@ -304,7 +341,7 @@ export class Subscription implements Reader {
   }
 
   #beginSnapshot(outcome: Outcome, at: number): Uint8Array {
-    this.#snapshot = new SnapshotReader(this.topic, this.id, this.ref, this.keys, at);
+    this.#snapshot = new SnapshotReader(this.topic, this.id, this.ref, this.view, at);
     this.#outlet.enqueue(this);
     return Buffer.concat([this.#subscribed(outcome, at), this.#snapshot.begin()]);
   }
@@ -314,7 +351,7 @@ export class Subscription implements Reader {
     return this.#store.goOn(step, (one) => this.#snapshotStep(one));
   }
 
-  #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array {
+  #snapshotStep({ frame, updates, done }: SnapshotStep): Uint8Array | undefined {
     if (frame.byteLength > this.#outlet.mostBytes) return this.#tooLarge(frame.byteLength);
     this.#charge(updates.length, valueBytes(updates));
     if (done) {
@@ -322,7 +359,7 @@ export class Subscription implements Reader {
       this.#snapshot = undefined;
     }
     this.more = this.#pending;
-    return frame;
+    return frame.byteLength === 0 ? undefined : frame; // nothing of it is shown
   }
 
   /** All updates of the topic, in the bytes that all get who stand here. */
@@ -359,18 +396,18 @@ export class Subscription implements Reader {
     });
   }
 
-  /** The updates of certain keys. Looks at so much of the log in one turn, and goes on in the next. */
-  #pullFiltered(keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
+  /** The updates that the view shows. Looks at so much of the log in one turn, and goes on in the next. */
+  #pullFiltered(view: View, count: number, bytes: number): Uint8Array | undefined {
     return this.#store.goOn(this.topic.store.read(this.#read, scanned), (page) => {
       if (page === undefined) return this.#trimmed(count, bytes);
-      return this.#filtered(ofOneGeneration(page, this.topic.generations), keys, count, bytes);
+      return this.#filtered(ofOneGeneration(page, this.topic.generations), view, count, bytes);
     });
   }
 
-  #filtered({ updates, more }: Page, keys: ReadonlySet<string>, count: number, bytes: number): Uint8Array | undefined {
+  #filtered({ updates, more }: Page, view: View, count: number, bytes: number): Uint8Array | undefined {
     const whole = wholeGroups(updates);
     if (whole.length === 0 && updates.length > 0) return this.#pullGroup(new GroupReader(this.#read));
-    const picked = pickKeys(whole, this.#read, keys, count, bytes);
+    const picked = pickKeys(whole, this.#read, view, count, bytes);
     // Only a group that is not cut has more than a frame takes.
     if (picked.updates.length > 1 && valueBytes(picked.updates) > this.#outlet.frameBytes) {
       return this.#pullGroup(new GroupReader(this.#read));
@@ -389,7 +426,7 @@ export class Subscription implements Reader {
       // What came of it is void by what this says, which a run of the newest would not be.
       if (page === undefined) return this.#overflow();
       const { takesParts, frameBytes, mostBytes } = this.#outlet;
-      const step = group.take(page.updates, this.keys, takesParts ? frameBytes : mostBytes);
+      const step = group.take(page.updates, this.view, takesParts ? frameBytes : mostBytes);
       if (step === 'OPEN') {
         this.more = page.updates.length > 0;
         return undefined;
@@ -415,7 +452,7 @@ export class Subscription implements Reader {
     const merged = this.terms.mode === 'MERGE';
     return this.#store.goOn(this.topic.changesSince(this.#readTo, merged), (changes) => {
       if (changes === undefined) return this.#overflow();
-      this.#run = new ConflatedRun(this.topic, this.keys, changes, merged, this.#ahead);
+      this.#run = new ConflatedRun(this.topic, this.view, changes, merged, this.#ahead);
       return this.#pullRun(this.#run, count, bytes);
     });
   }
@@ -432,7 +469,7 @@ export class Subscription implements Reader {
     this.#read = run.to;
     this.#behind = run.to < this.topic.head;
     // Without updates too, unless nothing that the subscriber holds depends on it.
-    if (updates.length > 0 || this.keys === undefined || run.ranAhead) return this.#batch(updates, run.to);
+    if (updates.length > 0 || this.view === undefined || run.ranAhead) return this.#batch(updates, run.to);
     this.#rest();
     return undefined;
   }
@@ -459,7 +496,7 @@ export class Subscription implements Reader {
   #tooLarge(bytes: number): Uint8Array {
     const most = this.#outlet.mostBytes;
     const what = `what follows seq ${this.#cursor} of ${this.topic.name} has ${bytes} bytes in one frame, and the connection takes ${most} (maxMessageBytes)`;
-    return this.#outlet.ended(this, 'UPDATE_TOO_LARGE', what, false);
+    return this.#outlet.ended(this, { code: 'UPDATE_TOO_LARGE', message: what, retryable: false });
   }
 
   /** Whether there is more now, after a step. */
@@ -487,7 +524,7 @@ export class Subscription implements Reader {
         this.#outlet.disconnect('OVERFLOW', what);
         return undefined;
       case 'UNSUBSCRIBE':
-        return this.#outlet.ended(this, 'OVERFLOW', what, true);
+        return this.#outlet.ended(this, { code: 'OVERFLOW', message: what, retryable: true });
       case 'GAP': {
         const from = this.#cursor;
         const to = Math.max(first - 1, from);
@@ -499,7 +536,7 @@ export class Subscription implements Reader {
         this.more = true;
         return this.#reset(Reset_Reason.TRIMMED);
       case 'UNRECOVERABLE':
-        return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
+        return this.#outlet.ended(this, { code: 'UNRECOVERABLE', message: what, retryable: false });
     }
   }
 
@@ -517,7 +554,7 @@ export class Subscription implements Reader {
       return this.#reset(changed ? Reset_Reason.EPOCH_CHANGED : Reset_Reason.EPOCH_VIOLATION);
     }
     const what = `the log of ${this.topic.name} was put back or cut, and what was sent up to seq ${this.#cursor} is not in it`;
-    return this.#outlet.ended(this, 'UNRECOVERABLE', what, false);
+    return this.#outlet.ended(this, { code: 'UNRECOVERABLE', message: what, retryable: false });
   }
 
   /** What the subscriber holds must go: a snapshot follows, or where there are no keys all that the log holds. */
@@ -530,6 +567,6 @@ export class Subscription implements Reader {
   }
 
   #subscribed(outcome: Outcome, from: number): Uint8Array {
-    return subscribedFrame(this, outcome, from, this.#outlet.effective(this));
+    return subscribedFrame(this, outcome, from, this.#outlet.effective(this), this);
   }
 }

@@ -6,6 +6,7 @@ import {
   Mode,
   type Conflate as ProtoConflate,
   type Subscribe,
+  Subscribe_Scope,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
@@ -13,6 +14,7 @@ import { acceptedBy, type ConflateWhen, type DeliveryMode, type TopicDeclaration
 import { type HubLimits, maxKeyBytes } from './limits.js';
 import type { Overflow } from './overflow.js';
 import type { Accepted } from './recovery.js';
+import type { Keys } from './view.js';
 
 /** What the subscriber asked for, as far as the server grants it. */
 export interface Terms {
@@ -67,6 +69,14 @@ export function termsOf(subscribe: Subscribe, declaration: TopicDeclaration): Te
   };
 }
 
+/**
+ * Whether what a subscriber holds must be a state of what it is shown. One that takes every update and accepts no reset follows the
+ * log: it is shown what it may see when that is sent, and goes on.
+ */
+export function holdsState({ mode, accept }: Pick<Terms, 'accept' | 'mode'>, keyed: boolean): boolean {
+  return keyed && (mode !== 'EVERY' || accept.has('RESET'));
+}
+
 /** Throws an RpcError INVALID_ARGUMENT. */
 export function conflateOf(
   conflate: ProtoConflate | undefined,
@@ -80,13 +90,32 @@ export function conflateOf(
   return { when: mode === 'EVERY' ? 'NEVER' : when, overflow };
 }
 
-/** Undefined: all keys. Throws an RpcError INVALID_ARGUMENT. */
+/** What a Subscribe names: a client that does not say how it is meant means all keys where it names none. Throws as `namedKeys`. */
 export function keysOf(
-  keys: readonly string[],
+  { keys, scope = Subscribe_Scope.UNSPECIFIED }: Pick<Subscribe, 'keys' | 'scope'>,
   declaration: TopicDeclaration,
   limits: HubLimits,
-): ReadonlySet<string> | undefined {
-  if (keys.length === 0) return undefined;
+): Keys {
+  switch (scope) {
+    case Subscribe_Scope.UNSPECIFIED:
+      return keys.length === 0 ? 'all' : namedKeys(keys, declaration, limits);
+    case Subscribe_Scope.ALL:
+      if (keys.length > 0)
+        throw invalid('KEYS', `all keys are asked for, and ${keys.length} are named; say one of both`);
+      return 'all';
+    case Subscribe_Scope.NAMED:
+      return namedKeys(keys, declaration, limits);
+    default:
+      throw invalid('KEYS', `there is no scope ${scope}`);
+  }
+}
+
+/** Nothing where none are named. Throws an RpcError INVALID_ARGUMENT. */
+export function namedKeys(
+  keys: Iterable<string>,
+  declaration: TopicDeclaration,
+  limits: HubLimits,
+): ReadonlySet<string> {
   if (declaration.keyOf === undefined) throw invalid('KEYS', `${declaration.name} has no keys; leave them out`);
   const set = new Set(keys);
   if (set.size > limits.maxKeys) {
@@ -112,6 +141,6 @@ export function effectiveOf({ mode, when, overflow }: Terms, minInterval: number
   };
 }
 
-function invalid(what: 'CONFLATE' | 'KEYS' | 'MODE', message: string): RpcError {
+export function invalid(what: 'CONFLATE' | 'KEYS' | 'MODE', message: string): RpcError {
   return ownError(`INVALID_${what}`, message, { code: 'INVALID_ARGUMENT', disposition: 'not-executed' });
 }

@@ -11,12 +11,13 @@ import { type Changes, latestSince, mergedSince } from './conflate.js';
 import type { TopicDeclaration } from './declaration.js';
 import { Expiry } from './expiry.js';
 import type { Faults } from './faults.js';
+import type { View } from './view.js';
 import { batchFrame, valueBytes } from './wire.js';
 
 /** A reader, as its topic sees it. */
 export interface Reader {
-  /** Undefined: all. */
-  readonly keys: ReadonlySet<string> | undefined;
+  /** Undefined: everything. */
+  readonly view: View | undefined;
   /** The log has grown; `from` was its head before. */
   wake(from: number): void;
   /** The log is another one than was read, by whose generations it went before. */
@@ -174,8 +175,7 @@ export class Topic {
 
   add(reader: Reader): void {
     this.#everyone.add(reader);
-    if (reader.keys === undefined) return;
-    for (const key of reader.keys) {
+    for (const key of reader.view?.names ?? []) {
       const readers = this.#byKey.get(key);
       if (readers === undefined) this.#byKey.set(key, new Set([reader]));
       else readers.add(reader);
@@ -184,21 +184,21 @@ export class Topic {
 
   remove(reader: Reader): void {
     this.#everyone.delete(reader);
-    for (const key of reader.keys ?? []) {
+    for (const key of reader.view?.names ?? []) {
       const readers = this.#byKey.get(key);
       readers?.delete(reader);
       if (readers?.size === 0) this.#byKey.delete(key);
     }
   }
 
-  /** Tells the readers that the log has grown: of those that want certain keys, only whom it concerns. */
+  /** Tells the readers that the log has grown: of those whose keys are known by name, only whom it concerns. */
   wakeReaders(): void {
     const from = this.seen;
     if (this.#head <= from) return;
     this.seen = this.#head;
     const concerned = this.#byKey.size === 0 ? undefined : this.#concerned(from);
     for (const reader of [...this.#everyone]) {
-      if (reader.keys !== undefined && concerned?.has(reader) === false) continue;
+      if (reader.view?.names !== undefined && concerned?.has(reader) === false) continue;
       try {
         reader.wake(from);
       } catch (error) {

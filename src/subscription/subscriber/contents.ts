@@ -21,6 +21,8 @@ export interface HeldState {
   readonly position: Position;
   /** That owns the newest update in the replica, where that is after the position. */
   readonly aheadGeneration?: Generation | undefined;
+  /** By which it was sent. */
+  readonly view?: Uint8Array | undefined;
 }
 
 export class Contents {

@@ -15,6 +15,7 @@ export interface Cursors {
 
 export interface Cursor {
   readonly topic: string;
+  /** All when empty. */
   readonly keys: readonly string[];
   readonly name: string;
   readonly position: Position;
@@ -22,6 +23,8 @@ export interface Cursor {
   readonly replica?: readonly CursorEntry[];
   /** The generation of the newest entry, where that is ahead of the position. */
   readonly aheadGeneration?: string | undefined;
+  /** By which view it was sent, in hex, where that is not all that was asked for. */
+  readonly view?: string | undefined;
 }
 
 export type CursorEntry = readonly [key: string, seq: number, value: string | null, time: number, expires: number];
@@ -30,8 +33,11 @@ export type CursorEntry = readonly [key: string, seq: number, value: string | nu
 export function exportCursors(subscribers: Iterable<Subscriber>): Cursors {
   const subscriptions: Cursor[] = [];
   for (const one of subscribers) {
-    const { topic, keys, durableName, changes } = one.spec;
-    const common = { topic, keys: [...keys].sort(), name: durableName };
+    const { topic, keys: wanted, durableName, changes } = one.spec;
+    if (wanted.length === 0) continue; // it holds nothing, and no keys stand for all here
+    const keys = wanted === 'all' ? [] : [...wanted].sort();
+    const view = one.view === undefined ? {} : { view: Buffer.from(one.view).toString('hex') };
+    const common = { topic, keys, name: durableName, ...view };
     if (one.mode === 'EVERY') {
       const position = changes ? one.feed.cursor : one.position;
       if (position !== undefined) subscriptions.push({ ...common, position });
@@ -74,21 +80,28 @@ export class ImportedCursors {
   }
 
   /** What a new subscription goes on from; once. */
-  take(topic: string, keys: readonly string[], name: string): Cursor | undefined {
-    const id = nameOf(topic, keys, name);
+  take(topic: string, keys: readonly string[] | 'all', name: string): Cursor | undefined {
+    if (keys.length === 0) return undefined;
+    const id = nameOf(topic, keys === 'all' ? [] : keys, name);
     const cursor = this.#waiting.get(id);
     this.#waiting.delete(id);
     return cursor;
   }
 }
 
-export function heldBy({ position, replica: entries, aheadGeneration }: Cursor): HeldState | undefined {
+/** The view that what a cursor stands for was sent by. */
+export function viewIn({ view }: Cursor): Uint8Array | undefined {
+  return view === undefined ? undefined : Buffer.from(view, 'hex');
+}
+
+export function heldBy(cursor: Cursor): HeldState | undefined {
+  const { position, replica: entries, aheadGeneration } = cursor;
   if (entries === undefined) return undefined;
   const replica = new Replica();
   for (const [key, seq, value, time, expires] of entries) {
     replica.restore(key, { seq, value: value === null ? undefined : Buffer.from(value, 'base64'), time, expires });
   }
-  return { position, replica, aheadGeneration };
+  return { position, replica, aheadGeneration, view: viewIn(cursor) };
 }
 
 function nameOf(topic: string, keys: readonly string[], name: string): string {

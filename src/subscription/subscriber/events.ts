@@ -88,6 +88,8 @@ export interface SubscriptionEvents {
   readonly broken: { readonly problem: string };
   readonly throttled: ThrottledEvent;
   readonly malformed: MalformedUpdate;
+  /** The server refused to change the keys, as `amend()` asked; the subscription goes on with those before. */
+  readonly refused: { readonly error: RpcError };
   readonly committed: { readonly position: Position };
   /** The position is in no log that the topic has now; what was committed before stays. FAILED_PRECONDITION, `COMMIT_OF_OTHER_HISTORY`. */
   readonly commitRefused: { readonly position: Position; readonly error: RpcError };
@@ -105,6 +107,7 @@ export const subscriptionEventNames = [
   'broken',
   'throttled',
   'malformed',
+  'refused',
   'committed',
   'commitRefused',
   'state',

@@ -1,7 +1,7 @@
 /** What ends a subscription for good, in the words of RpcError. */
 import { ownError, toldError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
-import { type Code, isCode } from '../../contract/code.js';
+import { type Code, codeOf as codeOfNumber, isCode } from '../../contract/code.js';
 import type { SubscriptionSpec } from './spec.js';
 
 /** The server's codes that are no gRPC codes. */
@@ -19,11 +19,31 @@ function codeOf(code: string): Code {
   return codes[code] ?? (isCode(code) ? code : 'ABORTED');
 }
 
-/** The server ended it, or refused it. */
-export function ended(topic: string, code: string, message: string): RpcError {
-  const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED';
+/** The server ended it, or refused it. `status`: the number of the code, where the server says it. */
+export function ended(topic: string, code: string, message: string, status?: number): RpcError {
   const sentence = `the subscription to ${topic} has ended: ${message === '' ? code : message}`;
-  return toldError(reason, codeOf(code), sentence, { metadata: { topic } });
+  return said(topic, code, sentence, status);
+}
+
+/** The server refused an amendment. */
+export function refused(topic: string, code: string, message: string, status: number | undefined): RpcError {
+  return said(topic, code, `the subscription to ${topic} was not changed: ${message === '' ? code : message}`, status);
+}
+
+function said(topic: string, code: string, sentence: string, status: number | undefined): RpcError {
+  const reason = /^[A-Z][A-Z0-9_]{0,62}$/.test(code) ? code : 'UNSUBSCRIBED';
+  const known = codeOf(code);
+  const told = status === undefined || status === 0 || codes[code] !== undefined ? known : codeOfNumber(status);
+  return toldError(reason, told, sentence, { metadata: { topic } });
+}
+
+/** An older server takes no keys for all. */
+export function noEmptySet(topic: string): RpcError {
+  return ownError(
+    'NO_EMPTY_SET',
+    `the subscription to ${topic} is to no keys, which this server takes for all: it is of an older version; name a key, or end the subscription`,
+    { metadata: { topic } },
+  );
 }
 
 /** The server keeps a commit that is in no log that it has for nothing. */

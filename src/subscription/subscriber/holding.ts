@@ -30,6 +30,7 @@ import type { SnapshotStage } from './snapshot-stage.js';
 import { type ModeName, modeOf, type SubscriptionSpec } from './spec.js';
 import type { Trace } from './trace.js';
 
+const nothing = new Uint8Array(0);
 /** Updates beyond the credit that an atomic group, which is never cut, may bring. */
 const largestGroup = 10_000;
 
@@ -61,6 +62,10 @@ export class Holding {
   #origin: Position | undefined;
   /** The history that the origin was in is gone: it begins where the next one does. */
   #originVoid = false;
+  /** What the server calls the view that what is held was sent by. */
+  #view: Uint8Array | undefined;
+  /** The server's answer names another one than what is held was sent by. */
+  #otherView = false;
   /** The head when the subscription was answered. */
   #target = 0;
   #head = 0;
@@ -76,6 +81,7 @@ export class Holding {
     this.#contents = new Contents(spec, held);
     if (held === undefined) return;
     this.#position = placeOf(held.position);
+    this.#view = held.view;
     this.#complete = true;
     if (spec.changes) this.feed.replace([], [...held.replica.entries()], held.position);
   }
@@ -97,6 +103,10 @@ export class Holding {
     const { position } = this;
     if (position === undefined || !this.ranAhead) return position;
     return { epoch: position.epoch, seq: this.#contents.top, generation: this.#contents.topGeneration };
+  }
+
+  get view(): Uint8Array | undefined {
+    return this.#view;
   }
 
   get origin(): Position | undefined {
@@ -133,8 +143,10 @@ export class Holding {
 
   // ---------------------------------------------------------------- the beginning
 
-  answered({ head, keyed, effective }: Subscribed, outcome: OutcomeName): void {
+  answered({ head, keyed, effective, view }: Subscribed, outcome: OutcomeName): void {
     this.#contents.keyed = keyed;
+    this.#otherView = !sameBytes(view, this.#view);
+    this.#view = view;
     this.#mode = modeOf(effective?.mode ?? 0, this.#spec.mode);
     this.#target = head;
     this.#head = head;
@@ -149,6 +161,9 @@ export class Holding {
       this.#contents.clear(at.seq);
       // A reset was told before: what still waits of the state that is void would come out of turn.
       if (this.#contents.keyed) this.#giveBack(this.feed.clear());
+    } else if (this.#otherView && this.#contents.keyed) {
+      // One that follows the log goes on with what it may see now. What it holds is no state of that, and what waits comes all the same.
+      this.#contents.clear(at.seq);
     }
     const cut = !resumed || this.#contents.top <= held.seq;
     this.#chain = placeOf(at);
@@ -309,6 +324,12 @@ export class Holding {
     });
   }
 
+  /** What is held may not be seen any more. */
+  letGo(): void {
+    this.#contents.clear(Number.POSITIVE_INFINITY);
+    this.#complete = false;
+  }
+
   /** The chain and what is staged are of no use any more. */
   drop(): void {
     this.#dropGroup();
@@ -399,6 +420,10 @@ export class Holding {
     if (keyed) trace?.({ type: 'consistent', position, replica });
     if (news.wants('consistent')) news.tell('consistent', { position, cut });
   }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return Buffer.compare(a ?? nothing, b ?? nothing) === 0;
 }
 
 function placeOf({ epoch, seq, generation }: Position): Place {

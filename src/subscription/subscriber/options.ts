@@ -90,12 +90,12 @@ const checkSubscribeOptions = knownOptions<SubscribeOptions>({
 export function specOf(
   topic: string,
   policy: TopicPolicy,
-  keys: readonly string[],
+  keys: readonly string[] | 'all',
   options: SubscribeOptions,
 ): SubscriptionSpec {
   checkSubscribeOptions(options, 'subscribe', '');
   const { credit = {}, accept, mode, conflate, overflow } = options;
-  for (const key of keys) {
+  for (const key of keys === 'all' ? [] : keys) {
     if (typeof key !== 'string') throw new TypeError(`the keys of ${topic} are strings, not ${typeof key}`);
   }
   const unknown = accept?.find((one) => !names.includes(one));

@@ -58,6 +58,7 @@ export class Outbox {
 
 function sizeOf(item: Sent): number {
   if (item.$case !== 'subscribe' && item.$case !== 'amend') return itemBytes;
-  const keys = item.$case === 'subscribe' ? item.value.keys : [...item.value.keysAdd, ...item.value.keysRemove];
+  const keys: readonly string[] =
+    item.$case === 'subscribe' ? item.value.keys : [...item.value.keysAdd, ...item.value.keysRemove];
   return keys.reduce((sum, key) => sum + key.length * 3 + 4, itemBytes);
 }

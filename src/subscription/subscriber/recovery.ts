@@ -27,8 +27,13 @@ export type StartAt =
   | { readonly kind: 'default' }
   | { readonly kind: 'head' }
   | { readonly kind: 'snapshot' }
-  /** `held`: the newest update that is held, where that is not the one at the position. */
-  | { readonly kind: 'resume'; readonly position: Position; readonly held?: Position | undefined }
+  /** `held`: the newest update that is held, where that is not the one at the position. `view`: by which it was sent. */
+  | {
+      readonly kind: 'resume';
+      readonly position: Position;
+      readonly held?: Position | undefined;
+      readonly view?: Uint8Array | undefined;
+    }
   /** The position that was committed under the durable name, else as `default`. */
   | { readonly kind: 'committed' }
   | { readonly kind: 'seq'; readonly seq: number }
@@ -54,6 +59,7 @@ export function startFrame(start: StartAt): Start {
         kind: Start_Kind.RESUME,
         ...positionToWire(start.position),
         held: start.held && positionToWire(start.held),
+        view: start.view,
       };
     case 'seq':
       return { ...none, kind: Start_Kind.FROM_SEQ, seq: start.seq };

@@ -15,6 +15,8 @@ export interface Standing {
   readonly position: Position | undefined;
   /** The newest update that is held; at or after `position`. */
   readonly newest: Position | undefined;
+  /** What the server calls the view that what is held was sent by. */
+  readonly view: Uint8Array | undefined;
   /** Where the subscription began, once it has. */
   readonly origin: Position | undefined;
   readonly committed: Position | undefined;
@@ -45,7 +47,7 @@ export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart
     return { start: complete || origin !== undefined ? anew(keyed) : spec.start, voids: undefined };
   }
   if (spec.recovery === 'REPEATING') {
-    return resumeAt([committed, origin].find((place) => isBefore(place, position)) ?? position, standing.newest);
+    return resumeAt([committed, origin].find((place) => isBefore(place, position)) ?? position, standing);
   }
   if (standing.brokeOften) {
     if (accepts(spec, 'RESET')) return { start: anew(keyed), voids: 'BROKEN' };
@@ -53,7 +55,7 @@ export function nextStart(spec: SubscriptionSpec, standing: Standing): NextStart
   }
   // The rest of a merged run would come merged with what was taken of it already.
   if (mode === 'MERGE' && standing.ranAhead && accepts(spec, 'RESET')) return { start: anew(keyed), voids: 'BROKEN' };
-  return resumeAt(position, standing.newest);
+  return resumeAt(position, standing);
 }
 
 /**
@@ -69,11 +71,11 @@ function isBefore(place: Position | undefined, { epoch, seq }: Position): place 
   return place?.epoch === epoch && place.seq <= seq;
 }
 
-function resumeAt(position: Position, newest: Position | undefined): NextStart {
+function resumeAt(position: Position, { newest, view }: Standing): NextStart {
   // A server that says no generations has nothing to judge it by.
   const known = newest?.generation !== undefined && newest.epoch === position.epoch;
   const other = newest?.seq !== position.seq || newest.generation !== position.generation;
-  return { start: { kind: 'resume', position, held: known && other ? newest : undefined }, voids: undefined };
+  return { start: { kind: 'resume', position, held: known && other ? newest : undefined, view }, voids: undefined };
 }
 
 export function accepts({ accept, recovery }: SubscriptionSpec, outcome: Accepted): boolean {

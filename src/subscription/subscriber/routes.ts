@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.js';
 /** What the server says of one subscription. */
 export type SubscriptionItem = Exclude<
   NonNullable<ServerItem['item']>,
-  { $case: 'welcome' | 'error' | 'goAway' | 'pong' | 'published' }
+  { $case: 'welcome' | 'goAway' | 'pong' | 'published' }
 >;
 
 export class Routes {
@@ -65,7 +65,8 @@ export class Routes {
       case 'gap':
       case 'reset':
       case 'throttle':
-      case 'commitOk': {
+      case 'commitOk':
+      case 'error': {
         const { sub } = item.value;
         if (!this.#subs.has(sub)) return `${item.$case} of the subscription ${sub}, which was never asked for`;
         const owner = this.#subs.get(sub) ?? deaf;

@@ -231,6 +231,7 @@ export class Session implements Host {
         this.#welcomed(item.value.heartbeatMs + item.value.slackMs, item.value.maxFrameBytes);
         return undefined;
       case 'error':
+        if (item.value.sub !== 0) break;
         this.#complained(item.value.code, item.value.message, item.value.retryable, item.value.retryAfterMs);
         return undefined;
       case 'goAway':

@@ -4,6 +4,7 @@ import {
   Conflate_When,
   Mode,
   type Subscribe,
+  Subscribe_Scope,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
 import type { CreditTerms } from './credit.js';
 import { type Accepted, outcomeOf, type Recovery, type StartAt, startFrame } from './recovery.js';
@@ -14,8 +15,8 @@ export type OverflowName = 'GAP' | 'UNSUBSCRIBE' | 'DISCONNECT';
 
 export interface SubscriptionSpec {
   readonly topic: string;
-  /** All when empty. */
-  readonly keys: readonly string[];
+  /** Nothing when empty. */
+  readonly keys: readonly string[] | 'all';
   readonly start: StartAt;
   /** Undefined: what the topic's recovery says. */
   readonly accept: readonly Accepted[] | undefined;
@@ -64,7 +65,8 @@ export function subscribeFrame(spec: SubscriptionSpec, sub: number, start: Start
   return {
     sub,
     topic: spec.topic,
-    keys: [...spec.keys],
+    keys: spec.keys === 'all' ? [] : [...spec.keys],
+    scope: spec.keys === 'all' ? Subscribe_Scope.ALL : Subscribe_Scope.NAMED,
     start: startFrame(start),
     accept: (spec.accept ?? []).map((one) => outcomeOf[one]),
     mode: spec.mode === undefined ? Mode.UNSPECIFIED : modes[spec.mode],

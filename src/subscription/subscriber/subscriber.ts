@@ -6,6 +6,7 @@
 import {
   type Batch,
   type CommitOk,
+  type Error as ErrorItem,
   type Gap,
   type Progress,
   type Reset,
@@ -13,6 +14,7 @@ import {
   type SnapshotBegin,
   type SnapshotChunk,
   type SnapshotEnd,
+  Subscribe_Scope,
   type Subscribed,
   type Throttle,
   type Unsubscribed,
@@ -20,12 +22,12 @@ import {
 import type { RpcError } from '../../call/rpc-error.js';
 import { epochFromBytes, type Position, positionFromWire } from '../position.js';
 import type { Accounting } from './accounting.js';
-import { type Amendment, amended, amendmentFrame, changesView } from './amendment.js';
+import { type Amendment, Amendments, amended, amendmentFrame, changesView } from './amendment.js';
 import { Breaks } from './breaks.js';
 import type { HeldState } from './contents.js';
 import { Credit, type CreditTerms } from './credit.js';
 import type { SubscriptionEventHub } from './events.js';
-import { brokenForGood, commitRefused, ended } from './failures.js';
+import { brokenForGood, commitRefused, ended, noEmptySet, refused } from './failures.js';
 import type { Feed, RawChange } from './feed.js';
 import { Holding, type HoldingContext, type Wrong } from './holding.js';
 import type { Host } from './host.js';
@@ -54,6 +56,7 @@ export class Subscriber {
   #viewChanged = false;
   #paused = false;
   readonly #processed = new Processed();
+  #amendments = new Amendments();
   #error: RpcError | undefined;
 
   constructor(spec: SubscriptionSpec, host: Host, events: SubscriptionEventHub, held?: HeldState, trace?: Trace) {
@@ -112,6 +115,11 @@ export class Subscriber {
     return this.#holding.newest;
   }
 
+  /** What the server calls the view that what is held was sent by. */
+  get view(): Uint8Array | undefined {
+    return this.#holding.view;
+  }
+
   get head(): number {
     return this.#holding.head;
   }
@@ -160,6 +168,7 @@ export class Subscriber {
     if (start === undefined) return this.fail(brokenForGood(this.#spec.topic, this.#breaks.count));
     this.#asked = start;
     this.#credit.restart();
+    this.#amendments = new Amendments();
     this.#sub = this.#host.attach(this);
     const credit = this.#credit.tell();
     this.#trace?.({ type: 'asked', credit });
@@ -190,6 +199,9 @@ export class Subscriber {
   }
 
   subscribed(input: Subscribed): State {
+    if (this.#spec.keys.length === 0 && input.scope !== Subscribe_Scope.NAMED) {
+      return this.fail(noEmptySet(this.#spec.topic));
+    }
     const answer = answerOf(this.#spec, this.#asked, input);
     if (typeof answer === 'string') return this.breakOff(answer);
     const { epoch, outcome, snapshot, generation } = answer;
@@ -256,12 +268,17 @@ export class Subscriber {
     return this.state;
   }
 
-  unsubscribed({ code, message, retryable, retryAfterMs }: Unsubscribed): State {
+  unsubscribed({ code, message, retryable, retryAfterMs, status }: Unsubscribed): State {
     this.#detach('there');
     // A server that fails at the same place again and again is not asked for ever.
     if (code === 'INTERNAL') this.#breaks.add();
     const forGood = !retryable || (code === 'INTERNAL' && this.#breaks.tooOften);
-    if (forGood && code !== '') return this.fail(ended(this.#spec.topic, code, message));
+    if (forGood && code !== '') {
+      const error = ended(this.#spec.topic, code, message, status);
+      // Nothing of it may be seen any more.
+      if (error.code === 'PERMISSION_DENIED') this.#holding.letGo();
+      return this.fail(error);
+    }
     this.#news.tell('broken', { problem: `the server ended the subscription for now: ${code} ${message}`.trimEnd() });
     this.#breaks.retryLater(retryAfterMs);
     return 'Broken';
@@ -293,10 +310,25 @@ export class Subscriber {
 
   // ---------------------------------------------------------------- what the application does
 
+  /** Throws a TypeError for keys that cannot be meant. */
   amend(change: Amendment): void {
-    this.#spec = amended(this.#spec, change);
+    const before = this.#spec;
+    this.#spec = amended(before, change);
     if (changesView(change)) this.#viewChanged = true;
-    if (this.#sub !== 0) this.#host.send(amendmentFrame(this.#sub, change, this.#spec));
+    if (this.#sub === 0) return;
+    const request = this.#amendments.add(before.keys, this.#spec.keys);
+    this.#host.send(amendmentFrame(this.#sub, change, this.#spec, request));
+  }
+
+  /** The server refused to change the keys: they stay. */
+  refused({ code, message, request, status }: ErrorItem): State {
+    const keys = this.#amendments.refused(request ?? 0, this.#spec.keys);
+    if (keys !== undefined) {
+      this.#spec = { ...this.#spec, keys };
+      this.#viewChanged = this.#amendments.open > 0;
+    }
+    this.#news.tell('refused', { error: refused(this.#spec.topic, code, message, status) });
+    return this.state;
   }
 
   /** Everything up to `position` is processed; kept by the server under the durable name. Said again until it is confirmed. */
@@ -325,10 +357,11 @@ export class Subscriber {
   // ---------------------------------------------------------------- how
 
   #nextStart(): StartAt | undefined {
-    const { position, newest, origin, complete, mode, keyed, ranAhead } = this.#holding;
+    const { position, newest, view, origin, complete, mode, keyed, ranAhead } = this.#holding;
     const next = nextStart(this.#spec, {
       position,
       newest,
+      view,
       origin,
       committed: this.#processed.kept,
       complete,

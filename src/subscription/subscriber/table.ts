@@ -5,6 +5,7 @@
 import type {
   Batch,
   CommitOk,
+  Error as ErrorItem,
   Gap,
   Progress,
   Reset,
@@ -49,6 +50,8 @@ export interface Inputs {
   readonly reset: Reset;
   readonly throttle: Throttle;
   readonly commitOk: CommitOk;
+  /** An amendment was refused. */
+  readonly error: ErrorItem;
   readonly unsubscribed: Unsubscribed;
   /** The wait of Broken is over. */
   readonly retry: undefined;
@@ -73,6 +76,7 @@ const overdue = (it: Subscriber): State => it.breakOff(`the server did not answe
 const remark = {
   throttle: (it, input) => it.throttled(input),
   commitOk: (it, input) => it.committed(input),
+  error: (it, input) => it.refused(input),
 } satisfies Partial<Row>;
 
 /** The server says something that has no place in this state. */
@@ -141,6 +145,7 @@ const over = {
   down: stay,
   throttle: stay,
   commitOk: stay,
+  error: stay,
   pause: stay,
   resume: stay,
   fail: stay,

@@ -254,7 +254,7 @@ function specOf({ recovery }: TopicDeclaration, keyed: boolean, steady: boolean,
   const everything = draw.chance(0.15);
   return {
     topic: name,
-    keys: keyed && draw.chance(0.3) ? ['k0', 'k1', 'k2'] : [],
+    keys: keyed && draw.chance(0.3) ? ['k0', 'k1', 'k2'] : 'all',
     start: draw.pick(starts),
     accept: everything ? ['REPLAY', 'CONFLATED', 'RESET', 'GAP'] : undefined,
     recovery,

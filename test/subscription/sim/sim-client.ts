@@ -87,7 +87,7 @@ export class SimClient {
     const accept = spec.accept ?? acceptedBy[spec.recovery];
     history.subscribers.push({
       name,
-      keys: spec.keys,
+      keys: spec.keys === 'all' ? [] : spec.keys,
       recovery: spec.recovery,
       accept,
       takes: spec.changes,

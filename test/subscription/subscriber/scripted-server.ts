@@ -76,7 +76,7 @@ export class ScriptedServer {
       if (name !== 'state' && name !== 'consistent') events.on(name, () => told.push(name));
     }
     const subscriber = new Subscriber(
-      specOf('t.S/Topic', policy, [], options),
+      specOf('t.S/Topic', policy, 'all', options),
       this.session,
       events,
       undefined,

@@ -7,7 +7,7 @@ import { ClientFrame, ServerFrame } from "./subscription.js";
 export const Subscriptions = defineService({
   name: "hawser.subscription.v1.Subscriptions",
   idl: "proto",
-  fingerprint: "780ec3f0100701f8305b295146d960e6b9cc8b5dc83717ac441a3ce104c06253",
+  fingerprint: "825d013c73f0005d65fd96d130541ed90f5001cb2e8b3f6cbb8c1a6ca6192137",
   methods: {
     /** The first item of either side is Hello and Welcome. Each side ends the stream when it wants; a server says GoAway first. */
     connect: bidi<ClientFrame, ServerFrame>({

@@ -226,7 +226,14 @@ export interface Start {
     | Uint8Array
     | undefined;
   /** Of RESUME: the newest update that the subscriber holds, where that is another than `seq` names; it is judged in the same way. */
-  held?: Position | undefined;
+  held?:
+    | Position
+    | undefined;
+  /**
+   * Of RESUME: Subscribed.view of what the subscriber holds. It grants nothing: where the subscriber may see something else now
+   * the answer is RESET (VIEW_CHANGED), unless it takes every update and does not accept a reset.
+   */
+  view?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -440,7 +447,7 @@ export interface Subscribe {
   /** Chosen by the client, above 0, and not in use on this connection. */
   sub: number;
   topic: string;
-  /** Only these keys; all when empty. */
+  /** Only these keys; see `scope`. */
   keys: string[];
   start?:
     | Start
@@ -462,18 +469,79 @@ export interface Subscribe {
   durableName: string;
   /** What is shed first (0) and last. */
   priority: number;
+  scope?: Subscribe_Scope | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
-/** Changes a subscription. A change of keys begins it anew: Reset, Subscribed, snapshot. */
+/** Which keys are wanted. */
+export const Subscribe_Scope = {
+  /** UNSPECIFIED - Those in `keys`, and all where there are none: what a client means that does not say. */
+  UNSPECIFIED: 0,
+  /** ALL - All; `keys` is empty. */
+  ALL: 1,
+  /** NAMED - Those in `keys`, and nothing where there are none. */
+  NAMED: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Subscribe_Scope = typeof Subscribe_Scope[keyof typeof Subscribe_Scope];
+
+export function subscribe_ScopeFromJSON(object: any): Subscribe_Scope {
+  switch (object) {
+    case 0:
+    case "SCOPE_UNSPECIFIED":
+      return Subscribe_Scope.UNSPECIFIED;
+    case 1:
+    case "SCOPE_ALL":
+      return Subscribe_Scope.ALL;
+    case 2:
+    case "SCOPE_NAMED":
+      return Subscribe_Scope.NAMED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Subscribe_Scope.UNRECOGNIZED;
+  }
+}
+
+export function subscribe_ScopeToJSON(object: Subscribe_Scope): string {
+  switch (object) {
+    case Subscribe_Scope.UNSPECIFIED:
+      return "SCOPE_UNSPECIFIED";
+    case Subscribe_Scope.ALL:
+      return "SCOPE_ALL";
+    case Subscribe_Scope.NAMED:
+      return "SCOPE_NAMED";
+    case Subscribe_Scope.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * Changes a subscription. A change of keys is authorized as a new subscription's keys are, and begins it anew: Reset, Subscribed,
+ * snapshot. One that is refused is answered with Error, and changes nothing.
+ */
 export interface Amend {
   sub: number;
   minIntervalMs?: number | undefined;
-  maxBps?: number | undefined;
+  maxBps?:
+    | number
+    | undefined;
+  /** Of a subscription to all keys: only these from now on. */
   keysAdd: string[];
+  /** Without its last key a subscription gets nothing. From all keys none can be taken. */
   keysRemove: string[];
   conflate?: Conflate | undefined;
-  paused?: boolean | undefined;
+  paused?:
+    | boolean
+    | undefined;
+  /** SCOPE_ALL: all keys from now on. SCOPE_NAMED: those in `keys_add` take the place of those before. */
+  scope?:
+    | Subscribe_Scope
+    | undefined;
+  /** Chosen by the client; an Error that refuses this amendment carries it. */
+  request?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -581,7 +649,18 @@ export interface Subscribed {
   /** Updates have keys. */
   keyed: boolean;
   /** The generation of `from`; absent: it is not known. */
-  generation?: Uint8Array | undefined;
+  generation?:
+    | Uint8Array
+    | undefined;
+  /**
+   * Names what the subscriber may see of what it asked for; absent where that is everything. What it holds is a state of that. A
+   * later RESUME says it (Start.view).
+   */
+  view?:
+    | Uint8Array
+    | undefined;
+  /** SCOPE_ALL or SCOPE_NAMED; absent from a server that takes no keys for all, whatever Subscribe says. */
+  scope?: Subscribe_Scope | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -741,6 +820,7 @@ export const Reset_Reason = {
   TRIMMED: 3,
   /** TOO_FAR - There is more to send again than the server does. */
   TOO_FAR: 4,
+  /** VIEW_CHANGED - Other keys are asked for, or what the subscriber may see has changed. It is told so whatever it accepts. */
   VIEW_CHANGED: 5,
   OPERATOR: 6,
   UNRECOGNIZED: -1,
@@ -868,6 +948,8 @@ export interface Unsubscribed {
     | undefined;
   /** For people. */
   message: string;
+  /** The code of gRPC that a call which is refused for the same reason ends with. */
+  status?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -914,6 +996,12 @@ export interface Error {
   retryAfterMs: number;
   /** What it is about, where that is one subscription. */
   sub: number;
+  /** Amend.request of what is refused. */
+  request?:
+    | number
+    | undefined;
+  /** As Unsubscribed.status. */
+  status?: number | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
 }
 
@@ -2128,6 +2216,7 @@ function createBaseStart(): Start {
     count: 0,
     generation: undefined,
     held: undefined,
+    view: undefined,
     _unknownFields: {},
   };
 }
@@ -2160,6 +2249,9 @@ export const Start: MessageFns<Start> = {
     }
     if (message.held !== undefined) {
       Position.encode(message.held, writer.uint32(58).fork()).join();
+    }
+    if (message.view !== undefined) {
+      writer.uint32(66).bytes(message.view);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2241,6 +2333,14 @@ export const Start: MessageFns<Start> = {
             message.held = Position.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.view = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2270,6 +2370,7 @@ export const Start: MessageFns<Start> = {
       count: isSet(object.count) ? globalThis.Number(object.count) : 0,
       generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
       held: isSet(object.held) ? Position.fromJSON(object.held) : undefined,
+      view: isSet(object.view) ? bytesFromBase64(object.view) : undefined,
     };
   },
 
@@ -2296,6 +2397,9 @@ export const Start: MessageFns<Start> = {
     if (message.held !== undefined) {
       obj.held = Position.toJSON(message.held);
     }
+    if (message.view !== undefined) {
+      obj.view = base64FromBytes(message.view);
+    }
     return obj;
   },
 
@@ -2311,6 +2415,7 @@ export const Start: MessageFns<Start> = {
     message.count = object.count ?? 0;
     message.generation = object.generation ?? undefined;
     message.held = (object.held !== undefined && object.held !== null) ? Position.fromPartial(object.held) : undefined;
+    message.view = object.view ?? undefined;
     return message;
   },
 };
@@ -2728,6 +2833,7 @@ function createBaseSubscribe(): Subscribe {
     credit: undefined,
     durableName: "",
     priority: 0,
+    scope: undefined,
     _unknownFields: {},
   };
 }
@@ -2773,6 +2879,9 @@ export const Subscribe: MessageFns<Subscribe> = {
     }
     if (message.priority !== 0) {
       writer.uint32(96).uint32(message.priority);
+    }
+    if (message.scope !== undefined) {
+      writer.uint32(104).int32(message.scope);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -2904,6 +3013,14 @@ export const Subscribe: MessageFns<Subscribe> = {
             message.priority = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2950,6 +3067,7 @@ export const Subscribe: MessageFns<Subscribe> = {
         ? globalThis.String(object.durable_name)
         : "",
       priority: isSet(object.priority) ? globalThis.Number(object.priority) : 0,
+      scope: isSet(object.scope) ? subscribe_ScopeFromJSON(object.scope) : undefined,
     };
   },
 
@@ -2991,6 +3109,9 @@ export const Subscribe: MessageFns<Subscribe> = {
     if (message.priority !== 0) {
       obj.priority = Math.round(message.priority);
     }
+    if (message.scope !== undefined) {
+      obj.scope = subscribe_ScopeToJSON(message.scope);
+    }
     return obj;
   },
 
@@ -3015,6 +3136,7 @@ export const Subscribe: MessageFns<Subscribe> = {
       : undefined;
     message.durableName = object.durableName ?? "";
     message.priority = object.priority ?? 0;
+    message.scope = object.scope ?? undefined;
     return message;
   },
 };
@@ -3028,6 +3150,8 @@ function createBaseAmend(): Amend {
     keysRemove: [],
     conflate: undefined,
     paused: undefined,
+    scope: undefined,
+    request: undefined,
     _unknownFields: {},
   };
 }
@@ -3054,6 +3178,12 @@ export const Amend: MessageFns<Amend> = {
     }
     if (message.paused !== undefined) {
       writer.uint32(56).bool(message.paused);
+    }
+    if (message.scope !== undefined) {
+      writer.uint32(64).int32(message.scope);
+    }
+    if (message.request !== undefined) {
+      writer.uint32(72).uint32(message.request);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -3135,6 +3265,22 @@ export const Amend: MessageFns<Amend> = {
             message.paused = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.request = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3180,6 +3326,8 @@ export const Amend: MessageFns<Amend> = {
         : [],
       conflate: isSet(object.conflate) ? Conflate.fromJSON(object.conflate) : undefined,
       paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : undefined,
+      scope: isSet(object.scope) ? subscribe_ScopeFromJSON(object.scope) : undefined,
+      request: isSet(object.request) ? globalThis.Number(object.request) : undefined,
     };
   },
 
@@ -3206,6 +3354,12 @@ export const Amend: MessageFns<Amend> = {
     if (message.paused !== undefined) {
       obj.paused = message.paused;
     }
+    if (message.scope !== undefined) {
+      obj.scope = subscribe_ScopeToJSON(message.scope);
+    }
+    if (message.request !== undefined) {
+      obj.request = Math.round(message.request);
+    }
     return obj;
   },
 
@@ -3223,6 +3377,8 @@ export const Amend: MessageFns<Amend> = {
       ? Conflate.fromPartial(object.conflate)
       : undefined;
     message.paused = object.paused ?? undefined;
+    message.scope = object.scope ?? undefined;
+    message.request = object.request ?? undefined;
     return message;
   },
 };
@@ -4366,6 +4522,8 @@ function createBaseSubscribed(): Subscribed {
     effective: undefined,
     keyed: false,
     generation: undefined,
+    view: undefined,
+    scope: undefined,
     _unknownFields: {},
   };
 }
@@ -4404,6 +4562,12 @@ export const Subscribed: MessageFns<Subscribed> = {
     }
     if (message.generation !== undefined) {
       writer.uint32(74).bytes(message.generation);
+    }
+    if (message.view !== undefined) {
+      writer.uint32(82).bytes(message.view);
+    }
+    if (message.scope !== undefined) {
+      writer.uint32(88).int32(message.scope);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -4501,6 +4665,22 @@ export const Subscribed: MessageFns<Subscribed> = {
             message.generation = reader.bytes();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.view = reader.bytes();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.scope = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4532,6 +4712,8 @@ export const Subscribed: MessageFns<Subscribed> = {
       effective: isSet(object.effective) ? Effective.fromJSON(object.effective) : undefined,
       keyed: isSet(object.keyed) ? globalThis.Boolean(object.keyed) : false,
       generation: isSet(object.generation) ? bytesFromBase64(object.generation) : undefined,
+      view: isSet(object.view) ? bytesFromBase64(object.view) : undefined,
+      scope: isSet(object.scope) ? subscribe_ScopeFromJSON(object.scope) : undefined,
     };
   },
 
@@ -4564,6 +4746,12 @@ export const Subscribed: MessageFns<Subscribed> = {
     if (message.generation !== undefined) {
       obj.generation = base64FromBytes(message.generation);
     }
+    if (message.view !== undefined) {
+      obj.view = base64FromBytes(message.view);
+    }
+    if (message.scope !== undefined) {
+      obj.scope = subscribe_ScopeToJSON(message.scope);
+    }
     return obj;
   },
 
@@ -4583,6 +4771,8 @@ export const Subscribed: MessageFns<Subscribed> = {
       : undefined;
     message.keyed = object.keyed ?? false;
     message.generation = object.generation ?? undefined;
+    message.view = object.view ?? undefined;
+    message.scope = object.scope ?? undefined;
     return message;
   },
 };
@@ -6010,7 +6200,16 @@ export const Throttle: MessageFns<Throttle> = {
 };
 
 function createBaseUnsubscribed(): Unsubscribed {
-  return { sub: 0, code: "", retryable: false, retryAfterMs: 0, position: undefined, message: "", _unknownFields: {} };
+  return {
+    sub: 0,
+    code: "",
+    retryable: false,
+    retryAfterMs: 0,
+    position: undefined,
+    message: "",
+    status: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Unsubscribed: MessageFns<Unsubscribed> = {
@@ -6032,6 +6231,9 @@ export const Unsubscribed: MessageFns<Unsubscribed> = {
     }
     if (message.message !== "") {
       writer.uint32(50).string(message.message);
+    }
+    if (message.status !== undefined) {
+      writer.uint32(56).uint32(message.status);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -6105,6 +6307,14 @@ export const Unsubscribed: MessageFns<Unsubscribed> = {
             message.message = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6137,6 +6347,7 @@ export const Unsubscribed: MessageFns<Unsubscribed> = {
         : 0,
       position: isSet(object.position) ? Position.fromJSON(object.position) : undefined,
       message: isSet(object.message) ? globalThis.String(object.message) : "",
+      status: isSet(object.status) ? globalThis.Number(object.status) : undefined,
     };
   },
 
@@ -6160,6 +6371,9 @@ export const Unsubscribed: MessageFns<Unsubscribed> = {
     if (message.message !== "") {
       obj.message = message.message;
     }
+    if (message.status !== undefined) {
+      obj.status = Math.round(message.status);
+    }
     return obj;
   },
 
@@ -6176,6 +6390,7 @@ export const Unsubscribed: MessageFns<Unsubscribed> = {
       ? Position.fromPartial(object.position)
       : undefined;
     message.message = object.message ?? "";
+    message.status = object.status ?? undefined;
     return message;
   },
 };
@@ -6644,7 +6859,16 @@ export const Pong: MessageFns<Pong> = {
 };
 
 function createBaseError(): Error {
-  return { code: "", message: "", retryable: false, retryAfterMs: 0, sub: 0, _unknownFields: {} };
+  return {
+    code: "",
+    message: "",
+    retryable: false,
+    retryAfterMs: 0,
+    sub: 0,
+    request: undefined,
+    status: undefined,
+    _unknownFields: {},
+  };
 }
 
 export const Error: MessageFns<Error> = {
@@ -6663,6 +6887,12 @@ export const Error: MessageFns<Error> = {
     }
     if (message.sub !== 0) {
       writer.uint32(40).uint32(message.sub);
+    }
+    if (message.request !== undefined) {
+      writer.uint32(48).uint32(message.request);
+    }
+    if (message.status !== undefined) {
+      writer.uint32(56).uint32(message.status);
     }
     if (message._unknownFields !== undefined) {
       for (const [key, values] of globalThis.Object.entries(message._unknownFields)) {
@@ -6728,6 +6958,22 @@ export const Error: MessageFns<Error> = {
             message.sub = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.request = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6759,6 +7005,8 @@ export const Error: MessageFns<Error> = {
         ? globalThis.Number(object.retry_after_ms)
         : 0,
       sub: isSet(object.sub) ? globalThis.Number(object.sub) : 0,
+      request: isSet(object.request) ? globalThis.Number(object.request) : undefined,
+      status: isSet(object.status) ? globalThis.Number(object.status) : undefined,
     };
   },
 
@@ -6779,6 +7027,12 @@ export const Error: MessageFns<Error> = {
     if (message.sub !== 0) {
       obj.sub = Math.round(message.sub);
     }
+    if (message.request !== undefined) {
+      obj.request = Math.round(message.request);
+    }
+    if (message.status !== undefined) {
+      obj.status = Math.round(message.status);
+    }
     return obj;
   },
 
@@ -6792,6 +7046,8 @@ export const Error: MessageFns<Error> = {
     message.retryable = object.retryable ?? false;
     message.retryAfterMs = object.retryAfterMs ?? 0;
     message.sub = object.sub ?? 0;
+    message.request = object.request ?? undefined;
+    message.status = object.status ?? undefined;
     return message;
   },
 };
