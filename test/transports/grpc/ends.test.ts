@@ -2,9 +2,11 @@
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { seededRandom } from 'hawser/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { framed } from '../../../src/transports/grpc/client-call.js';
 import { NodeConnection } from '../../../src/transports/grpc/node-connection.js';
+import { runs } from '../../support/soak.js';
 import { type Note, note, noteCodec } from './note.js';
 import { connect, drain } from './wire.js';
 
@@ -108,6 +110,74 @@ describe.each(['node', 'own'] as const)('on the engine %s', (engine) => {
       await expect(client.collect(unending(first))).rejects.toMatchObject({ name: 'RpcError' });
     });
   }
+
+  test('whatever a server does on its streams, in whatever order, every call settles', async () => {
+    const seed = `ends ${process.env.HAWSER_SEED ?? Math.floor(Math.random() * 1e9)}`;
+    const random = seededRandom(seed);
+    const upTo = (most: number): number => Math.floor(random.next() * most);
+    const large = noteCodec.encode(note('a'.repeat(200_000)), 'proto');
+    const zipped = framed(gzipSync(large), 1);
+    const codes = [0, 1, 2, 5, 7, 8, 11];
+    const does: readonly ((stream: ServerHttp2Stream) => void)[] = [
+      (stream) => stream.write(message()),
+      (stream) => stream.write(message().subarray(0, 7)),
+      (stream) => stream.write(zipped),
+      (stream) => stream.write(zipped.subarray(0, 100)),
+      (stream) => stream.end(),
+      (stream) => stream.end(message()),
+      (stream) => stream.close(codes[upTo(codes.length)]),
+      (stream) => void stream.resume(),
+      (stream) => stream.session?.goaway(codes[upTo(codes.length)]),
+      (stream) => stream.session?.close(),
+      (stream) => stream.session?.destroy(),
+      () => {},
+    ];
+    const { address } = await byHand((stream) => {
+      if (upTo(10) > 0) {
+        if (upTo(2) === 0) withTrailers(stream, { ...head, 'grpc-encoding': 'gzip' } as typeof head);
+        else stream.respond({ ...head, 'grpc-encoding': 'gzip' });
+      }
+      const act = (left: number): void => {
+        try {
+          if (!stream.destroyed) does[upTo(does.length)]?.(stream);
+        } catch {
+          // What Node does not let a server do in this state.
+        }
+        if (left > 0) setTimeout(() => act(left - 1), upTo(3));
+        // A server that says nothing more is another test's.
+        else if (!stream.destroyed) setTimeout(() => stream.session?.destroy(), 2);
+      };
+      act(upTo(5));
+    });
+    const client = connect(address, { engine, reconnect: { initial: 1, max: 2 } });
+    const kinds: readonly (() => Promise<unknown>)[] = [
+      () => client.echo(note()),
+      () => client.echo(note('', 0, new Uint8Array(100_000))),
+      () => client.collect(unending(upTo(2) === 0 ? small : note('q', 0, new Uint8Array(100_000)))),
+      () => drain(client.list(note())),
+      () => drain(client.chat(unending(upTo(2) === 0 ? small : note('q', 0, new Uint8Array(100_000))))),
+      async () => {
+        for await (const _ of client.list(note())) break;
+      },
+    ];
+    let left = runs(600);
+    const waiting = new Set<number>();
+    const caller = async (): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        const number = left;
+        waiting.add(number);
+        await kinds[upTo(kinds.length)]?.().catch(() => {});
+        waiting.delete(number);
+      }
+    };
+    const all = Promise.all(Array.from({ length: 10 }, caller));
+    const late = new Promise((_resolve, reject) => {
+      const tooLong = () => reject(new Error(`${seed}: ${waiting.size} calls never settled`));
+      setTimeout(tooLong, 50_000 * (runs(600) / 600)).unref();
+    });
+    await Promise.race([all, late]);
+  });
 });
 
 /** More messages than are read ahead, in a frame each. */
