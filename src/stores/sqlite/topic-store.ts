@@ -340,8 +340,8 @@ export class SqliteTopicStore implements TopicStore {
   }
 
   #table(tx: SqliteTransaction): TopicTable {
-    // A log whose row has gone is another one.
-    return new TopicTable(tx, this.spec, this.#id === undefined ? () => this.#state.epoch : newEpoch);
+    // A log whose row has gone begins anew, in the epoch that a server which starts now would give it; generations tell them apart.
+    return new TopicTable(tx, this.spec, () => epochOf(reads.readStoreId(tx), this.spec.name));
   }
 
   /** Times in a log never fall, even when the clock is set back. */

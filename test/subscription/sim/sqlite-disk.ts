@@ -31,6 +31,8 @@ function emptied(): Connection {
     shared = new Connection(db);
   }
   for (const table of tables) shared.db.exec(`DELETE FROM hawser_${table}`);
+  // As another file would have: the epoch of a log that was never appended to follows from it.
+  shared.db.exec('UPDATE hawser_store SET id = lower(hex(randomblob(16)))');
   return shared;
 }
 
