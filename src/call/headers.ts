@@ -24,6 +24,8 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   #index: Map<string, number> | undefined;
   /** Whether a header has several values. */
   #lists = false;
+  /** Bytes of memory that it holds, where the wire that read it has counted them. */
+  cost = 0;
 
   /** Throws a TypeError for an illegal name or value. */
   constructor(init?: HeadersInit) {

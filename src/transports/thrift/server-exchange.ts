@@ -11,10 +11,12 @@ import { Deadline, parseTimeout, timeoutHeader } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
 import { ofService, ownError } from '../../call/own-error.js';
 import type { Peer } from '../../call/peer.js';
+import { countRefusal } from '../../call/refusals.js';
 import { isRpcError, RpcError } from '../../call/rpc-error.js';
 import { declarationOf, pushbackHeader } from '../../call/status.js';
 import type { Dispatcher, IncomingRequest, Refusal, Route } from '../../call/transport.js';
 import type { MethodError } from '../../contract/declared-error.js';
+import { decodeAllowance, holdDecoded } from '../../contract/decode-budget.js';
 import { streamsResponse } from '../../contract/method.js';
 import type { ApplicationFault } from '../../contract/thrift/application-exception.js';
 import { TMessageType } from '../../contract/thrift/protocol.js';
@@ -75,7 +77,16 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
       { disposition: 'not-executed' },
     );
   }
-  return new Call({
+  const cost = message.headers?.cost ?? 0;
+  if (cost > decodeAllowance()) {
+    countRefusal('DECODE_MEMORY_FULL');
+    throw ownError(
+      'DECODE_MEMORY_FULL',
+      `the headers of the call to ${route.method.path} hold ${cost} bytes of memory, and other requests hold what there is (processBytes)`,
+      { disposition: 'not-executed' },
+    );
+  }
+  const call = new Call({
     method: route.method,
     side: 'server',
     encoding: envelope.protocol,
@@ -86,6 +97,8 @@ export function makeCall(route: Route, message: Incoming, context: ExchangeConte
     headers,
     deadline,
   });
+  if (cost > 0) holdDecoded(call, cost);
+  return call;
 }
 
 /** Given twice, it is no deadline at all. Throws an RpcError. */

@@ -18,6 +18,9 @@ const zlibTransform = 1;
 const keyValues = 1;
 /** Each layer may inflate a payload to the limit; no peer has a use for more than one. */
 const maxTransforms = 1;
+/** Bytes of memory of an empty list of headers, and of one header without its text: two strings or a view, its places and its share of an index. */
+const mapCost = 200;
+const headerCost = 200;
 /** What the format's 16 bits can say, in words of 4 bytes. */
 const formatMaxHeaderBytes = 0xffff * 4;
 
@@ -131,6 +134,7 @@ function readTransforms(block: HeaderBlock, zlib: boolean, refuse: Refuse): numb
 function readHeaders(block: HeaderBlock, limits: ConnectionLimits, refuse: Refuse): HeaderMap | undefined {
   let headers: HeaderMap | undefined;
   let total = 0;
+  let cost = 0;
   // Padding reads as info id 0, which ends the list, as does an id that is not known.
   while (block.left > 0 && block.varint() === keyValues) {
     const count = block.varint();
@@ -145,6 +149,7 @@ function readHeaders(block: HeaderBlock, limits: ConnectionLimits, refuse: Refus
       const name = block.bytes().toString('latin1').toLowerCase();
       const value = block.bytes();
       headers ??= new HeaderMap();
+      cost += headerCost + name.length + value.length;
       try {
         headers.append(name, name.endsWith('-bin') ? value : value.toString('latin1'));
       } catch {
@@ -155,6 +160,7 @@ function readHeaders(block: HeaderBlock, limits: ConnectionLimits, refuse: Refus
       }
     }
   }
+  if (headers !== undefined) headers.cost = mapCost + cost;
   return headers;
 }
 

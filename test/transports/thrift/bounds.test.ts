@@ -1,12 +1,14 @@
 /** What one peer of a Thrift port may take: of time, of a turn of the event loop, of memory. */
 import { randomBytes } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import { createClient } from 'hawser';
+import { createClient, setDecodeLimits } from 'hawser';
 import { writeMessage } from 'hawser/thrift';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Call } from '../../../src/call/call.js';
 import { systemClock } from '../../../src/call/clock.js';
+import { HeaderMap } from '../../../src/call/headers.js';
 import { refusals } from '../../../src/call/refusals.js';
+import { decodedBytes } from '../../../src/contract/decode-budget.js';
 import { VirtualClock } from '../../../src/testing/virtual-clock.js';
 import { Holdings } from '../../../src/transports/holdings.js';
 import { thriftTransport } from '../../../src/transports/thrift/client.js';
@@ -371,5 +373,40 @@ describe('a connection without a call', () => {
     expect(refusals('CONNECTION_IDLE')).toBe(before + 1);
     served.slow.get('fish')?.();
     expect((await used.frame()).toString('latin1')).toContain('fish');
+  });
+});
+
+describe('the headers of a call over THeader', () => {
+  const withHeaders = (count: number, name: 'slow' | 'echo', seqid: number): Buffer => {
+    const headers = new HeaderMap();
+    for (let n = 0; n < count; n++) headers.append(`x-${n}`, 'v'.repeat(300));
+    const body = Parley.methods[name].request.encode({ text: `fish ${seqid}` } as never, 'binary');
+    const payload = writeMessage('binary', name, 1, seqid, body);
+    return encodeHeaderFrame(
+      { protocol: 'binary', sequenceId: seqid, zlib: false, headers },
+      Buffer.from(payload),
+      defaultLimits,
+    );
+  };
+
+  it('are charged until it is over, and refused while other requests hold all that may be held', async () => {
+    const served = await serveParley();
+    const peer = await RawPeer.connect(served.port);
+    setDecodeLimits({ processBytes: 70_000 });
+    try {
+      peer.send(withHeaders(100, 'slow', 1));
+      while (served.slow.size < 1) await turn();
+      expect(decodedBytes()).toBeGreaterThan(100 * 300);
+      const other = await RawPeer.connect(served.port);
+      other.send(withHeaders(100, 'echo', 2));
+      expect((await other.frame()).toString('latin1')).toContain('processBytes');
+      other.send(withHeaders(3, 'echo', 3));
+      expect((await other.frame()).toString('latin1')).toContain('fish 3');
+      served.slow.get('fish 1')?.();
+      await peer.frame();
+      expect(decodedBytes()).toBe(0);
+    } finally {
+      setDecodeLimits();
+    }
   });
 });
