@@ -145,12 +145,16 @@ const total = runs(20_000);
 test.each([
   ['settles when it is aborted', false],
   ['knows nothing of aborts', true],
-])(`of ${total / 2} orders every call ends as the model says, on a transport that %s`, async (_what, deaf) => {
-  const wrong: string[] = [];
-  for (let number = 0; number < total / 2 && wrong.length < 10; number++) {
-    const order = orderOf(number, terms);
-    const one = await runOrder(order, new ScriptedPeer(order, deaf));
-    if (one !== undefined) wrong.push(one);
-  }
-  expect(wrong).toEqual([]);
-});
+])(
+  `of ${total / 2} orders every call ends as the model says, on a transport that %s`,
+  async (_what, deaf) => {
+    const wrong: string[] = [];
+    for (let number = 0; number < total / 2 && wrong.length < 10; number++) {
+      const order = orderOf(number, terms);
+      const one = await runOrder(order, new ScriptedPeer(order, deaf));
+      if (one !== undefined) wrong.push(one);
+    }
+    expect(wrong).toEqual([]);
+  },
+  300_000,
+);
