@@ -3,7 +3,7 @@
  * are cut off, mangled, too large or never ended. Prints where they are as a line of JSON, and serves until its input ends.
  */
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { createServer, RpcError, silentLogger } from 'hawser';
 import { faultProxy, seededRandom } from 'hawser/testing';
@@ -40,6 +40,10 @@ setInterval(() => {
   else void proxy.set(draw < 0.8 ? {} : draw < 0.9 ? { dribble: 700 } : { resetAfter: 20_000 });
 }, 15);
 
+/** The sockets of the crooked server, by the port of the client. Node 22 ends a process whose HTTP/2 session is destroyed while requests come. */
+const sockets = new Map<number | undefined, Socket>();
+const cut = (stream: ServerHttp2Stream): void => void sockets.get(stream.session?.socket.remotePort)?.destroy();
+
 const frame = (flag: number, bytes: Buffer, length = bytes.length): Buffer => {
   const head = Buffer.alloc(5);
   head[0] = flag;
@@ -67,7 +71,7 @@ const answers: readonly ((stream: ServerHttp2Stream) => void)[] = [
   },
   (stream) => {
     stream.write(Buffer.concat([huge, whole.subarray(0, 12)]));
-    setImmediate(() => stream.session?.destroy());
+    setImmediate(() => cut(stream));
   },
   (stream) => {
     stream.write(whole.subarray(0, 9));
@@ -76,7 +80,7 @@ const answers: readonly ((stream: ServerHttp2Stream) => void)[] = [
   (stream) => {
     stream.write(Buffer.concat([whole, whole]));
     stream.session?.goaway(0);
-    setTimeout(() => stream.session?.destroy(), 1);
+    setTimeout(() => cut(stream), 1);
   },
 ];
 const crooked = createHttp2Server((request) => {
@@ -92,6 +96,11 @@ const crooked = createHttp2Server((request) => {
     if (!stream.closed && stream.sentTrailers === undefined) stream.sendTrailers({ 'grpc-status': '0' });
   });
   answers[Math.floor(random.next() * answers.length)]?.(stream);
+});
+crooked.on('connection', (socket: Socket) => {
+  const { remotePort } = socket;
+  sockets.set(remotePort, socket);
+  socket.once('close', () => sockets.delete(remotePort));
 });
 crooked.on('session', (session) => session.on('error', () => {}));
 await new Promise<void>((resolve) => crooked.listen(0, '127.0.0.1', resolve));
