@@ -4,6 +4,7 @@
  * `validate_const_rec`), also where that is lenient: it checks no value against a typedef.
  * Where we know better, it is a warning.
  */
+import { fitValue } from './fit-value.js';
 import type { EnumDefinition, EnumValue, StructDefinition, TrueType, Type, Value } from './program.js';
 import type { TypeResolver } from './resolve-types.js';
 import type { ThriftScope } from './scope.js';
@@ -74,9 +75,15 @@ export class ValueResolver {
     if (constant === undefined) return this.unknown(node);
     const other = constant.kind === 'const' ? this.types.known(constant.definition.type) : undefined;
     if (constant.kind === 'const' && other?.kind === type.kind) {
-      // One that only names another is as good as the other.
       const { definition } = constant;
-      return definition.value.kind === 'constant' ? definition.value : { kind: 'constant', definition };
+      const known = (one: Type): TrueType | undefined => this.types.known(one);
+      // One that only names another is as good as the other.
+      const named: Value = definition.value.kind === 'constant' ? definition.value : { kind: 'constant', definition };
+      const fitting = type.kind === 'struct' ? named : fitValue(named, other, type, known);
+      if (fitting === undefined) {
+        this.source.error(node, `${what} is a ${type.kind} of other elements than ${node.name} has`);
+      }
+      return fitting;
     }
     this.source.error(node, `${what} is declared as a ${type.kind}, but ${node.name} is none`);
     return undefined;
