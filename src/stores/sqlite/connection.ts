@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, SqliteDriver, StatementSync } from './driver.js';
 import { inTransaction } from './driver.js';
+import { isBusy } from './failure.js';
 import { type Scan, scan } from './transaction-control.js';
 
 /** `full`: a commit is on the disk before its answer leaves. `normal`: it is with the operating system. */
@@ -128,6 +129,26 @@ export function openWriter(path: string, driver: SqliteDriver, options: Connecti
     db.close();
     throw error;
   }
+}
+
+/**
+ * SQLite opens a file that it may not write to for reading, without a word, and would refuse each call. Throws an Error that names the
+ * file; not for one that another program has locked for now.
+ */
+export function checkWritable(path: string, { db }: Connection): void {
+  try {
+    // Alone, BEGIN IMMEDIATE begins to read where nothing can be written.
+    db.exec('BEGIN IMMEDIATE; CREATE TABLE hawser_writable (n INTEGER)');
+  } catch (cause) {
+    if (inTransaction(db)) db.exec('ROLLBACK');
+    if (isBusy(cause)) return;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `${path} cannot be written to (${why}); a store needs a file and a folder that this process may write to: change their permissions, or mount the file system for writing`,
+      { cause },
+    );
+  }
+  db.exec('ROLLBACK');
 }
 
 export function openReader(path: string, driver: SqliteDriver): Connection {

@@ -13,7 +13,7 @@ import type {
 } from '../../interceptors/idempotency-store.js';
 import type { OffsetStore } from '../../subscription/offset-store.js';
 import type { TopicStores } from '../../subscription/topic-store.js';
-import { type Connection, openWriter } from './connection.js';
+import { type Connection, checkWritable, openWriter } from './connection.js';
 import { unavailable } from './failure.js';
 import type { WriterFile } from './group.js';
 import type { Member } from './member.js';
@@ -228,6 +228,8 @@ class FileStore implements SqliteStore {
     const { path } = this;
     const connection = openWriter(path, this.#options.driver, this.#options);
     try {
+      // Of a file that was fine, each call says what has become of it, and the next one tries again.
+      if (!again) checkWritable(path, connection);
       if (again && storeIn(connection.db) !== this.#id) {
         throw new Error(`${path} is another store's file now; put the one back that was there`);
       }

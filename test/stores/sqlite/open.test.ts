@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { silentLogger } from 'hawser';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type SqliteStoreOptions, sqliteStore } from '../../../src/stores/sqlite/index.js';
+import type { SqliteDriver } from '../../../src/stores/sqlite/driver.js';
+import { type SqliteStoreOptions, sqliteDriver, sqliteStore } from '../../../src/stores/sqlite/index.js';
 import { runProgram } from '../../support/program.js';
 import { scratchPath, scratchStore } from './scratch-store.js';
 import { createEffects, effect, effectsOf, keysOf, sell } from './selling.js';
@@ -35,6 +36,20 @@ describe('sqliteStore', () => {
   it('says that a folder is missing', () => {
     const { folder } = scratchPath();
     expect(() => sqliteStore(join(folder, 'none', 'market.db'))).toThrow(/there is no folder .*none; make it first/);
+  });
+
+  it('refuses a file that can only be read, and says what to do, and opens it when it can be written to', async () => {
+    const { path } = scratchPath();
+    await sqliteStore(path, quiet).close();
+    // As the operating system has it open on a file system that is mounted for reading.
+    const reading: SqliteDriver = {
+      name: 'reading',
+      open: (file, options) => sqliteDriver().open(file, { ...options, readOnly: !file.endsWith('-owner') }),
+    };
+    expect(() => sqliteStore(path, { ...quiet, driver: reading })).toThrow(
+      /market\.db cannot be written to \(.*readonly.*\); a store needs a file and a folder that this process may write to/,
+    );
+    await sqliteStore(path, quiet).close();
   });
 
   it('says of a file that is no database what SQLite says, and lets go of it', async () => {
