@@ -28,6 +28,8 @@ export interface LogUpdate {
   readonly more: boolean;
   /** The last update of the group, where that is another and is known: in the pages of a log that hold it. */
   groupTo?: number | undefined;
+  /** Bytes of a value that was left out, as `Limits.later` allows: `get` has it. */
+  readonly later?: number | undefined;
   /** How many updates of the log it stands for, in what a merge made; 1 in a log. */
   readonly merged: number;
   /** For the hub: the bytes that go to subscribers. */
@@ -83,6 +85,8 @@ export interface Limits {
   readonly bytes: number;
   /** Of the log: a page may end inside a group, as its last update says. */
   readonly cut?: boolean;
+  /** Of what changed: values that the store would have to read may be left out, and are asked for when they are sent. */
+  readonly later?: boolean;
 }
 
 export interface Page {

@@ -256,6 +256,22 @@ export function topicStoreConformance(make: MakeStore): void {
     );
   });
 
+  test('of what changed, values may come later, with their sizes, and deletions as ever', async () => {
+    const { store, add } = await open();
+    // More than a store keeps at hand of the end of its log.
+    for (let n = 0; n < 3000; n += 500) {
+      await store.append(Array.from({ length: 500 }, (_, at) => put(`k${(n + at) % 900}=${n + at}`)));
+    }
+    await add('k1', 'k2=');
+    const now = (await store.changesSince(0, all))?.updates ?? [];
+    const later = (await store.changesSince(0, { ...all, later: true }))?.updates ?? [];
+    expect(later.map(({ key, seq }) => [key, seq])).toEqual(now.map(({ key, seq }) => [key, seq]));
+    expect(later.map((one) => one.later ?? one.value?.byteLength)).toEqual(now.map(({ value }) => value?.byteLength));
+    expect(later.map(({ value }) => value === undefined)).toEqual(now.map(({ value }) => value === undefined));
+    const found = await store.get(now.map(({ key }) => key));
+    expect(texts(found)).toEqual(texts(now));
+  });
+
   test('many keys that are over end some in each turn, the first to go first', async () => {
     const { clock, store } = await open({ history: { ...history, count: 10_000 }, tombstones: 5000, maxKeys: 5000 });
     for (let n = 0; n < 2500; n += 500) {

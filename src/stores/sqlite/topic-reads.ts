@@ -19,6 +19,8 @@ interface UpdateRow {
   readonly seq: number;
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
+  /** Only where the value was left out. */
+  readonly later?: number | null;
   readonly time: number;
   readonly expires: number;
   readonly flags: number;
@@ -85,10 +87,11 @@ export function scanKeys(tx: SqliteTransaction, { id, head }: TopicRow, after: s
 /** The newest update of each key that changed after `seq`, in the order of their seq. */
 export function readChanges(tx: SqliteTransaction, topic: number, seq: number, limits: Limits): Page {
   const range = `FROM ${newest} AND k.seq > ?`;
+  const part = limits.later === true ? columns.replace('value,', 'NULL AS value, length(value) AS later,') : columns;
   const end = endOf(limits, false, seq, (from, most) =>
     tx.prepare(`SELECT k.seq AS at, ${sizes} ${range} ORDER BY k.seq LIMIT ?`).all(topic, from, most),
   );
-  const rows = tx.prepare(`SELECT ${columns} ${range} AND k.seq <= ? ORDER BY k.seq`).all(topic, seq, end.at);
+  const rows = tx.prepare(`SELECT ${part} ${range} AND k.seq <= ? ORDER BY k.seq`).all(topic, seq, end.at);
   return { updates: rows.map(updateOf), more: end.more };
 }
 
@@ -153,8 +156,9 @@ function endOf(
 }
 
 function updateOf(row: unknown): LogUpdate {
-  const { seq, key, value, time, expires, flags } = row as UpdateRow;
+  const { seq, key, value, later, time, expires, flags } = row as UpdateRow;
   return {
+    ...(later === undefined || later === null ? {} : { later }),
     seq,
     key: keyText(key),
     value: (flags & flag.deleted) !== 0 ? undefined : (value ?? new Uint8Array()),

@@ -14,11 +14,12 @@ export interface Changes {
 /** One value that stands for those of several updates of a key, oldest first, none of which is deleted. */
 export type MergeUpdates = (updates: readonly LogUpdate[]) => Uint8Array | undefined;
 
+/** Of a log its history is the bound; of what changed, the names of the keys, where the values would have to be read. */
 const everything = { count: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 /** Undefined when the store cannot say any more. */
-export function latestSince(store: TopicStore, from: number, to: number): Awaitable<Changes | undefined> {
-  const page = store.changesSince(from, everything);
+export function latestSince(store: TopicStore, from: number, to: number, later = true): Awaitable<Changes | undefined> {
+  const page = store.changesSince(from, { ...everything, later });
   const changes = (updates: readonly LogUpdate[] | undefined): Changes | undefined =>
     updates === undefined ? undefined : { from, to: Math.max(to, updates.at(-1)?.seq ?? to), updates };
   return page instanceof Promise ? page.then((one) => changes(one?.updates)) : changes(page?.updates);
@@ -37,7 +38,7 @@ export function mergedSince(
   const page = store.read(from, everything);
   const changes = (updates: readonly LogUpdate[] | undefined): Awaitable<Changes | undefined> =>
     updates === undefined
-      ? latestSince(store, from, to)
+      ? latestSince(store, from, to, false) // what came later would be merged into the next run again
       : { from, to: updates.at(-1)?.seq ?? to, updates: mergeByKey(updates, merge) };
   return page instanceof Promise ? page.then((one) => changes(one?.updates)) : changes(page?.updates);
 }
@@ -84,7 +85,8 @@ export function take(updates: readonly LogUpdate[], start: number, count: number
   let end = start;
   let size = 0;
   while (end < updates.length && end - start < count) {
-    size += (updates[end] as LogUpdate).value?.byteLength ?? 0;
+    const { value, later } = updates[end] as LogUpdate;
+    size += later ?? value?.byteLength ?? 0;
     if (end > start && size > bytes) break;
     end += 1;
   }

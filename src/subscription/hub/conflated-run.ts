@@ -52,8 +52,8 @@ export class ConflatedRun {
   next(count: number, bytes: number): Awaitable<RunStep> {
     this.#skip();
     const { wanted, next } = this.#pick(Math.min(count, atOnce), bytes);
-    if (this.#merged || this.#topic.head <= this.to || wanted.length === 0)
-      return this.#step(wanted, next, wanted.length);
+    const whole = this.#merged || (this.#topic.head <= this.to && wanted.every(({ later }) => later === undefined));
+    if (whole || wanted.length === 0) return this.#step(wanted, next, wanted.length);
     const fresh = this.#topic.store.get(wanted.map(({ key }) => key));
     return fresh instanceof Promise
       ? fresh.then((one) => this.#step(one, next, wanted.length))
@@ -73,7 +73,7 @@ export class ConflatedRun {
     for (; next < end && wanted.length < count; next++) {
       const update = this.#updates[next] as LogUpdate;
       if (!this.#wants(update)) continue;
-      size += update.value?.byteLength ?? 0;
+      size += update.later ?? update.value?.byteLength ?? 0;
       if (wanted.length > 0 && size > bytes) break;
       wanted.push(update);
     }
