@@ -76,7 +76,9 @@ class Run {
     };
     const keys = kind === 1 ? ['cod', 'eel'] : [];
     const subscription =
-      kind < 3 ? client.watch.subscribe({ keys }, options) : client.sales.subscribe({}, { ...options, from: 'head' });
+      kind < 3
+        ? client.watch.subscribe(kind === 1 ? { keys } : {}, options)
+        : client.sales.subscribe({}, { ...options, from: 'head' });
     const recovery = kind < 3 ? 'CONVERGENT' : 'GAP';
     const accept = acceptedBy[recovery];
     this.history.subscribers.push({ name, keys, recovery, accept, takes: true, steady: undefined, notes });
