@@ -620,7 +620,7 @@ export interface Subscribed {
   keyed: boolean;
   /** The generation of `from_seq`. */
   generation?: Uint8Array | undefined;
-  /** Names what the subscriber may see of what it asked for; absent where that is everything. A later Resume says it. */
+  /** Names what the subscriber is shown: the keys that it asked for, as far as it may see them. A later Resume says it. */
   view?: Uint8Array | undefined;
   /** All or Named; absent from a server that takes no keys for all, whatever the request says. */
   scope?: Scope | undefined;

@@ -149,7 +149,7 @@ struct Subscribed {
   8: bool keyed,
   /** The generation of `from_seq`. */
   9: optional binary generation,
-  /** Names what the subscriber may see of what it asked for; absent where that is everything. A later Resume says it. */
+  /** Names what the subscriber is shown: the keys that it asked for, as far as it may see them. A later Resume says it. */
   10: optional binary view,
   /** All or Named; absent from a server that takes no keys for all, whatever the request says. */
   11: optional Scope scope,

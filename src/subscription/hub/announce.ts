@@ -9,7 +9,7 @@ import {
 import { generationToBytes } from '../generation.js';
 import { epochToBytes } from '../position.js';
 import type { Topic } from './topic.js';
-import type { Keys, View } from './view.js';
+import { type Keys, tokenOf, type View } from './view.js';
 import { item } from './wire.js';
 
 /** A chain of batches: the client's number of the subscription, and the server's of the chain. */
@@ -40,7 +40,7 @@ export function subscribedFrame(
       effective,
       keyed: topic.keyed,
       generation,
-      view: view?.token,
+      view: tokenOf(view),
       scope: keys === 'all' ? Subscribe_Scope.ALL : Subscribe_Scope.NAMED,
     },
   });

@@ -13,11 +13,10 @@ export type Permission = 'all' | ReadonlySet<string> | ((key: string) => boolean
 export interface View {
   /** The keys by name; undefined where only a function knows them. */
   readonly names: ReadonlySet<string> | undefined;
-  /**
-   * Names what is hidden of what was asked for, so that a subscriber that comes back is known to hold a state of this view.
-   * Undefined: nothing is hidden.
-   */
-  readonly token: Uint8Array | undefined;
+  /** Something that was asked for may be hidden. */
+  readonly hides: boolean;
+  /** Names the view, so that a subscriber that comes back is known to hold a state of it. */
+  readonly token: Uint8Array;
   shows(key: string): boolean;
 }
 
@@ -34,7 +33,7 @@ export function viewOf(keys: Keys, permission: Permission, life: string): View |
     if (permission === 'all') return undefined;
     if (typeof permission !== 'function') return named(new Set(permission), true);
     const may = permission;
-    return { names: undefined, token: functionToken(may, life), shows: (key) => may(key) === true };
+    return { names: undefined, hides: true, token: functionToken(may, life), shows: (key) => may(key) === true };
   }
   if (permission === 'all') return named(keys, false);
   const seen = new Set<string>();
@@ -61,15 +60,20 @@ export function sameView(a: View | undefined, b: View | undefined): boolean {
   return true;
 }
 
-/** Whether a subscriber that names `token` holds a state of the view. */
+const everything = Buffer.from('a');
+
+export function tokenOf(view: View | undefined): Uint8Array {
+  return view?.token ?? everything;
+}
+
+/** Whether a subscriber that names `token` holds a state of the view. An older client names none, and knows nothing of views that hide. */
 export function isOfView(token: Uint8Array | undefined, view: View | undefined): boolean {
-  const own = view?.token;
-  if (own === undefined || token === undefined) return (token?.byteLength ?? 0) === (own?.byteLength ?? 0);
-  return Buffer.compare(own, token) === 0;
+  if (token === undefined || token.byteLength === 0) return view?.hides !== true;
+  return Buffer.compare(tokenOf(view), token) === 0;
 }
 
 function named(names: ReadonlySet<string>, hides: boolean): View {
-  return { names, token: hides ? namesToken(names) : undefined, shows: (key) => names.has(key) };
+  return { names, hides, token: namesToken(names), shows: (key) => names.has(key) };
 }
 
 function functionToken(may: object, life: string): Uint8Array {

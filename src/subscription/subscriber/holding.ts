@@ -145,7 +145,7 @@ export class Holding {
 
   answered({ head, keyed, effective, view }: Subscribed, outcome: OutcomeName): void {
     this.#contents.keyed = keyed;
-    this.#otherView = !sameBytes(view, this.#view);
+    this.#otherView = this.#view !== undefined && !sameBytes(view, this.#view);
     this.#view = view;
     this.#mode = modeOf(effective?.mode ?? 0, this.#spec.mode);
     this.#target = head;

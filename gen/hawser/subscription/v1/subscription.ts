@@ -230,8 +230,8 @@ export interface Start {
     | Position
     | undefined;
   /**
-   * Of RESUME: Subscribed.view of what the subscriber holds. It grants nothing: where the subscriber may see something else now
-   * the answer is RESET (VIEW_CHANGED), unless it takes every update and does not accept a reset.
+   * Of RESUME: Subscribed.view of what the subscriber holds. It grants nothing: where the subscriber is shown something else now, or
+   * does not say it and something is hidden, the answer is RESET (VIEW_CHANGED), unless it takes every update and accepts no reset.
    */
   view?: Uint8Array | undefined;
   _unknownFields?: { [key: number]: Uint8Array[] } | undefined;
@@ -653,7 +653,7 @@ export interface Subscribed {
     | Uint8Array
     | undefined;
   /**
-   * Names what the subscriber may see of what it asked for; absent where that is everything. What it holds is a state of that. A
+   * Names what the subscriber is shown: the keys that it asked for, as far as it may see them. What it holds is a state of that. A
    * later RESUME says it (Start.view).
    */
   view?:
