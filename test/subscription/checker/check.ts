@@ -7,6 +7,7 @@ import { checkGroups } from './groups.js';
 import type { History } from './history.js';
 import { checkLag } from './lag.js';
 import { LogIndex } from './log.js';
+import { checkLeaks, checkPermissions } from './permissions.js';
 import { SubscriberWalk } from './walk.js';
 
 export const invariants = {
@@ -29,6 +30,8 @@ export const invariants = {
   INV17: 'lag: one that is held back knows how far the log was a second ago',
   INV18: 'atomic: nobody is shown half of a group, and no position that is kept is inside one',
   INV19: 'nothing that is no message of the topic is in its log, and its publisher is told so',
+  INV20:
+    'permission: nothing is sent of a key that its reader may not see then, and what is held is a state of what it may',
 } as const;
 
 export type Invariant = keyof typeof invariants;
@@ -51,7 +54,9 @@ export function check(history: History): Violation[] {
   for (const subscriber of history.subscribers) {
     checkGroups(subscriber, logs, report);
     checkLag(subscriber, logs, history, report);
+    checkPermissions(subscriber, logs, history, report);
   }
+  checkLeaks(history, report);
   checkForeign(history, report);
   checkDurable(history, report);
   checkDepartures(history, report);

@@ -91,8 +91,17 @@ export type Note = { readonly t: number } & (
   | ({ readonly type: 'rest'; readonly state: string; readonly replica: readonly ReplicaEntry[] } & Place)
 );
 
+/** Keys that somebody asks for, or may see. */
+export type Permitted = readonly string[] | 'all';
+
 export interface SubscriberHistory {
   readonly name: string;
+  /** Whose permissions it has, where they change. */
+  readonly principal?: string;
+  /** What it asked for, one after the other, where that changes. */
+  readonly asked?: Permitted[];
+  /** What it holds is a state of what it may see. */
+  readonly holdsState?: boolean;
   /** All when empty. */
   readonly keys: readonly string[];
   readonly recovery: string;
@@ -145,6 +154,10 @@ export interface History {
   readonly quiet: { readonly t: number; readonly ms: number }[];
   /** What clients published and was not taken. */
   readonly refused: { readonly key: string; readonly value: string; readonly reason: string }[];
+  /** By principal, one after the other, where permissions change. */
+  readonly permitted: Map<string, Permitted[]>;
+  /** What was sent to one that could not see it. */
+  readonly leaks: { readonly t: number; readonly principal: string; readonly key: string; readonly seq: number }[];
   /** Whether a value is a message of the topic, where publishers send others, too. */
   isMessage?: (key: string, value: string) => boolean;
 }
@@ -165,6 +178,8 @@ export function emptyHistory(largestGroup = 1): History {
     pauses: [],
     quiet: [],
     refused: [],
+    permitted: new Map(),
+    leaks: [],
   };
 }
 

@@ -24,6 +24,7 @@ const live = (note: NoteOf<'applied'>): boolean => !note.staged && note.updates.
 
 /** What is changed; false when this history has nothing to change. */
 const mutations: Readonly<Record<Invariant, readonly [SimMode, (history: History) => boolean]>> = {
+  INV20: ['LATEST', ({ leaks }) => leaks.push({ t: 0, principal: 'anonymous', key: 'k1', seq: 1 }) === 1],
   INV1: ['EVERY', (history) => change(find(history, 'applied', live), (note) => (note.to = note.from - 1))],
   INV2: ['EVERY', (history) => change(find(history, 'applied', live), (note) => (note.from += 1))],
   INV3: [

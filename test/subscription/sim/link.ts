@@ -29,9 +29,12 @@ export interface LinkInit {
 const socketBytes = 2048;
 const lostConnection = new RpcError('UNAVAILABLE', 'the connection was lost', { reason: 'SIMULATED' });
 
+/** Who all clients are. */
+export const simPrincipal = 'anonymous';
+
 export class Link implements Wire, Connection {
   readonly peer = 'sim';
-  readonly principal = 'anonymous';
+  readonly principal = simPrincipal;
   readonly #init: LinkInit;
   readonly #session: Session | undefined;
   #clientGone = false;

@@ -9,10 +9,11 @@ import { type SeededRandom, seededRandom } from '../../../src/testing/random.js'
 import { emptyHistory, type History } from '../checker/history.js';
 import { mergeMark } from '../checker/log.js';
 import { type Hardships, hardshipsOf, type Suffering, suffer } from './hardships.js';
-import type { Tamper, TamperUp } from './link.js';
+import { simPrincipal, type Tamper, type TamperUp } from './link.js';
 import type { LogTime } from './memory-disk.js';
 import { SimClient } from './sim-client.js';
 import { SimClock } from './sim-clock.js';
+import { SimPermissions, simKeys } from './sim-permissions.js';
 import { SimServer } from './sim-server.js';
 
 export type SimMode = 'EVERY' | 'EVERY without keys' | 'LATEST' | 'MERGE';
@@ -31,6 +32,8 @@ export interface RunOptions {
   readonly clockSteps?: boolean;
   /** The time of a log in memory. */
   readonly time?: LogTime;
+  /** What clients may see changes, and so does what they ask for. */
+  readonly permissions?: boolean;
   /** Drawn by default. */
   readonly hardships?: Hardships;
 }
@@ -59,6 +62,7 @@ export async function runHistory({
   restores = false,
   clockSteps = false,
   time,
+  permissions = false,
   hardships: drawn = hardshipsOf(seededRandom(seed).fork('hardships')),
 }: RunOptions): Promise<History> {
   const random = seededRandom(seed);
@@ -84,6 +88,7 @@ export async function runHistory({
     slackMs,
     maxReplay: draw.chance(0.2) ? 5 + draw.int(20) : 1_000_000,
     sqlite: store === 'sqlite',
+    permissions: permissions ? new SimPermissions(random.fork('permissions'), clock, history) : undefined,
     time,
     clocks: clockSteps ? random.fork('clocks') : undefined,
   });
@@ -116,8 +121,20 @@ export async function runHistory({
   }
   const restoring = restores ? random.fork('restores') : undefined;
   const setting = clockSteps ? random.fork('clock') : undefined;
+  const changing = permissions ? random.fork('changes') : undefined;
   const suffering = { hardships, random: random.fork('suffering'), server, clients, keyed };
-  await act({ clock, server, troubled, keyed, crashes, random: random.fork('acts'), restoring, setting, suffering });
+  await act({
+    clock,
+    server,
+    troubled,
+    keyed,
+    crashes,
+    random: random.fork('acts'),
+    restoring,
+    setting,
+    changing,
+    suffering,
+  });
   server.quietUntil = 0;
   server.start();
   for (const client of clients) client.hurry();
@@ -126,6 +143,11 @@ export async function runHistory({
   // Who is not publishing finds out when it looks.
   const found = server.restoredAt + noticeMs;
   while (clock.now() < end && (clock.now() < found || !atRest())) await clock.runTo(clock.now() + 200, () => false);
+  // An answer about permissions, or a reset on a slow link, finds readers that look at rest.
+  const calm = permissions ? 10 : 0;
+  for (let looks = 0; looks < calm && clock.now() < end; looks = atRest() ? looks + 1 : 0) {
+    await clock.runTo(clock.now() + 200, () => false);
+  }
   for (const client of clients) client.noteRest();
   return history;
 }
@@ -141,11 +163,13 @@ interface Acting {
   readonly restoring: SeededRandom | undefined;
   /** The time of day is set as it says. */
   readonly setting: SeededRandom | undefined;
+  /** Permissions and keys change as it says. */
+  readonly changing: SeededRandom | undefined;
   readonly suffering: Suffering;
 }
 
 async function act(acting: Acting): Promise<void> {
-  const { clock, server, troubled, keyed, crashes, random, restoring, setting, suffering } = acting;
+  const { clock, server, troubled, keyed, crashes, random, restoring, setting, changing, suffering } = acting;
   const { largestGroup, heartbeatMs } = suffering.hardships;
   let n = 0;
   const publish = (): void => {
@@ -165,6 +189,7 @@ async function act(acting: Acting): Promise<void> {
     await clock.runTo(clock.now() + (random.chance(0.3) ? 0 : random.int(120)));
     if (setting?.chance(0.1) === true) clock.set(setting.pick(timesOfDay));
     if (restoring !== undefined) await restore(server, restoring, clock, troubled);
+    if (changing !== undefined) changeViews(server, suffering.clients, changing, keyed);
     suffer(suffering);
     const what = random.next();
     if (what < 0.6) publish();
@@ -180,6 +205,17 @@ async function act(acting: Acting): Promise<void> {
       server.start(random.chance(0.3));
     } else if (crashes && what < 0.985) server.goAway(random.int(300));
   }
+}
+
+/** Other keys may be seen, or somebody asks for others. What is asked for holds one that everybody may see. */
+function changeViews(server: SimServer, clients: readonly SimClient[], random: SeededRandom, keyed: boolean): void {
+  if (random.chance(0.12)) server.changePermissions(simPrincipal);
+  if (!keyed || !random.chance(0.05)) return;
+  const { subscriber, asked } = random.pick(random.pick(clients).subscribers);
+  if (subscriber.over) return;
+  const keys = random.chance(0.3) ? 'all' : simKeys.filter((key) => key === 'k0' || random.chance(0.4));
+  asked.push(keys);
+  subscriber.amend({ keys });
 }
 
 /** A copy is made, or put back: while the server runs, or is down for it; once, or again before anything else happens. */

@@ -7,8 +7,8 @@ import { Session } from '../../../src/subscription/subscriber/session.js';
 import type { SubscriptionSpec } from '../../../src/subscription/subscriber/spec.js';
 import { Subscriber } from '../../../src/subscription/subscriber/subscriber.js';
 import type { SeededRandom } from '../../../src/testing/random.js';
-import { type History, logOf, type Note, recorder, replicaEntries } from '../checker/history.js';
-import { Link, type Tamper, type TamperUp } from './link.js';
+import { type History, logOf, type Note, type Permitted, recorder, replicaEntries } from '../checker/history.js';
+import { Link, simPrincipal, type Tamper, type TamperUp } from './link.js';
 import type { SimClock } from './sim-clock.js';
 import type { SimServer } from './sim-server.js';
 
@@ -35,7 +35,12 @@ export interface Reading {
 
 export class SimClient {
   readonly session: Session;
-  readonly subscribers: { readonly subscriber: Subscriber; readonly notes: Note[]; reading: Reading }[] = [];
+  readonly subscribers: {
+    readonly subscriber: Subscriber;
+    readonly notes: Note[];
+    readonly asked: Permitted[];
+    reading: Reading;
+  }[] = [];
   readonly #init: SimClientInit;
   #link: Link | undefined;
   #slow = 0;
@@ -85,8 +90,14 @@ export class SimClient {
     );
     const subscriber = new Subscriber(spec, this.session, events, undefined, trace);
     const accept = spec.accept ?? acceptedBy[spec.recovery];
+    const asked: Permitted[] = [spec.keys];
     history.subscribers.push({
       name,
+      principal: simPrincipal,
+      asked,
+      get holdsState() {
+        return subscriber.mode !== 'EVERY' || accept.includes('RESET');
+      },
       keys: spec.keys === 'all' ? [] : spec.keys,
       recovery: spec.recovery,
       accept,
@@ -94,7 +105,7 @@ export class SimClient {
       steady,
       notes,
     });
-    const entry = { subscriber, notes, reading };
+    const entry = { subscriber, notes, asked, reading };
     this.subscribers.push(entry);
     let waiting = false;
     const read = (): void => {

@@ -16,6 +16,7 @@ import { DurableStore } from './durable-store.js';
 import { publishAsClient } from './foreign-publisher.js';
 import { type LogTime, type MemoryCopy, MemoryDisk } from './memory-disk.js';
 import type { SimClock } from './sim-clock.js';
+import type { SimPermissions } from './sim-permissions.js';
 import { type SqliteCopy, SqliteDisk } from './sqlite-disk.js';
 
 export interface SimServerInit {
@@ -31,6 +32,8 @@ export interface SimServerInit {
   readonly maxReplay: number;
   /** The log is SQLite's; its commits take `flushMs`, and 1 at least. */
   readonly sqlite: boolean;
+  /** Everybody may see everything where they are left out. */
+  readonly permissions?: SimPermissions | undefined;
   /** The clocks of the server and of its store are set by it at each start; else they are the clock. */
   readonly clocks?: SeededRandom | undefined;
   /** The time of a log in memory; by default as it is in every store. */
@@ -90,7 +93,15 @@ export class SimServer {
 
   connect(connection: Connection): Session | undefined {
     if (this.#init.clock.now() < this.quietUntil) return undefined;
-    return this.#hub?.connect(this.#init.clocks === undefined ? connection : this.#watched(connection));
+    const { clocks, permissions } = this.#init;
+    const client = clocks === undefined ? connection : this.#watched(connection);
+    return this.#hub?.connect(permissions?.watched(client) ?? client);
+  }
+
+  /** All clients may see something else from now on. */
+  changePermissions(principal: string): void {
+    this.#init.permissions?.change(principal);
+    void this.#hub?.reauthorize(principal);
   }
 
   /** Nobody can connect for so long. */
@@ -198,7 +209,7 @@ export class SimServer {
       },
       defer: (fn) => void clock.setTimer(() => life === this.#life && fn(), 0),
       pressure: () => 0,
-      authorize: () => {},
+      authorize: this.#init.permissions?.authorize ?? (() => {}),
     });
     this.#beginLife(store);
     this.#hub.declare(this.#init.clocks === undefined ? declaration : { ...declaration, durability: 'PROCESS' });
