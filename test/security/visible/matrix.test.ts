@@ -71,6 +71,22 @@ describe('what each identity may do', () => {
     expect(entries.map(({ path }) => path).sort()).toEqual(Object.keys(table).sort());
   });
 
+  it('is said of every service that the server itself lists', async () => {
+    const server = createServer({ logger: silentLogger }).add(Prices, {});
+    server.topic(Prices.methods.merged).mergeWith((_, b) => b);
+    const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
+    const client = createClient(ReflectionV1, `grpc://${grpc}`, { logger: silentLogger });
+    const asked = [{ host: '', messageRequest: { $case: 'listServices' as const, value: '' } }];
+    const listed: string[] = [];
+    for await (const { messageResponse } of client.serverReflectionInfo(asked)) {
+      if (messageResponse?.$case === 'listServicesResponse')
+        listed.push(...messageResponse.value.service.map(({ name }) => name));
+    }
+    await client.$close();
+    await server.close({ grace: 0 });
+    expect(listed.sort()).toEqual(proto.map(({ name }) => name).sort());
+  });
+
   it.each(entries)('at $path', async ({ service, wire, method, path }) => {
     const server = createServer({
       logger: silentLogger,
