@@ -17,8 +17,12 @@ export function checkPermissions(
   if (permitted === undefined || notes.some((note) => note.type === 'began' && !note.keyed)) return;
   // One that began at the head, or after a gap, does not hold all that it may see, and does not say so.
   const last = notes.findLast((note) => note.type === 'consistent');
+  // What was said on a link that carries nothing is not known to be lost before the silence is noticed.
+  const silent = notes.findLastIndex(({ type }) => type === 'silent');
+  const noticed = notes.findLastIndex((note) => note.type === 'state' && note.state === 'Stale');
   for (const note of notes) {
     if (note.type !== 'consistent' && note.type !== 'rest') continue;
+    if (note.type === 'rest' && silent > noticed) continue;
     const log = logs.get(note.epoch);
     const whole = last?.type === 'consistent' && last.epoch === note.epoch && last.seq === note.seq;
     if (log === undefined || (note.type === 'rest' && !(whole && note.state === 'Live' && subscriber.holdsState)))
