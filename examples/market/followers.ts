@@ -76,7 +76,7 @@ async function join(
   options: SubscribeOptions,
 ) {
   const client = createClient(Quotes, `grpc://${proxy.address}`);
-  const subscription = client.prices.subscribe({ keys: [] }, { ...options, changes: false });
+  const subscription = client.prices.subscribe({}, { ...options, changes: false });
   let outcome: OutcomeName | undefined;
   let recoveries = 0;
   subscription.on('ready', (event) => {

@@ -20,7 +20,7 @@ it.each([
   // The last one of the group is of a key that is not always asked for.
   await topic.publishAll([price('a'), price('b'), price('c')]);
   await topic.publish(price('a'));
-  const subscription = client.every.subscribe({ keys: [...keys] }, { from: { seq: 1 } });
+  const subscription = client.every.subscribe({ keys: keys.length === 0 ? 'all' : [...keys] }, { from: { seq: 1 } });
   const stood: unknown[] = [];
   for await (const { seq } of subscription) {
     stood.push([seq, client.$exportCursors().subscriptions[0]?.position.seq]);

@@ -137,9 +137,10 @@ export class Simulation {
     const { thread } = this;
     const { patience = 500 } = this.#options;
     const method = Work.methods[name];
+    const peer = { address: 'sim' };
     const route = this.#dispatcher.find(method.path);
     if (route === undefined) throw new Error('the server has every method');
-    if (route.refuse?.({ getAll: () => [], peer: { address: 'sim' }, timeout: patience }) !== undefined) {
+    if (route.refuse?.({ getAll: () => [], peer, timeout: patience }) !== undefined) {
       thread.compute(costs.refused);
       return;
     }
@@ -151,6 +152,7 @@ export class Simulation {
       request: Buffer.from('1'),
       deadline: Deadline.after(patience, thread),
     });
+    call.peer = peer;
     // The caller's giving up comes over the wire, behind all that was sent before.
     thread.arrives(Math.max(sentAt + patience, thread.now()), () => {
       if (!call.finished) call.abort(new RpcError('CANCELLED', 'the caller gave up'));
