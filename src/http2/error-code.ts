@@ -33,3 +33,11 @@ export class ConnectionError extends Error {
     this.code = code;
   }
 }
+
+export function protocolError(message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.PROTOCOL_ERROR, message);
+}
+
+export function frameSizeError(message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, message);
+}

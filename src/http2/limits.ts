@@ -53,8 +53,18 @@ export const Nuisance = {
   /** And one more for each setting. */
   settings: 5,
   emptyData: 10,
+  /** DATA that is smaller than the prefix of a message. */
+  tinyData: 1,
   /** DATA of a stream that is closed: some may have been on its way. */
   uselessData: 1,
+  uselessHeaders: 5,
+  /** An acknowledgement of SETTINGS, or of a PING that was not sent. */
+  uselessAck: 1,
+  /** A response with 1xx: gRPC has no use for any. */
+  interim: 20,
+  goAway: 50,
+  /** A change of the initial window, for each stream that is open. */
+  windowOfStream: 1 / 64,
   /** An increment below 64 for a stream that has bytes to send. */
   dribble: 5,
   /** A PING while earlier acknowledgements are not taken. */

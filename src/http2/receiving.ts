@@ -3,53 +3,40 @@
  * whether RFC 9113 allows it where it stands. What it means is decided by the connection.
  */
 import type { Host } from './byte-pipe.js';
-import { ConnectionError, ErrorCode } from './error-code.js';
+import { ConnectionError, ErrorCode, frameSizeError, protocolError } from './error-code.js';
 import { defaultWindow, Flag, FrameType, uint31, uint32 } from './frame.js';
 import type { FrameReceiver } from './frame-reader.js';
-import type { HeaderList } from './header-list.js';
-import { HpackDecoder } from './hpack-decoder.js';
+import type { FrameWriter } from './frame-writer.js';
+import { type HeaderBlockOwner, HeaderBlocks } from './header-blocks.js';
 import { type ConnectionLimits, Nuisance, type NuisanceBudget } from './limits.js';
-import type { Sending } from './sending.js';
 import type { Stream } from './stream.js';
 
-export interface ReceivingOwner {
-  /** `selfDependent`: the frame's priority names its own stream, which is a fault of the stream. */
-  headers(id: number, list: HeaderList, end: boolean, selfDependent: boolean): void;
+export interface ReceivingOwner extends HeaderBlockOwner {
   /** A DATA frame of an open stream begins; undefined where its bytes are of no use to anybody. */
   dataFor(id: number, length: number, end: boolean): Stream | undefined;
-  dataEnded(stream: Stream): void;
+  /** The frame is over; `payload` is its length without padding. */
+  dataEnded(stream: Stream, payload: number, end: boolean): void;
   /** The stream is in no state that allows the frame. */
   streamFault(id: number, code: number, message: string): void;
   resetByPeer(id: number, code: number): void;
   settings(bytes: Uint8Array, from: number, to: number): void;
   settingsAcknowledged(): void;
   pinged(bytes: Uint8Array, from: number): void;
-  pingAcknowledged(bytes: Uint8Array, from: number): void;
+  pingAcknowledged(): void;
   goneAway(lastId: number, code: number, debug: string): void;
   windowUpdated(id: number, increment: number): void;
   /** Whether a stream with this id was never opened. */
   isIdle(id: number): boolean;
-  /** A header block has begun and not ended, or has ended. */
-  blockOpen(open: boolean): void;
-}
-
-interface OpenBlock {
-  readonly id: number;
-  readonly end: boolean;
-  readonly selfDependent: boolean;
-  readonly parts: Uint8Array[];
-  bytes: number;
 }
 
 export class Receiving implements FrameReceiver {
   readonly #owner: ReceivingOwner;
-  readonly #sending: Sending;
+  readonly #frames: FrameWriter;
   readonly #host: Host;
   readonly #limits: ConnectionLimits;
   readonly #nuisance: NuisanceBudget;
-  readonly #decoder: HpackDecoder;
+  readonly #blocks: HeaderBlocks;
   #settled = false;
-  #block: OpenBlock | undefined;
   /** What the peer may still send on this connection. */
   #window = defaultWindow;
   /** Of all streams: came, and was not consumed. */
@@ -64,13 +51,19 @@ export class Receiving implements FrameReceiver {
   #dataPayload = 0;
   #dataEnds = false;
 
-  constructor(owner: ReceivingOwner, sending: Sending, host: Host, limits: ConnectionLimits, nuisance: NuisanceBudget) {
+  constructor(
+    owner: ReceivingOwner,
+    frames: FrameWriter,
+    host: Host,
+    limits: ConnectionLimits,
+    nuisance: NuisanceBudget,
+  ) {
     this.#owner = owner;
-    this.#sending = sending;
+    this.#frames = frames;
     this.#host = host;
     this.#limits = limits;
     this.#nuisance = nuisance;
-    this.#decoder = new HpackDecoder(host, 4_096, limits.maxHeaderListSize);
+    this.#blocks = new HeaderBlocks(owner, host, limits);
   }
 
   /** Announces the window of the connection, behind our SETTINGS. */
@@ -78,19 +71,17 @@ export class Receiving implements FrameReceiver {
     const more = this.#limits.connectionWindow - this.#window;
     if (more <= 0) return;
     this.#window += more;
-    this.#sending.windowUpdate(0, more);
+    this.#frames.windowUpdate(0, more);
   }
 
   // Frames
 
   frame(type: number, flags: number, id: number, bytes: Uint8Array, from: number, to: number): void {
-    if (this.#block !== undefined && (type !== FrameType.CONTINUATION || id !== this.#block.id)) {
-      throw protocolError('a header block is cut by another frame');
-    }
+    this.#blocks.check(type, id);
     if (!this.#settled) this.#settle(type, flags);
     switch (type) {
       case FrameType.HEADERS:
-        this.#headers(flags, id, bytes, from, to);
+        this.#blocks.headers(flags, id, bytes, from, to);
         return;
       case FrameType.PRIORITY:
         this.#priority(id, bytes, from, to);
@@ -113,7 +104,7 @@ export class Receiving implements FrameReceiver {
         this.#windowUpdate(id, bytes, from, to);
         return;
       case FrameType.CONTINUATION:
-        this.#continuation(flags, id, bytes, from, to);
+        this.#blocks.continuation(flags, id, bytes, from, to);
         return;
       default:
         this.#nuisance.spend(Nuisance.unknownFrame);
@@ -121,7 +112,7 @@ export class Receiving implements FrameReceiver {
   }
 
   dataStart(id: number, length: number, flags: number): void {
-    if (this.#block !== undefined) throw protocolError('a header block is cut by another frame');
+    this.#blocks.check(FrameType.DATA, id);
     if (!this.#settled) this.#settle(FrameType.DATA, flags);
     if (id === 0) throw protocolError('DATA on stream 0');
     if (length > this.#window) {
@@ -133,7 +124,6 @@ export class Receiving implements FrameReceiver {
     this.#dataLength = length;
     this.#dataPayload = 0;
     this.#dataEnds = (flags & Flag.END_STREAM) !== 0;
-    if (length === 0 && !this.#dataEnds) this.#nuisance.spend(Nuisance.emptyData);
     const stream = this.#owner.dataFor(id, length, this.#dataEnds);
     this.#dataStream = stream;
     if (stream === undefined) this.#release(length);
@@ -162,7 +152,7 @@ export class Receiving implements FrameReceiver {
     // Nobody will say that padding was read.
     const padding = this.#dataLength - this.#dataPayload;
     if (padding > 0) this.consume(stream, padding);
-    if (this.#dataEnds) this.#owner.dataEnded(stream);
+    this.#owner.dataEnded(stream, this.#dataPayload, this.#dataEnds);
   }
 
   /** The application has taken `bytes` of the stream. */
@@ -174,7 +164,7 @@ export class Receiving implements FrameReceiver {
     stream.owed += taken;
     if (stream.owed < this.#limits.streamWindow / 2) return;
     stream.receiveWindow += stream.owed;
-    this.#sending.windowUpdate(stream.id, stream.owed);
+    this.#frames.windowUpdate(stream.id, stream.owed);
     stream.owed = 0;
   }
 
@@ -195,57 +185,13 @@ export class Receiving implements FrameReceiver {
     if (due < this.#limits.connectionWindow / 4) return;
     this.#owed -= due;
     this.#window += due;
-    this.#sending.windowUpdate(0, due);
+    this.#frames.windowUpdate(0, due);
   }
 
   #settle(type: number, flags: number): void {
     if (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0)
       throw protocolError('the first frame must be SETTINGS');
     this.#settled = true;
-  }
-
-  #headers(flags: number, id: number, bytes: Uint8Array, start: number, stop: number): void {
-    if (id === 0) throw protocolError('HEADERS on stream 0');
-    let from = start;
-    let to = stop;
-    let selfDependent = false;
-    if ((flags & Flag.PADDED) !== 0) {
-      if (from === to) throw frameSizeError('HEADERS has no length of its padding');
-      to -= bytes[from++] as number;
-    }
-    if ((flags & Flag.PRIORITY) !== 0) {
-      if (stop - from < 5) throw frameSizeError('HEADERS is shorter than its priority');
-      selfDependent = uint31(bytes, from) === id;
-      from += 5;
-    }
-    if (to < from) throw protocolError('HEADERS is shorter than its padding');
-    const end = (flags & Flag.END_STREAM) !== 0;
-    if ((flags & Flag.END_HEADERS) !== 0) {
-      this.#owner.headers(id, this.#decoder.decode(bytes, from, to), end, selfDependent);
-      return;
-    }
-    this.#block = { id, end, selfDependent, parts: [copyOf(bytes, from, to)], bytes: to - from };
-    this.#owner.blockOpen(true);
-  }
-
-  #continuation(flags: number, id: number, bytes: Uint8Array, from: number, to: number): void {
-    const block = this.#block;
-    if (block === undefined) throw protocolError('CONTINUATION without HEADERS');
-    block.bytes += to - from;
-    if (block.parts.length > this.#limits.maxContinuations) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, 'a header block is too large');
-    }
-    block.parts.push(copyOf(bytes, from, to));
-    if ((flags & Flag.END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#owner.blockOpen(false);
-    const whole = this.#host.allocate(block.bytes);
-    let at = 0;
-    for (const part of block.parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    this.#owner.headers(id, this.#decoder.decode(whole, 0, block.bytes), block.end, block.selfDependent);
   }
 
   #priority(id: number, bytes: Uint8Array, from: number, to: number): void {
@@ -279,7 +225,7 @@ export class Receiving implements FrameReceiver {
   #ping(flags: number, id: number, bytes: Uint8Array, from: number, to: number): void {
     if (id !== 0) throw protocolError('PING on a stream');
     if (to - from !== 8) throw frameSizeError('PING does not have 8 bytes');
-    if ((flags & Flag.ACK) !== 0) this.#owner.pingAcknowledged(bytes, from);
+    if ((flags & Flag.ACK) !== 0) this.#owner.pingAcknowledged();
     else this.#owner.pinged(bytes, from);
   }
 
@@ -298,17 +244,4 @@ export class Receiving implements FrameReceiver {
     else if (id === 0) throw protocolError('WINDOW_UPDATE of 0');
     else this.#owner.streamFault(id, ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
   }
-}
-
-function protocolError(message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.PROTOCOL_ERROR, message);
-}
-
-function frameSizeError(message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, message);
-}
-
-/** `slice` of a Node Buffer would not copy. */
-function copyOf(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  return new Uint8Array(bytes.subarray(from, to));
 }

@@ -11,8 +11,8 @@ import {
   frameHeaderBytes,
   largestWindow,
   putFrameHeader,
-  putUint32,
 } from './frame.js';
+import { FrameWriter } from './frame-writer.js';
 import { HpackEncoder, type Indexing, maxBeginBytes } from './hpack-encoder.js';
 import type { Outbox } from './outbox.js';
 import type { Stream, Trailers, WriteFields } from './stream.js';
@@ -30,6 +30,7 @@ export interface SendingOwner {
 }
 
 export class Sending {
+  readonly frames: FrameWriter;
   readonly outbox: Outbox;
   readonly #owner: SendingOwner;
   readonly #encoder: HpackEncoder;
@@ -44,6 +45,7 @@ export class Sending {
 
   constructor(outbox: Outbox, owner: SendingOwner, indexing: ReadonlyMap<string, Indexing>) {
     this.outbox = outbox;
+    this.frames = new FrameWriter(outbox);
     this.#owner = owner;
     this.#encoder = new HpackEncoder(indexing);
   }
@@ -60,54 +62,6 @@ export class Sending {
   /** Whether bytes wait for a window or for the outbox. */
   get blocked(): boolean {
     return this.#queued.size > 0;
-  }
-
-  // Control frames
-
-  /** Writes the header of a frame whose payload the caller writes next, and returns where; `outbox.at` is then behind it. */
-  frame(length: number, type: number, flags: number, id: number): number {
-    const { outbox } = this;
-    const start = outbox.reserve(frameHeaderBytes + length);
-    const payload = putFrameHeader(outbox.chunk as Uint8Array, start, length, type, flags, id);
-    outbox.at = payload + length;
-    return payload;
-  }
-
-  settings(values: readonly (readonly [setting: number, value: number])[]): void {
-    let at = this.frame(values.length * 6, FrameType.SETTINGS, 0, 0);
-    const bytes = this.#chunk;
-    for (const [setting, value] of values) {
-      bytes[at] = 0;
-      bytes[at + 1] = setting;
-      at = putUint32(bytes, at + 2, value);
-    }
-  }
-
-  settingsAck(): void {
-    this.frame(0, FrameType.SETTINGS, Flag.ACK, 0);
-  }
-
-  windowUpdate(id: number, increment: number): void {
-    const at = this.frame(4, FrameType.WINDOW_UPDATE, 0, id);
-    putUint32(this.#chunk, at, increment);
-  }
-
-  rstStream(id: number, code: number): void {
-    const at = this.frame(4, FrameType.RST_STREAM, 0, id);
-    putUint32(this.#chunk, at, code);
-  }
-
-  ping(payload: Uint8Array, from: number, ack: boolean): void {
-    const at = this.frame(8, FrameType.PING, ack ? Flag.ACK : 0, 0);
-    for (let i = 0; i < 8; i++) this.#chunk[at + i] = payload[from + i] as number;
-  }
-
-  goAway(lastId: number, code: number, debug: string): void {
-    const text = debug.slice(0, 256);
-    let at = this.frame(8 + text.length, FrameType.GOAWAY, 0, 0);
-    const bytes = this.#chunk;
-    at = putUint32(bytes, putUint32(bytes, at, lastId), code);
-    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i) & 0x7f;
   }
 
   // The peer's settings and windows
@@ -160,7 +114,7 @@ export class Sending {
       const to = Math.min(length, from + this.#maxFrameSize);
       const type = from === 0 ? FrameType.HEADERS : FrameType.CONTINUATION;
       const own = (from === 0 ? flags : 0) | (to === length ? Flag.END_HEADERS : 0);
-      const at = this.frame(to - from, type, own, stream.id);
+      const at = this.frames.frame(to - from, type, own, stream.id);
       this.#chunk.set(block.subarray(from, to), at);
       from = to;
     } while (from < length);
@@ -269,7 +223,7 @@ export class Sending {
     const flags = end ? Flag.END_STREAM : 0;
     const { outbox } = this;
     if (length < copyBelow) {
-      const at = this.frame(length, FrameType.DATA, flags, stream.id);
+      const at = this.frames.frame(length, FrameType.DATA, flags, stream.id);
       this.#chunk.set(piece.subarray(from, from + length), at);
     } else {
       const at = outbox.reserve(frameHeaderBytes);
@@ -286,7 +240,7 @@ export class Sending {
   #sendFinish(stream: Stream): void {
     const trailers = stream.finishing?.trailers;
     if (trailers === undefined) {
-      this.frame(0, FrameType.DATA, Flag.END_STREAM, stream.id);
+      this.frames.frame(0, FrameType.DATA, Flag.END_STREAM, stream.id);
       this.#ended(stream);
     } else this.headers(stream, trailers.maxBytes, trailers.write, true);
   }
@@ -320,8 +274,7 @@ export class Sending {
   }
 
   get #chunk(): Uint8Array {
-    // `reserve` has just made it.
-    return this.outbox.chunk as Uint8Array;
+    return this.frames.chunk;
   }
 }
 

@@ -10,7 +10,8 @@ const rememberedResets = 1_024;
 const rememberedJumps = 32;
 
 export class StreamIds {
-  readonly #server: boolean;
+  /** Our own role. */
+  readonly server: boolean;
   readonly #resets = new Set<number>();
   readonly #jumps: (readonly [after: number, before: number])[] = [];
   #next: number;
@@ -20,7 +21,7 @@ export class StreamIds {
   lastAcceptedId = lastStreamId;
 
   constructor(server: boolean) {
-    this.#server = server;
+    this.server = server;
     this.#next = server ? 2 : 1;
   }
 
@@ -37,9 +38,9 @@ export class StreamIds {
 
   /** Whether a stream with this id was never opened. */
   isIdle(id: number): boolean {
-    const ours = (id & 1) === (this.#server ? 0 : 1);
+    const ours = (id & 1) === (this.server ? 0 : 1);
     if (ours) return id >= this.#next;
-    return !this.#server || id > this.lastPeerId;
+    return !this.server || id > this.lastPeerId;
   }
 
   /** The peer opens a stream with an id above all of its own. */

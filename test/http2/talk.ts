@@ -172,21 +172,22 @@ export interface SeenFrame {
   readonly payload: Uint8Array;
 }
 
-export class RawClient {
+/** A peer made of bytes: what it sends is put together by hand, and what it gets is there to be looked at. */
+class RawPeer {
   readonly loop = new Loop();
-  readonly server: Connection;
-  readonly serverPipe: MemoryPipe;
+  /** The end that our connection stands on. */
+  protected readonly near: MemoryPipe;
   readonly #pipe: MemoryPipe;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #parts: Uint8Array[] = [];
   ended = false;
 
-  constructor(events: ConnectionEvents = echoEvents(), limits: Partial<ConnectionLimits> = {}) {
-    const [pipe, serverPipe] = pipePair(this.loop);
+  constructor() {
+    const [pipe, near] = pipePair(this.loop);
     this.#pipe = pipe;
-    this.serverPipe = serverPipe;
+    this.near = near;
     pipe.receiver = {
       received: (bytes) => {
-        this.#bytes = joined(this.#bytes, bytes);
+        this.#parts.push(bytes);
       },
       written: () => {},
       ended: () => {
@@ -196,13 +197,11 @@ export class RawClient {
         this.ended = true;
       },
     };
-    this.server = new Connection({ role: 'server', pipe: serverPipe, host: this.loop, events, limits });
-    this.loop.settle();
   }
 
-  /** Puts bytes into the server's hands, as one chunk. */
+  /** Puts bytes into the hands of our connection, as one chunk. */
   send(...parts: readonly Uint8Array[]): void {
-    this.serverPipe.arrive(joined(...parts));
+    this.near.arrive(joined(...parts));
   }
 
   close(): void {
@@ -210,19 +209,26 @@ export class RawClient {
   }
 
   frames(): SeenFrame[] {
+    const bytes = joined(...this.#parts);
+    this.#parts = [bytes];
     const frames: SeenFrame[] = [];
-    for (let at = 0; at + 9 <= this.#bytes.length; ) {
-      const length = (uint32(this.#bytes, at) >>> 8) & 0xffffff;
-      const payload = this.#bytes.subarray(at + 9, at + 9 + length);
+    for (let at = this.preface(bytes); at + 9 <= bytes.length; ) {
+      const length = (uint32(bytes, at) >>> 8) & 0xffffff;
+      const payload = bytes.subarray(at + 9, at + 9 + length);
       frames.push({
-        type: this.#bytes[at + 3] as number,
-        flags: this.#bytes[at + 4] as number,
-        id: uint31(this.#bytes, at + 5),
+        type: bytes[at + 3] as number,
+        flags: bytes[at + 4] as number,
+        id: uint31(bytes, at + 5),
         payload,
       });
       at += 9 + length;
     }
     return frames;
+  }
+
+  /** Bytes in front of the first frame. */
+  protected preface(_bytes: Uint8Array): number {
+    return 0;
   }
 
   /** The code of the GOAWAY that came, if one did. */
@@ -235,5 +241,64 @@ export class RawClient {
     return this.frames()
       .filter(({ type }) => type === FrameType.RST_STREAM)
       .map(({ payload }) => uint32(payload, 0));
+  }
+}
+
+export class RawClient extends RawPeer {
+  readonly server: Connection;
+
+  constructor(events: ConnectionEvents = echoEvents(), limits: Partial<ConnectionLimits> = {}) {
+    super();
+    this.server = new Connection({ role: 'server', pipe: this.near, host: this.loop, events, limits });
+    this.loop.settle();
+  }
+
+  get serverPipe(): MemoryPipe {
+    return this.near;
+  }
+}
+
+/** `:status 200`. */
+export const rawResponse = [0x88];
+
+export class RawServer extends RawPeer {
+  readonly client: Connection;
+  closed: Error | 'well' | undefined;
+
+  constructor(events: ConnectionEvents = {}, limits: Partial<ConnectionLimits> = {}) {
+    super();
+    const closed = (error: Error | undefined): void => {
+      this.closed = error ?? 'well';
+    };
+    this.client = new Connection({
+      role: 'client',
+      pipe: this.near,
+      host: this.loop,
+      events: { closed, ...events },
+      limits,
+    });
+    this.loop.settle();
+  }
+
+  get clientPipe(): MemoryPipe {
+    return this.near;
+  }
+
+  protected override preface(): number {
+    return preface.length;
+  }
+
+  /** Sends SETTINGS, and takes the client's. */
+  greet(settings: readonly number[] = []): this {
+    this.send(frame(FrameType.SETTINGS, 0, 0, settings), frame(FrameType.SETTINGS, 1, 0));
+    this.loop.settle();
+    return this;
+  }
+
+  /** The client opens a stream; what comes back of it. */
+  ask(body?: Uint8Array): { stream: Stream; answer: Answer } {
+    const asked = request(this.client, body);
+    this.loop.settle();
+    return asked;
   }
 }
