@@ -57,6 +57,9 @@ export interface CallInit {
 const noPeer: Peer = { address: '' };
 const noOptions: CallOptions = {};
 
+const headersSent =
+  'the headers of the response have been sent; set them before the first message, or use responseTrailers';
+
 export class Call extends Lifetime {
   readonly method: MethodType;
   readonly side: 'client' | 'server';
@@ -130,6 +133,7 @@ export class Call extends Lifetime {
   #responseTrailers: HeaderMap | (() => HeaderMap) | undefined;
   #onResponseHeaders: ((headers: HeaderMap) => void)[] | undefined;
   #headersReceived = false;
+  #responseHeadersSent = false;
   #heir: Call | undefined;
   #correlationId: string | undefined;
   #principal: string | undefined;
@@ -244,11 +248,20 @@ export class Call extends Lifetime {
     return this.caller?.features.includes(feature) === true;
   }
 
-  /** Sent before the first message of the response (server); received (client). */
+  /** Sent before the first message of the response (server), and a TypeError when changed after that; received (client). */
   get responseHeaders(): HeaderMap {
     if (typeof this.#responseHeaders === 'function') this.#responseHeaders = this.#responseHeaders();
-    else this.#responseHeaders ??= new HeaderMap();
+    else if (this.#responseHeaders === undefined) {
+      this.#responseHeaders = new HeaderMap();
+      if (this.#responseHeadersSent) this.#responseHeaders.seal(headersSent);
+    }
     return this.#responseHeaders;
+  }
+
+  /** For transports (server): the headers of the response are on their way. */
+  sealResponseHeaders(): void {
+    this.#responseHeadersSent = true;
+    if (this.#responseHeaders !== undefined) this.responseHeaders.seal(headersSent);
   }
 
   /** Sent with the status (server); complete once the call has ended (client). */

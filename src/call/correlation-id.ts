@@ -45,6 +45,13 @@ export const ownerHeader = 'hawser-retry-owner';
 /** Headers of every answer that the runtime writes by itself, each of them for one call. */
 export const answerHeaders = [correlationHeader, helloHeader, 'deprecation', 'sunset'] as const;
 
+/** For transports, before a stream has a message: whether the handler has set headers, which the caller may wait for. */
+export function hasOwnHeaders(call: Call): boolean {
+  if (!call.hasResponseHeaders) return false;
+  const { responseHeaders } = call;
+  return responseHeaders.size > answerHeaders.filter((name) => responseHeaders.has(name)).length;
+}
+
 /**
  * For transports, before they answer with a failure: whether headers go first. A failure without headers may be tried again
  * by any gRPC client (gRFC A6), so what the runtime says with every answer is no reason for them, and goes with the trailers.

@@ -26,6 +26,8 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   #lists = false;
   /** Bytes of memory that it holds, where the wire that read it has counted them. */
   cost = 0;
+  /** Why nothing can be changed any more. */
+  #sealed: string | undefined;
 
   /** Throws a TypeError for an illegal name or value. */
   constructor(init?: HeadersInit) {
@@ -85,6 +87,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
 
   /** As `set`, of what is known to be legal: a name in lower case and a value that were checked or made here. */
   put(key: string, value: HeaderValue): this {
+    this.#checkOpen(key);
     const at = this.#at(key);
     if (at < 0) this.#add(key, value);
     else this.#entries[at + 1] = value;
@@ -94,6 +97,7 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   /** Adds a value. Throws a TypeError for an illegal name or value. */
   append(name: string, value: HeaderValue): this {
     const key = checked(name, value);
+    this.#checkOpen(key);
     const at = this.#at(key);
     if (at < 0) {
       this.#add(key, value);
@@ -109,9 +113,15 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
   delete(name: string): boolean {
     const at = this.#at(keyOf(name));
     if (at < 0) return false;
+    this.#checkOpen(name);
     this.#entries.splice(at, 2);
     this.#index = undefined;
     return true;
+  }
+
+  /** For transports: changes from now on throw a TypeError that says `why`, for they would be lost in silence. */
+  seal(why: string): void {
+    this.#sealed ??= why;
   }
 
   /** Every name, with its value, or its values where there are several. */
@@ -134,6 +144,10 @@ export class HeaderMap implements Iterable<[string, HeaderValue]> {
       json[name] = typeof value === 'string' || value instanceof Uint8Array ? textOf(value) : value.map(textOf);
     });
     return json;
+  }
+
+  #checkOpen(name: string): void {
+    if (this.#sealed !== undefined) throw new TypeError(`the header ${name} cannot be changed: ${this.#sealed}`);
   }
 
   #first(name: string): HeaderValue | undefined {

@@ -92,9 +92,9 @@ const client = {
   ),
   REQUEST_UNSENDABLE: terms('INTERNAL', 'unknown', 'The request could not be written; the cause is in `error.cause`.'),
   RESPONSE_MALFORMED: terms(
-    'INTERNAL',
+    ['INTERNAL', 'UNIMPLEMENTED'],
     'faulty',
-    'The response is not the message that the IDL says; compare the versions of both sides.',
+    'The response is not the message that the IDL says, or there are none or two of them; compare the versions of both sides.',
   ),
   STREAM_RESET: terms(
     ['INTERNAL', 'CANCELLED', 'RESOURCE_EXHAUSTED', 'PERMISSION_DENIED'],

@@ -68,12 +68,12 @@ class Played {
   #receive(bytes: Uint8Array): void {
     if (this.#inbox !== undefined) this.#inbox.push(this.#call.decodeItem(bytes));
     else if (this.#message === undefined) this.#message = bytes;
-    else this.#fail(new RpcError('INTERNAL', 'two messages'));
+    else this.#fail(new RpcError('UNIMPLEMENTED', 'two messages'));
   }
 
   #trailers(): void {
     if (this.#inbox === undefined && this.#message === undefined) {
-      this.#fail(new RpcError('INTERNAL', 'no message'));
+      this.#fail(new RpcError('UNIMPLEMENTED', 'no message'));
       return;
     }
     this.#end('ended');

@@ -46,7 +46,14 @@ export interface Order {
   readonly wire: WireTraits;
 }
 
-export type End = 'ok' | 'stopped' | 'UNAVAILABLE' | 'CANCELLED' | 'DEADLINE_EXCEEDED' | 'ATTEMPT_TIMEOUT' | 'INTERNAL';
+export type End =
+  | 'ok'
+  | 'stopped'
+  | 'UNAVAILABLE'
+  | 'CANCELLED'
+  | 'DEADLINE_EXCEEDED'
+  | 'ATTEMPT_TIMEOUT'
+  | 'UNIMPLEMENTED';
 
 export interface Outcome {
   readonly end: End;
@@ -225,7 +232,7 @@ class ModelCall {
       attempt.messages += 1;
       if (attempt.messages > 1 && !wire.oneMessage) {
         this.#wireEnd(attempt);
-        this.#finish('INTERNAL');
+        this.#finish('UNIMPLEMENTED');
       }
     } else if (what === 'trailers') {
       this.#wireEnd(attempt);
@@ -234,7 +241,7 @@ class ModelCall {
         else if (attempt.messages > 0 || wire.oneMessage) {
           this.#messages = 1;
           this.#finish('ok');
-        } else this.#finish('INTERNAL');
+        } else this.#finish('UNIMPLEMENTED');
       });
     } else if (what === 'failure') {
       this.#wireEnd(attempt);

@@ -91,7 +91,7 @@ export class UnaryAttempt implements Receiver {
   }
 }
 
-/** The error for a number of messages that the method does not have. */
+/** The error for a number of messages that the method does not have. Source: gRPC's status code table. */
 export function answered(address: string, call: Call, how: string): RpcError {
-  return ownError('RESPONSE_MALFORMED', `${address} answered ${call.method.path} ${how}`);
+  return ownError('RESPONSE_MALFORMED', `${address} answered ${call.method.path} ${how}`, { code: 'UNIMPLEMENTED' });
 }

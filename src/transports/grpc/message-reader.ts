@@ -9,6 +9,7 @@ import { ownError } from '../../call/own-error.js';
 import type { RpcError } from '../../call/rpc-error.js';
 import { responseAboveLimit } from '../../call/too-large.js';
 import { inflatedAtOnce, inflatedLater, isEncoding, isTooLarge, mostInflatedAtOnce } from './gzip.js';
+import { Pieces } from './pieces.js';
 
 const prefix = 5;
 /** Bytes inflated out of one chunk after which the next message goes to the thread pool: 0.4 ms. */
@@ -28,23 +29,17 @@ export interface MessageOwner {
   inflating(busy: boolean): void;
 }
 
-interface Framed {
-  readonly bytes: Buffer;
-  readonly compressed: boolean;
-}
-
 export class MessageReader {
   readonly #owner: MessageOwner;
   readonly #limit: number;
   readonly #side: ReaderSide;
   /** `grpc-encoding` of what is read. */
   encoding: string | undefined;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  /** What came and was not handed on: part of a message, or what is behind one that is being inflated. */
+  readonly #pieces = new Pieces();
   #inflating = false;
   /** Bytes inflated at once since the last chunk, or since the thread pool was waited for. */
   #inARow = 0;
-  #held: Framed[] = [];
   #broken = false;
 
   constructor(owner: MessageOwner, limit: number, side: ReaderSide) {
@@ -60,40 +55,41 @@ export class MessageReader {
 
   /** Whether all that came was handed on, and it was whole messages. */
   get empty(): boolean {
-    return this.#size === 0 && !this.#inflating && this.#held.length === 0;
+    return this.#pieces.size === 0 && !this.#inflating;
   }
 
   take(chunk: Buffer): void {
     if (this.#broken) return;
     this.#inARow = 0;
+    const from = this.#pieces.size === 0 && !this.#inflating ? this.#read(chunk) : 0;
+    if (from === chunk.byteLength || this.#broken) return;
+    this.#pieces.add(from === 0 ? chunk : chunk.subarray(from));
+    if (!this.#inflating) this.#readPieces();
+  }
+
+  /** As good as always a chunk begins with a message and holds all of it. Returns where the first stands that is not read. */
+  #read(chunk: Buffer): number {
     let at = 0;
-    if (this.#size === 0) {
-      // As good as always a chunk begins with a message and holds all of it.
-      while (chunk.byteLength - at >= prefix) {
-        const end = at + prefix + chunk.readUInt32BE(at + 1);
-        if (!this.#allowed(end - at - prefix)) return;
-        if (end > chunk.byteLength) break;
-        this.#hand(chunk, at, end);
-        at = end;
-      }
-      if (at === chunk.byteLength) return;
+    while (chunk.byteLength - at >= prefix && !this.#inflating) {
+      const end = at + prefix + chunk.readUInt32BE(at + 1);
+      if (!this.#allowed(end - at - prefix)) return at;
+      if (end > chunk.byteLength) break;
+      this.#hand(chunk[at] as number, chunk.subarray(at + prefix, end));
+      if (this.#broken) return at;
+      at = end;
     }
-    this.#chunks.push(at === 0 ? chunk : chunk.subarray(at));
-    this.#size += chunk.byteLength - at;
-    this.#join();
+    return at;
   }
 
   /** What came in pieces. */
-  #join(): void {
-    while (this.#size >= prefix && !this.#broken) {
-      if ((this.#chunks[0] as Buffer).byteLength < prefix) this.#chunks = [Buffer.concat(this.#chunks, this.#size)];
-      const length = (this.#chunks[0] as Buffer).readUInt32BE(1);
-      if (!this.#allowed(length) || this.#size < prefix + length) return;
-      const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.#size);
-      const end = prefix + length;
-      this.#chunks = end === all.byteLength ? [] : [all.subarray(end)];
-      this.#size = all.byteLength - end;
-      this.#hand(all, 0, end);
+  #readPieces(): void {
+    const pieces = this.#pieces;
+    while (pieces.size >= prefix && !this.#inflating && !this.#broken) {
+      const length = pieces.uint32(1);
+      if (!this.#allowed(length) || pieces.size < prefix + length) return;
+      const whole = pieces.take();
+      const from = this.#read(whole);
+      if (from < whole.byteLength && !this.#broken) pieces.add(from === 0 ? whole : whole.subarray(from));
     }
   }
 
@@ -102,44 +98,32 @@ export class MessageReader {
     return !this.#broken;
   }
 
-  #hand(chunk: Buffer, at: number, end: number): void {
-    const flag = chunk[at] as number;
-    const bytes = chunk.subarray(at + prefix, end);
-    if (flag === 0 && !this.#inflating) this.#owner.message(bytes);
-    else if (flag > 1) this.#fail(this.#side.malformed(`a message with the flag ${flag}`));
-    else {
-      this.#held.push({ bytes, compressed: flag === 1 });
-      if (!this.#inflating) this.#release();
-    }
+  #hand(flag: number, bytes: Buffer): void {
+    if (flag === 0) this.#owner.message(bytes);
+    else if (flag === 1) this.#inflate(bytes);
+    else this.#fail(this.#side.malformed(`a message with the flag ${flag}`));
   }
 
-  #release(): void {
-    for (let one = this.#held.shift(); one !== undefined && !this.#broken; one = this.#held.shift()) {
-      if (!one.compressed) {
-        this.#owner.message(one.bytes);
-        continue;
-      }
-      const { encoding } = this;
-      if (!isEncoding(encoding)) {
-        this.#fail(this.#side.unknownEncoding(encoding));
-        return;
-      }
-      try {
-        const bytes = this.#inARow < mostInARow ? inflatedAtOnce(one.bytes, encoding, this.#limit) : undefined;
-        if (bytes !== undefined) {
-          this.#inARow += bytes.byteLength;
-          this.#owner.message(bytes);
-          continue;
-        }
-      } catch (error) {
-        this.#fail(this.#uninflatable(error));
-        return;
-      }
-      this.#inflating = true;
-      this.#owner.inflating(true);
-      inflatedLater(one.bytes, encoding, this.#limit, (error, bytes) => this.#inflated(error, bytes));
+  #inflate(bytes: Buffer): void {
+    const { encoding } = this;
+    if (!isEncoding(encoding)) {
+      this.#fail(this.#side.unknownEncoding(encoding));
       return;
     }
+    try {
+      const inflated = this.#inARow < mostInARow ? inflatedAtOnce(bytes, encoding, this.#limit) : undefined;
+      if (inflated !== undefined) {
+        this.#inARow += inflated.byteLength;
+        this.#owner.message(inflated);
+        return;
+      }
+    } catch (error) {
+      this.#fail(this.#uninflatable(error));
+      return;
+    }
+    this.#inflating = true;
+    this.#owner.inflating(true);
+    inflatedLater(bytes, encoding, this.#limit, (error, inflated) => this.#inflated(error, inflated));
   }
 
   #inflated(error: Error | null, bytes: Buffer): void {
@@ -151,7 +135,7 @@ export class MessageReader {
       return;
     }
     this.#owner.message(bytes);
-    this.#release();
+    this.#readPieces();
     if (!this.#inflating) this.#owner.inflating(false);
   }
 
@@ -165,9 +149,7 @@ export class MessageReader {
   #fail(error: RpcError): void {
     if (this.#broken) return;
     this.#broken = true;
-    this.#chunks = [];
-    this.#held = [];
-    this.#size = 0;
+    this.#pieces.clear();
     this.#owner.broken(error);
   }
 }

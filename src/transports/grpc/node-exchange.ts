@@ -193,7 +193,9 @@ export class NodeExchange implements Exchange, Waiting<NodeConnection> {
     const { connection, rstCode } = stream;
     this.#leave();
     if (connection.unprocessed(stream) && !this.#answered) this.#repeat(refusedStream(address));
-    else this.#fail(connection.lost ? connectionLost(address) : withoutStatus(address, rstCode, this.#call));
+    else if (connection.lost) this.#fail(connectionLost(address));
+    // Node says 0 where none came, too.
+    else this.#fail(withoutStatus(address, rstCode === 0 ? undefined : rstCode, this.#call));
   }
 
   #repeat(refused: RpcError): void {

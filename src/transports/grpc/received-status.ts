@@ -123,13 +123,13 @@ export function streamFailed(address: string, code: number, what: string): RpcEr
 /** ms that the clock of a server's deadline may be ahead of ours. */
 const deadlineSlack = 5;
 
-/** The stream ended without a status. `rst`: the code of its RST_STREAM. `call`: the one that a server may have cut at its deadline. */
-export function withoutStatus(address: string, rst: number, call?: Call): RpcError {
+/** The stream ended without a status. `rst`: the code of its RST_STREAM, if one came. `call`: the one that a server may have cut at its deadline. */
+export function withoutStatus(address: string, rst: number | undefined, call?: Call): RpcError {
   // Servers on Node end a stream before they reset it.
-  const givenUp = rst === NGHTTP2_CANCEL || rst === 0;
+  const givenUp = rst === NGHTTP2_CANCEL || rst === 0 || rst === undefined;
   if (givenUp && call !== undefined && atDeadline(call)) return cutOff(call, address);
   switch (rst) {
-    case 0:
+    case undefined:
       return ownError('NO_STATUS', `${address} ended the call without a gRPC status; is it a gRPC server?`, {
         disposition: 'unknown',
       });

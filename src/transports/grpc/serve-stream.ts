@@ -6,7 +6,7 @@
 
 import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Call } from '../../call/call.js';
-import { headersComeFirst } from '../../call/correlation-id.js';
+import { hasOwnHeaders, headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Inbox } from '../../call/inbox.js';
 import { pump, type Source } from '../../call/pump.js';
@@ -109,9 +109,10 @@ class ServedStream {
       if (message instanceof Promise) return message.then((ready) => this.#write(writer, ready));
       return this.#write(writer, message);
     });
-    // A stream that has nothing to say yet is open all the same. Not at once: the handler has
-    // started by now, and may set headers before its first await is over.
-    setImmediate(() => this.#sendHeaders());
+    // Headers that the handler set before its first wait need not wait for a message, which may be long in coming.
+    setImmediate(() => {
+      if (hasOwnHeaders(call)) this.#sendHeaders();
+    });
     return sent;
   }
 
@@ -144,6 +145,7 @@ class ServedStream {
     if (this.#headersSent || this.#ended || this.#rpc.cancelled) return;
     this.#headersSent = true;
     this.#rpc.sendMetadata(responseHeaders(this.#call, this.#gzip));
+    this.#call.sealResponseHeaders();
   }
 
   #succeed(send: () => void): void {

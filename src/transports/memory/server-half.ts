@@ -5,7 +5,7 @@
 
 import { type AnswerStep, answerTo } from '../../call/answer-steps.js';
 import { Call } from '../../call/call.js';
-import { headersComeFirst } from '../../call/correlation-id.js';
+import { hasOwnHeaders, headersComeFirst } from '../../call/correlation-id.js';
 import { runInCall } from '../../call/current.js';
 import { Deadline } from '../../call/deadline.js';
 import { HeaderMap } from '../../call/headers.js';
@@ -168,8 +168,11 @@ class ServerHalf implements RequestPath, AnswerStep {
 
   async #stream(call: Call, response: AsyncIterable<unknown>): Promise<void> {
     if (this.#answered) return;
-    // Not yet: a stream that fails at once is answered by its status alone (gRFC A6), and may be begun again.
-    process.nextTick(() => this.#sendHeaders(call));
+    // Headers that the handler set before its first wait need not wait for a message, which may be long in coming. Not at once:
+    // a stream that fails at once is answered by its status alone (gRFC A6), and may be begun again.
+    process.nextTick(() => {
+      if (hasOwnHeaders(call)) this.#sendHeaders(call);
+    });
     await pump(call, response, (message) => {
       this.#sendHeaders(call);
       return this.#back.message(copy(call.encodeItem(message)));
@@ -193,6 +196,7 @@ class ServerHalf implements RequestPath, AnswerStep {
     if (this.#headersSent || this.#answered) return;
     this.#headersSent = true;
     this.#back.headers(new HeaderMap(call.responseHeaders));
+    call.sealResponseHeaders();
   }
 
   #fail(call: Call, error: unknown): void {

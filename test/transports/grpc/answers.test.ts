@@ -1,7 +1,9 @@
 /** Answers of servers that break gRPC or HTTP/2, made by hand: what the caller is told. */
 import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { Flag, FrameType, preface } from '../../../src/http2/frame.js';
+import { frame, joined } from '../../http2/talk.js';
 import { type Note, note, noteCodec } from './note.js';
 import { connect, drain } from './wire.js';
 
@@ -34,6 +36,35 @@ function ending(messages: readonly string[], trailers: Record<string, string>): 
   };
 }
 
+/** A server that answers every call with a head, a message and RST_STREAM. */
+async function resetting(code: number): Promise<ReturnType<typeof connect>> {
+  const type = Buffer.from('application/grpc');
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write(joined(frame(FrameType.SETTINGS, 0, 0), frame(FrameType.SETTINGS, Flag.ACK, 0)));
+    let bytes = Buffer.alloc(0);
+    let at = preface.length;
+    socket.on('data', (chunk) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      for (let length = 0; at + 9 <= bytes.byteLength; at += 9 + length) {
+        length = bytes.readUIntBE(at, 3);
+        if (bytes[at + 3] !== FrameType.HEADERS) continue;
+        const id = bytes.readUInt32BE(at + 5);
+        socket.write(
+          joined(
+            frame(FrameType.HEADERS, Flag.END_HEADERS, id, [0x88, 0x0f, 0x10, type.byteLength, ...type]),
+            frame(FrameType.DATA, 0, id, framed('a')),
+            frame(FrameType.RST_STREAM, 0, id, [0, 0, 0, code]),
+          ),
+        );
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return connect(`127.0.0.1:${(server.address() as AddressInfo).port}`, { engine: 'own' });
+}
+
 const failure = (call: Promise<unknown>): Promise<unknown> =>
   call.then(
     () => 'answered',
@@ -56,16 +87,11 @@ describe('an answer to a call with one response', () => {
 
   test('that has a message and then an error is the error', async () => {
     const client = await answering(ending(['a'], { 'grpc-status': '5' }));
-    expect(await failure(client.echo(note()))).toEqual({ code: 'NOT_FOUND', reason: undefined });
+    expect(await failure(client.echo(note()))).toEqual({ code: 'NOT_FOUND', reason: 'NOT_FOUND' });
   });
 });
 
 describe('a stream that ends without a status', () => {
-  const reset = (code: number) => (stream: ServerHttp2Stream) => {
-    stream.respond(head);
-    stream.write(framed('a'), () => stream.close(code));
-  };
-
   test.each<[string, number, string]>([
     ['NO_ERROR', 0, 'INTERNAL'],
     ['PROTOCOL_ERROR', 1, 'INTERNAL'],
@@ -81,7 +107,7 @@ describe('a stream that ends without a status', () => {
     ['INADEQUATE_SECURITY', 12, 'PERMISSION_DENIED'],
     ['a code that there is not', 77, 'INTERNAL'],
   ])('by RST_STREAM with %s has the code of the specification', async (_name, code, expected) => {
-    const client = await answering(reset(code));
+    const client = await resetting(code);
     expect(await failure(client.echo(note()))).toMatchObject({ code: expected });
     const { error } = await drain(client.list(note()));
     expect(error).toMatchObject({ code: expected });

@@ -235,3 +235,43 @@ test('a non-ASCII header of a foreign client costs that header, not the call', a
   expect(names).not.toContain('x-odd');
   session.close();
 });
+
+test('response headers that are set after a first wait leave with the first message; after that to set one is a TypeError', async () => {
+  const late: unknown[] = [];
+  const { client } = await pair({
+    async *chat(requests, call) {
+      for await (const request of requests) {
+        try {
+          call.responseHeaders.set('x-late', request.text);
+        } catch (error) {
+          late.push(error);
+        }
+        yield request;
+      }
+    },
+  });
+  async function* two() {
+    yield note('one');
+    yield note('two');
+  }
+  const stream = client.chat(two());
+  expect((await drain(stream)).items.map(({ text }) => text)).toEqual(['one', 'two']);
+  expect((await stream.headers).get('x-late')).toBe('one');
+  expect(late).toEqual([
+    new TypeError(
+      'the header x-late cannot be changed: the headers of the response have been sent; set them before the first message, or use responseTrailers',
+    ),
+  ]);
+});
+
+test('response headers of a stream without a message leave with its end', async () => {
+  const { client } = await pair({
+    async *list(_request, call) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      call.responseHeaders.set('x-late', 'yes');
+    },
+  });
+  const stream = client.list(note());
+  expect((await drain(stream)).items).toEqual([]);
+  expect((await stream.headers).get('x-late')).toBe('yes');
+});

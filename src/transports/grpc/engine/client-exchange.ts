@@ -247,7 +247,7 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
     const { address } = this.#terms.link;
     if (trailers === undefined) {
       this.#stream?.reset(ErrorCode.CANCEL);
-      this.#fail(withoutStatus(address, ErrorCode.NO_ERROR, this.#call));
+      this.#fail(withoutStatus(address, undefined, this.#call));
       return;
     }
     if (!this.#answered) this.#call.peer = (this.#connection as EngineConnection).peer;

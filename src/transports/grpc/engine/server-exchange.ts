@@ -6,7 +6,7 @@
 
 import { type AnswerStep, answerTo } from '../../../call/answer-steps.js';
 import { Call } from '../../../call/call.js';
-import { headersComeFirst } from '../../../call/correlation-id.js';
+import { hasOwnHeaders, headersComeFirst } from '../../../call/correlation-id.js';
 import { runInCall } from '../../../call/current.js';
 import { Deadline } from '../../../call/deadline.js';
 import { Inbox } from '../../../call/inbox.js';
@@ -32,6 +32,9 @@ import { acceptsGzip, requests, timeoutOf } from './server-request.js';
 
 /** Below this many bytes a message is sent as it is: the gzip frame would eat the gain. */
 const smallestZipped = 1_024;
+
+/** A larger request is a good part of the chunk that it stands in. */
+const copyBelow = 4_096;
 
 export class ServerExchange implements StreamReceiver {
   readonly #serving: EngineServing;
@@ -136,8 +139,10 @@ export class ServerExchange implements StreamReceiver {
   message(bytes: Buffer): void {
     if (this.#ended) return;
     if (this.#inbox !== undefined) this.#push(this.#inbox, bytes);
-    else if (this.#request === undefined) this.#request = bytes;
-    else this.#refuse(this.#cardinality('a second request message'));
+    else if (this.#request === undefined) {
+      // A view of a chunk must not keep it for as long as the caller leaves the end of its request out.
+      this.#request = this.#stream.remoteClosed || bytes.byteLength >= copyBelow ? bytes : Buffer.from(bytes);
+    } else this.#refuse(this.#cardinality('a second request message'));
   }
 
   broken(error: RpcError): void {
@@ -250,9 +255,10 @@ export class ServerExchange implements StreamReceiver {
     try {
       const responses = (await this.#handled()) as Source<unknown>;
       const sent = pump(call, responses, (item) => this.#write(call.encodeItem(item)));
-      // A stream that has nothing to say yet is open all the same. Not at once: the handler has started by now, and may set
-      // headers before its first await is over.
-      setImmediate(() => this.#sendHead());
+      // Headers that the handler set before its first wait need not wait for a message, which may be long in coming.
+      setImmediate(() => {
+        if (hasOwnHeaders(call)) this.#sendHead();
+      });
       await sent;
       this.#stream.workDone();
       this.#sendHead();
@@ -298,6 +304,7 @@ export class ServerExchange implements StreamReceiver {
     const call = this.#call;
     const headers = call.hasResponseHeaders ? call.responseHeaders : undefined;
     sendHead(this.#stream, headers, this.#gzip ? 'gzip' : undefined);
+    call.sealResponseHeaders();
   }
 
   #succeed(): void {
