@@ -201,7 +201,7 @@ describe('refused in the words of what it resembles', () => {
       /HTTP\/1\.1/,
     ],
     ['TLS', Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]), /^[\s\S]{6}\($/, /speaks TLS/],
-    ['a PROXY header', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n'), /^$/, /set proxyProtocol/],
+    ['a PROXY header', Buffer.from('PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n'), /^$/, /PROXY header/],
     ['SSH', Buffer.from('SSH-2.0-x\r\n'), /^$/, /no protocol that is known/],
   ];
   it.each(cases)('%s', async (_name, bytes, answer, sentence) => {
