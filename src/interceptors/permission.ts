@@ -114,7 +114,7 @@ class Question implements Resource {
 
 const told = new WeakSet<Authorize>();
 
-/** Once for each hook: whoever wrote it wonders. */
+/** Once for each hook, so that its author finds out why subscribers are refused. */
 function saidNothingOfAll(hook: Authorize, { logger }: AuthorizeContext): void {
   if (told.has(hook)) return;
   told.add(hook);

@@ -69,7 +69,7 @@ export class HookShares {
     this.#most = maxHookCallsPerCaller;
   }
 
-  /** Nobody knows yet who calls, so callers from one address share. */
+  /** The principal is not known yet, so callers from one address share. */
   authenticate(hook: Authenticate | undefined): Authenticate | undefined {
     if (typeof hook !== 'function') return hook;
     const shares = this.#shares('authenticate');

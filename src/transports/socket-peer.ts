@@ -11,11 +11,11 @@ export class SocketPeer {
   readonly #address: string;
   #peer: Peer | undefined;
 
-  /** `claimed`: the address that a PROXY header gives; `local`: where the listener is, for sockets without addresses. */
-  constructor(socket: Socket, local: string, claimed?: string) {
+  /** `local`: where the listener is, for sockets without addresses. */
+  constructor(socket: Socket, local: string) {
     this.#socket = socket;
     // The address is gone once the socket is closed.
-    this.#address = claimed ?? addressOf(socket, local);
+    this.#address = addressOf(socket, local);
   }
 
   get peer(): Peer {

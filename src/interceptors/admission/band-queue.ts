@@ -109,7 +109,7 @@ class Band {
 
   /** The call that is served next: of the caller whose turn it is, the oldest or the newest. */
   next(newest: boolean): Waiting {
-    const [[owner, lane]] = this.lanes as unknown as [[string, Lane]];
+    const [owner, lane] = this.lanes.entries().next().value as [string, Lane]; // a call waits, so a lane is there
     if (this.lanes.size > 1) {
       this.lanes.delete(owner);
       this.lanes.set(owner, lane);

@@ -63,7 +63,7 @@ export class HeldBack {
       }
       behind.push(subscription);
       if (now - since < worthTelling) continue;
-      // Whoever is shown all keys is woken by what is published next. Others, and those behind a full socket, are looked at.
+      // The next publication wakes a reader that is shown all keys. Others, and those behind a full socket, are looked at here.
       if (cause !== Throttle_Cause.SOCKET && subscription.view === undefined) this.#held.delete(subscription);
       const told = this.#told.get(subscription);
       if (cause === Throttle_Cause.UNSPECIFIED) continue;

@@ -230,7 +230,7 @@ export class OpenSubscription<T> implements Subscription<T>, AsyncIterator<Chang
   #serve(): void {
     while (this.#waiting.length > 0) {
       try {
-        // What came before the end is still delivered, but not to one who ended it.
+        // What came before the end is still delivered, but not to an application that ended it.
         const value = this.#subscriber.state === 'Ended' ? undefined : this.#take();
         if (value === undefined && !this.#subscriber.over) return;
         const waiter = this.#waiting.shift();

@@ -13,7 +13,7 @@ type Fits = (bytes: Uint8Array) => boolean | undefined;
 
 const preface = latin1('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const proxyOne = latin1('PROXY ');
-export const proxyTwo = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
+const proxyTwo = Uint8Array.of(0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a);
 
 const table: readonly (readonly [Opening, Fits])[] = [
   ['http2', (bytes) => begins(bytes, preface)],
@@ -34,7 +34,7 @@ export function openingOf(bytes: Uint8Array): Opening | 'unknown' | undefined {
   return open ? undefined : 'unknown';
 }
 
-export function begins(bytes: Uint8Array, with_: Uint8Array): boolean | undefined {
+function begins(bytes: Uint8Array, with_: Uint8Array): boolean | undefined {
   const length = Math.min(bytes.length, with_.length);
   for (let i = 0; i < length; i++) if (bytes[i] !== with_[i]) return false;
   return length === with_.length ? true : undefined;

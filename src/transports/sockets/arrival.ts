@@ -1,4 +1,4 @@
-/** A connection that carries no calls yet: it is still read past a PROXY header, past the handshake of TLS, or to its protocol. */
+/** A connection that carries no calls yet: it is still read past the handshake of TLS, or to its protocol. */
 import type { Socket } from 'node:net';
 import { countRefusal } from '../../call/refusals.js';
 import type { Dispatcher } from '../../call/transport.js';
@@ -19,7 +19,6 @@ export class Arrival {
   readonly #terms: ArrivalTerms;
   readonly #left: (arrival: Arrival) => void;
   readonly #cancel: (() => void) | undefined;
-  #source: string | undefined;
   /** What is waited for, for the log. */
   stage = 'its first bytes';
 
@@ -35,19 +34,14 @@ export class Arrival {
     socket.on('close', this.#onGone);
   }
 
-  /** The address that a PROXY header gives, in the place of the socket's. */
-  set source(address: string | undefined) {
-    this.#source = address;
-  }
-
   /** The address of the peer. */
   get from(): string {
-    return this.#source ?? addressOf(this.socket, this.#terms.local());
+    return addressOf(this.socket, this.#terms.local());
   }
 
   /** `socket`: the one that calls go over, which with TLS is another. */
   peer(socket: Socket): SocketPeer {
-    return new SocketPeer(socket, this.#terms.local(), this.#source);
+    return new SocketPeer(socket, this.#terms.local());
   }
 
   /** A protocol takes the connection over. */
