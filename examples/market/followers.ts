@@ -79,14 +79,20 @@ async function join(
   const subscription = client.prices.subscribe({}, { ...options, changes: false });
   let outcome: OutcomeName | undefined;
   let recoveries = 0;
+  let stale = false;
   subscription.on('ready', (event) => {
     outcome = event.outcome;
     tell(`${name}: ready, ${event.outcome} at ${event.position.seq}`);
   });
-  subscription.on('stale', ({ position }) => tell(`${name}: stale at ${position?.seq ?? 0}`));
+  subscription.on('stale', ({ position }) => {
+    // Each further try that fails is told, too.
+    if (!stale) tell(`${name}: stale at ${position?.seq ?? 0}`);
+    stale = true;
+  });
   subscription.on('recovered', (event) => {
     outcome = event.outcome;
     recoveries += 1;
+    stale = false;
     tell(`${name}: resumed, ${event.outcome}, now at ${event.position.seq}`);
   });
   subscription.on('reset', ({ reason }) => tell(`${name}: reset, ${reason}`));
