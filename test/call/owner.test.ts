@@ -4,7 +4,12 @@ import { connectionOf, ownerOf } from '../../src/call/owner.js';
 test.each([
   ['ann', '10.0.0.1:5', 'principal ann'],
   ['anonymous', '10.0.0.1:5', 'address 10.0.0.1'],
-  ['', '[2001:db8::1]:50051', 'address [2001:db8::1]'],
+  ['', '[2001:db8::1]:50051', 'address [2001:db8:0:0::/64]'],
+  ['', '[2001:db8:0:0:ffff:1:2:3]:7', 'address [2001:db8:0:0::/64]'],
+  ['', '[2001:db8:0:1::]:7', 'address [2001:db8:0:1::/64]'],
+  ['', '[1:2:3:4:5::6]:7', 'address [1:2:3:4::/64]'],
+  ['', '[::1]:7', 'address [0:0:0:0::/64]'],
+  ['', '[fe80::1%eth0]:7', 'address [fe80:0:0:0::/64]'],
   ['anonymous', '2001:db8::1', 'address 2001:db8:'],
   ['anonymous', 'unix:/run/market.sock', 'address unix:/run/market.sock'],
   ['anonymous', 'memory', 'address memory'],
