@@ -5,7 +5,7 @@
  */
 import type { Host } from './byte-pipe.js';
 import { ConnectionError, ErrorCode } from './error-code.js';
-import { fieldKind, fieldOverhead, HeaderField, HeaderList } from './header-list.js';
+import { fieldKind, HeaderField, HeaderList } from './header-list.js';
 import { decodeHuffman } from './huffman.js';
 import { staticFields } from './static-table.js';
 
@@ -13,19 +13,23 @@ const statics: readonly HeaderField[] = staticFields.map(
   ([name, value]) => new HeaderField(name, value, fieldKind(name)),
 );
 
+/** Places of the ring at first: what most connections need. */
+const firstPlaces = 16;
+const noScratch = new Uint8Array(0);
+
 export class HpackDecoder {
   readonly #host: Host;
   /** Bytes, as announced by SETTINGS_HEADER_TABLE_SIZE. */
   readonly #announcedSize: number;
   readonly #maxListSize: number;
-  /** A ring; the newest field stands before `#inserted`. */
-  readonly #ring: (HeaderField | undefined)[];
-  readonly #mask: number;
+  /** A ring that grows with the table; the newest field stands before `#inserted`. */
+  #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(firstPlaces).fill(undefined);
+  #mask = firstPlaces - 1;
   #inserted = 0;
   #count = 0;
   #size = 0;
   #maxSize: number;
-  #scratch: Uint8Array;
+  #scratch: Uint8Array = noScratch;
   #at = 0;
 
   constructor(host: Host, tableSize: number, maxListSize: number) {
@@ -33,10 +37,6 @@ export class HpackDecoder {
     this.#announcedSize = tableSize;
     this.#maxSize = tableSize;
     this.#maxListSize = maxListSize;
-    const places = 2 ** Math.ceil(Math.log2(tableSize / fieldOverhead + 2));
-    this.#ring = new Array<HeaderField | undefined>(places).fill(undefined);
-    this.#mask = places - 1;
-    this.#scratch = host.allocate(256);
   }
 
   /** Throws a ConnectionError for a block after which the tables of both ends could differ. */
@@ -89,10 +89,22 @@ export class HpackDecoder {
       return;
     }
     this.#evict(this.#maxSize - field.size);
+    if (this.#count > this.#mask) this.#grow();
     this.#ring[this.#inserted & this.#mask] = field;
     this.#inserted = (this.#inserted + 1) | 0;
     this.#count++;
     this.#size += field.size;
+  }
+
+  /** A field has 32 bytes at least, so the size of the table bounds the places, too. */
+  #grow(): void {
+    const fields = this.#ring;
+    const mask = this.#mask;
+    this.#mask = mask * 2 + 1;
+    this.#ring = new Array<HeaderField | undefined>(this.#mask + 1).fill(undefined);
+    for (let age = 1; age <= this.#count; age++) {
+      this.#ring[(this.#inserted - age) & this.#mask] = fields[(this.#inserted - age) & mask];
+    }
   }
 
   #evict(size: number): void {
@@ -136,11 +148,11 @@ export class HpackDecoder {
 
   #huffman(bytes: Uint8Array, from: number, to: number): string {
     const room = (to - from) * 2;
-    if (this.#scratch.length < room) this.#scratch = this.#host.allocate(room);
+    if (this.#scratch.length < room) this.#scratch = this.#host.allocate(Math.max(room, 256));
     const length = decodeHuffman(bytes, from, to, this.#scratch);
     const text = this.#host.latin1(this.#scratch, 0, length);
     // A block of many kilobytes is rare; its scratch is not kept.
-    if (this.#scratch.length > 8_192) this.#scratch = this.#host.allocate(256);
+    if (this.#scratch.length > 8_192) this.#scratch = noScratch;
     return text;
   }
 }

@@ -26,8 +26,11 @@ interface NameRecord {
   /** Index in the static table of a field with this name; 0 for none. */
   readonly staticName: number;
   readonly staticValues: ReadonlyMap<string, number>;
-  /** Value to the number of its entry. Entries are numbered from 0 as they are inserted, and never again. */
-  readonly values: Map<string, number>;
+  /**
+   * Value to the number of its entry. Entries are numbered from 0 as they are inserted, and never again. Undefined until a second
+   * value is in the table: most names have one, which `lastValue` knows.
+   */
+  values: Map<string, number> | undefined;
   /** The newest entry of this name; -1 for none. */
   newest: number;
   lastValue: string | undefined;
@@ -52,6 +55,8 @@ staticFields.forEach(([name, value], i) => {
 });
 
 export class HpackEncoder {
+  readonly #indexing: ReadonlyMap<string, Indexing>;
+  /** Of the names that were written: a connection writes few of those of which something is known. */
   readonly #names = new Map<string, NameRecord>();
   readonly #entries = new Map<number, Entry>();
   #maxSize = ownTableSize;
@@ -64,7 +69,7 @@ export class HpackEncoder {
 
   /** `indexing`: what is known of headers by their names. */
   constructor(indexing: ReadonlyMap<string, Indexing>) {
-    for (const [name, how] of indexing) this.#record(name).indexing = how;
+    this.#indexing = indexing;
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. */
@@ -100,7 +105,7 @@ export class HpackEncoder {
     if (record.lastValue !== value || record.lastEntry < 0) {
       const known = record.staticValues.get(value);
       if (known !== undefined) return known;
-      const entry = record.values.get(value);
+      const entry = record.values?.get(value);
       if (entry === undefined) return 0;
       record.lastValue = value;
       record.lastEntry = entry;
@@ -131,7 +136,14 @@ export class HpackEncoder {
     this.#size += size;
     record.newest = entry;
     if (record.indexing !== 'index') return;
-    record.values.set(value, entry);
+    const { lastValue, lastEntry } = record;
+    if (record.values !== undefined) record.values.set(value, entry);
+    else if (lastValue !== undefined) {
+      record.values = new Map([
+        [lastValue, lastEntry],
+        [value, entry],
+      ]);
+    }
     record.lastValue = value;
     record.lastEntry = entry;
   }
@@ -146,7 +158,7 @@ export class HpackEncoder {
       const { record, value, size: freed } = this.#entries.get(number) as Entry;
       this.#entries.delete(number);
       this.#size -= freed;
-      if (record.values.get(value) === number) record.values.delete(value);
+      if (record.values?.get(value) === number) record.values.delete(value);
       if (record.newest === number) record.newest = -1;
       if (record.lastEntry === number) {
         record.lastEntry = -1;
@@ -162,13 +174,13 @@ export class HpackEncoder {
       name,
       staticName: known?.index ?? 0,
       staticValues: known?.values ?? noStatics,
-      values: new Map(),
+      values: undefined,
       newest: -1,
       lastValue: undefined,
       lastEntry: -1,
       hits: 0,
       misses: 0,
-      indexing: full ? 'never' : 'index',
+      indexing: this.#indexing.get(name) ?? (full ? 'never' : 'index'),
     };
     if (!full) this.#names.set(name, record);
     return record;

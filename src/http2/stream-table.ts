@@ -4,7 +4,7 @@
  */
 import type { Stream } from './stream.js';
 
-const firstSize = 64;
+const firstSize = 16;
 const largestSize = 65_536;
 
 export class StreamTable {

@@ -167,6 +167,17 @@ describe('what the encoder writes', () => {
     for (let i = 1; i < 1_000; i++) expect(coded(encoder, fields(i)).length).toBe(1 + 2 + 1 + `id-${i}`.length);
   });
 
+  it('takes one byte for each of several values of a name that take turns', () => {
+    const encoder = new HpackEncoder(new Map());
+    const paths = [
+      '/market.v1.TradeHistory/GetLastSale',
+      '/market.v1.TradeHistory/RecordSale',
+      '/market.v1.Quotes/Prices',
+    ];
+    for (const path of paths) coded(encoder, [[':path', path]]);
+    for (let i = 0; i < 100; i++) expect(coded(encoder, [[':path', paths[i % 3] as string]])).toHaveLength(1);
+  });
+
   it('learns that the values of a name differ each time', () => {
     const encoder = new HpackEncoder(new Map());
     for (let i = 0; i < 50; i++)
