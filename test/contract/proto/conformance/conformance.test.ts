@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { describeWith } from '../../../requires.js';
+import { runner, runSuite } from './suite.js';
+
+/** Cases in binary and JSON, Required and Recommended, of proto2, proto3 and editions. Another number is another suite. */
+const cases = 5_567;
+const needed = 'the conformance runner of protobuf (see newer-libc.sh beside this test)';
+
+describeWith(needed, runner !== undefined, 'the conformance suite of protobuf', () => {
+  it('finds no fault in a codec that is known to conform', async () => {
+    expect(await runSuite('protobuf-es')).toEqual({ successes: cases, skipped: 0, failures: [] });
+  }, 240_000);
+});
