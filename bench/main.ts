@@ -8,8 +8,10 @@ import { writePlots } from './harness/plots.js';
 import { killAll } from './harness/remote.js';
 import { Results, type Row } from './harness/results.js';
 import { help, type Settings, settingsOf } from './harness/select.js';
-import { failureLine, markdown } from './harness/table.js';
+import { failureLine, markdown, skipLine } from './harness/table.js';
 import { verdicts, verdictTable } from './harness/targets.js';
+
+const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
@@ -78,7 +80,8 @@ async function measure(settings: Settings): Promise<number> {
   }
   const rows = results.rows();
   const held = verdictTable(verdicts(results));
-  console.log(`${markdown(rows)}${held === '' ? '' : `\n### Must hold\n\n${held}`}`);
+  console.log(`${machine}\n\n${markdown(rows)}${held === '' ? '' : `\n### Must hold\n\n${held}`}`);
+  for (const skipped of results.skipped) console.error(skipLine(skipped));
   for (const failure of results.failures) console.error(failureLine(failure));
   if (settings.results !== undefined && rows.length > 0) writeResults(settings.results, rows, held, results);
   console.error(`took ${clock((performance.now() - began) / 1_000)}`);
@@ -94,16 +97,13 @@ function writeResults(folder: string, rows: readonly Row[], held: string, result
   mkdirSync(folder, { recursive: true });
   const plots = writePlots(folder, rows);
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
-  const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`;
   const parts = [
     `# Results of \`${command}\``,
     '',
     `${new Date().toISOString().slice(0, 10)}, ${machine}. Medians; in brackets the least and the most of the runs.`,
     '',
     ...(held === '' ? [] : ['## Must hold', '', held]),
-    ...(results.failures.length === 0
-      ? []
-      : ['## Not measured', '', ...results.failures.map((one) => `- ${failureLine(one)}`), '']),
+    ...notMeasured(results),
     '## Measured',
     '',
     markdown(rows),
@@ -112,6 +112,11 @@ function writeResults(folder: string, rows: readonly Row[], held: string, result
   writeFileSync(join(folder, 'results.md'), `${parts.join('\n').trimEnd()}\n`);
   writeJson(join(folder, 'results.jsonl'), rows);
   console.error(`${join(folder, 'results.md')} and ${plots.length} plots are written`);
+}
+
+function notMeasured({ skipped, failures }: Results): readonly string[] {
+  const lines = [...skipped.map(skipLine), ...failures.map(failureLine)];
+  return lines.length === 0 ? [] : ['## Not measured', '', ...lines.map((line) => `- ${line}`), ''];
 }
 
 function clock(seconds: number): string {

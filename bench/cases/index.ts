@@ -7,6 +7,7 @@ import { generate } from './generate.js';
 import { hello } from './hello.js';
 import { idle } from './idle.js';
 import { keyed } from './keyed.js';
+import { many } from './many.js';
 import { policies } from './policies.js';
 import { slow } from './slow-readers.js';
 import { startup } from './startup.js';
@@ -19,6 +20,7 @@ export const benches: readonly Bench[] = [
   unary,
   stream,
   bidi,
+  many,
   thrift,
   codec,
   startup,

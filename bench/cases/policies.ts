@@ -1,7 +1,7 @@
 /**
  * What policies cost: the same unary call with none, with the defaults, and with all that make the defaults do the most. None is
  * none at both ends: the server of that call has no admission control and no telemetry. Limits: the defaults cost
- * 5 microseconds more than none in memory, 10 % more on gRPC. Processor time of client and server together.
+ * 1.5 microseconds more than none in memory, all 4, and the defaults 10 % more on gRPC. Processor time of client and server together.
  */
 import {
   type CallOptions,

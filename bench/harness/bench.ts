@@ -74,6 +74,11 @@ export class Plan {
     this.#init.results.failures.push({ bench: this.#init.bench.name, case: name, subject, message: error.message });
   }
 
+  /** Leaves a subject out, by name. */
+  skipped(name: string, subject: string, why: Error): void {
+    this.#init.results.skipped.push({ bench: this.#init.bench.name, case: name, subject, message: why.message });
+  }
+
   progress(text: string): void {
     this.#init.progress(`${this.#init.bench.name} ${text}`);
   }

@@ -1,7 +1,9 @@
 /** Echo benches: a server and a client process for each subject, asked in turns. */
 
 import { echoClient, echoModule, echoServer } from '../subjects/echo.js';
+import { goClient, goModule, goProgram, goServer } from '../subjects/grpc-go.js';
 import { type Bench, interleave, type Plan } from './bench.js';
+import { certificate, type TlsFiles } from './certificate.js';
 import type { Load } from './load.js';
 import type { Remote } from './remote.js';
 import { median } from './results.js';
@@ -14,8 +16,17 @@ interface Pair {
 interface PairOf {
   readonly size: number;
   readonly wire?: string;
+  /** Connections of the client's process; 1 by default. */
+  readonly connections?: number;
+  readonly tls?: boolean;
   /** The module that stands for a subject's name; the same name by default. */
   readonly module?: (subject: string) => string;
+}
+
+/** `grpc-js to hawser`: a client of the one and a server of the other. */
+function ends(subject: string): readonly [client: string, server: string] {
+  const [client = subject, server = client] = subject.split(' to ');
+  return [client, server];
 }
 
 /** Starts what a case needs when it is first asked for, and anew after a failure. */
@@ -32,15 +43,29 @@ export class Pairs {
   async get(subject: string): Promise<Pair> {
     const known = this.#pairs.get(subject);
     if (known !== undefined) return known;
-    const name = this.#of.module?.(subject) ?? subject;
-    const wire = this.#of.wire ?? '';
-    const server = await this.#plan.spawn(`server of ${subject}`, echoModule, echoServer, { name, wire });
-    const address = await server.ask<string>('address');
-    const args = { name, address, size: this.#of.size, wire };
-    const client = await this.#plan.spawn(`client of ${subject}`, echoModule, echoClient, args);
-    const pair = { server, client };
+    const tls = this.#of.tls === true ? await certificate() : undefined;
+    const pair = subject === 'grpc-go' ? await this.#go(subject, tls) : await this.#echo(subject, tls);
     this.#pairs.set(subject, pair);
     return pair;
+  }
+
+  async #echo(subject: string, tls: TlsFiles | undefined): Promise<Pair> {
+    const { wire = '', size, connections = 1, module = (name: string) => name } = this.#of;
+    const [caller, callee] = ends(subject).map(module) as [string, string];
+    const served = { name: callee, wire, tls };
+    const server = await this.#plan.spawn(`server of ${subject}`, echoModule, echoServer, served);
+    const address = await server.ask<string>('address');
+    const called = { name: caller, address, size, connections, wire, tls };
+    return { server, client: await this.#plan.spawn(`client of ${subject}`, echoModule, echoClient, called) };
+  }
+
+  async #go(subject: string, tls: TlsFiles | undefined): Promise<Pair> {
+    const program = await goProgram();
+    const { size, connections = 1 } = this.#of;
+    const server = await this.#plan.spawn(`server of ${subject}`, goModule, goServer, { program, tls });
+    const address = await server.ask<string>('address');
+    const called = { program, address, size, connections, tls };
+    return { server, client: await this.#plan.spawn(`client of ${subject}`, goModule, goClient, called) };
   }
 
   end(): void {
@@ -66,12 +91,26 @@ export async function used<T>({ server, client }: Pair, work: () => Promise<T>) 
   };
 }
 
+/** The subjects without those that need what this machine does not have; these are said to be skipped. */
+export async function present(plan: Plan, subjects: readonly string[] = plan.subjects): Promise<readonly string[]> {
+  if (!subjects.includes('grpc-go')) return subjects;
+  try {
+    await goProgram();
+    return subjects;
+  } catch (error) {
+    plan.skipped('', 'grpc-go', error as Error);
+    return subjects.filter((subject) => subject !== 'grpc-go');
+  }
+}
+
 const patience = (seconds: number): number => seconds * 1_000 + 60_000;
 
 export interface CallCase {
   readonly size: number;
   readonly inFlight: number;
   readonly wire?: string;
+  readonly connections?: number;
+  readonly tls?: boolean;
 }
 
 /** One case of calls in a closed loop. */
@@ -95,6 +134,7 @@ export async function measureCalls(
     const record = (metric: string, unit: string, value: number) =>
       plan.record(name, subject, metric, unit, run, value);
     record('calls_per_s', '1/s', load.calls / load.seconds);
+    record('cpu_us_per_call', 'us', (cost.serverCpu + cost.clientCpu) / load.calls);
     record('p50_us', 'us', load.p50);
     record('p99_us', 'us', load.p99);
     record('server_cpu_us_per_call', 'us', cost.serverCpu / load.calls);
@@ -114,11 +154,12 @@ export async function measureOpen(
   name: string,
   { inFlight, ...of }: CallCase & PairOf,
   runs: number,
+  subjects: readonly string[],
 ): Promise<void> {
   const pairs = new Pairs(plan, of);
   const rates: number[] = [];
   const able: string[] = [];
-  await interleave(plan, name, plan.subjects, 1, async (subject) => {
+  await interleave(plan, name, subjects, 1, async (subject) => {
     const { client } = await pairs.get(subject);
     const seconds = Math.max(plan.warmUp, plan.seconds / 2);
     await client.ask<Load>('closed', { inFlight, seconds }, patience(seconds));
@@ -148,19 +189,26 @@ export async function measureOpen(
   pairs.end();
 }
 
+/** What is claimed is claimed of the median of so many pairs at least; a smoke run, which asks for one, gets one. */
+export function claimedRuns(runs: number, least = 7): number {
+  return runs > 1 ? Math.max(least, runs) : runs;
+}
+
 /** Cases of streams: `125B` and `2KB`, one stream after another. */
 export function streamBench(kind: 'pour' | 'chat', about: Pick<Bench, 'name' | 'title' | 'mustHold'>): Bench {
   const sizes: Readonly<Record<string, number>> = { '125B': 125, '2KB': 2_048 };
   return {
     ...about,
     cases: Object.keys(sizes),
-    subjects: ['hawser', 'grpc-js', 'nice-grpc', 'connect-node', 'http2-floor'],
-    estimate: (plan) => plan.cases.length * plan.subjects.length * (2 + plan.runs * (plan.seconds + plan.warmUp + 0.6)),
+    subjects: ['hawser', 'grpc-js', 'nice-grpc', 'connect-node', 'grpc-go', 'engine', 'http2-floor'],
+    estimate: (plan) =>
+      plan.cases.length * plan.subjects.length * (2 + claimedRuns(plan.runs) * (plan.seconds + plan.warmUp + 0.6)),
     async run(plan) {
+      const subjects = await present(plan);
       for (const name of plan.cases) {
         const pairs = new Pairs(plan, { size: sizes[name] ?? 0 });
         const rates = new Map<string, number>();
-        await interleave(plan, name, plan.subjects, plan.runs, async (subject, run) => {
+        await interleave(plan, name, subjects, claimedRuns(plan.runs), async (subject, run) => {
           const pair = await pairs.get(subject);
           // A stream lasts about a fifth of the time, so that the last one ends soon after it.
           const count = Math.max(100, Math.round(((rates.get(subject) ?? 5_000) * plan.seconds) / 5));
@@ -179,6 +227,7 @@ export function streamBench(kind: 'pour' | 'chat', about: Pick<Bench, 'name' | '
           const record = (metric: string, unit: string, number: number) =>
             plan.record(name, subject, metric, unit, run, number);
           record('messages_per_s', '1/s', value.messages / value.seconds);
+          record('cpu_us_per_message', 'us', (cost.serverCpu + cost.clientCpu) / value.messages);
           record('server_cpu_us_per_message', 'us', cost.serverCpu / value.messages);
           record('client_cpu_us_per_message', 'us', cost.clientCpu / value.messages);
           record('server_peak_rss', 'bytes', cost.serverPeak);

@@ -23,17 +23,21 @@ function loadOf(histogram: Histogram, failed: number, failure: string | undefine
   return { calls: histogram.count, failed, failure, seconds, p50, p99, p999 };
 }
 
-/** Keeps `inFlight` calls going for so long; ends when the last has been answered. */
-export async function closedLoop(call: () => Promise<unknown>, inFlight: number, seconds: number): Promise<Load> {
+/** Keeps `inFlight` calls going for so long; ends when the last has been answered. Each of them has its number. */
+export async function closedLoop(
+  call: (worker: number) => Promise<unknown>,
+  inFlight: number,
+  seconds: number,
+): Promise<Load> {
   const histogram = new Histogram();
   let failed = 0;
   let failure: string | undefined;
   const started = performance.now();
   const until = started + seconds * 1_000;
-  const worker = async (): Promise<void> => {
+  const work = async (worker: number): Promise<void> => {
     for (let now = performance.now(); now < until; ) {
       try {
-        await call();
+        await call(worker);
         const end = performance.now();
         histogram.record((end - now) * 1_000);
         now = end;
@@ -46,7 +50,7 @@ export async function closedLoop(call: () => Promise<unknown>, inFlight: number,
       }
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, worker));
+  await Promise.all(Array.from({ length: inFlight }, (_, worker) => work(worker)));
   return loadOf(histogram, failed, failure, started);
 }
 

@@ -51,6 +51,8 @@ export class Results {
     { readonly key: Key; readonly unit: string; readonly byRun: Map<number, number> }
   >();
   readonly failures: Failure[] = [];
+  /** Subjects that need something that this machine does not have. */
+  readonly skipped: Failure[] = [];
 
   add(key: Key, unit: string, run: number, value: number): void {
     if (!Number.isFinite(value)) return;

@@ -43,3 +43,6 @@ export function markdown(rows: readonly Row[]): string {
 
 export const failureLine = ({ bench, case: name, subject, message }: Failure): string =>
   `error: ${bench} ${name} ${subject}: ${message}`;
+
+export const skipLine = ({ bench, case: name, subject, message }: Failure): string =>
+  `skipped: ${[bench, name, subject].filter((part) => part !== '').join(' ')}: ${message}`;

@@ -6,6 +6,8 @@ interface Target {
   readonly bench: string;
   readonly case: string;
   readonly metric: string;
+  /** `hawser` by default. */
+  readonly subject?: string;
   /** A peer, in the same case; or with `versusCase` a case, of Hawser itself. */
   readonly versus?: string;
   readonly versusCase?: string;
@@ -17,10 +19,27 @@ interface Target {
 }
 
 const unary = { text: 'gRPC unary, 64 in flight', bench: 'unary', case: '100B/64', metric: 'calls_per_s' };
+const unaryCpu = { bench: 'unary', metric: 'cpu_us_per_call' };
+const one = { ...unaryCpu, text: 'CPU of a gRPC call, both ends, 1 in flight', case: '100B/1' };
+const sixtyFour = { ...unaryCpu, text: 'CPU of a gRPC call, both ends, 64 in flight', case: '100B/64' };
+const large = { ...unaryCpu, text: 'CPU of a gRPC call of 64 KB, both ends, 8 in flight', case: '64KB/8' };
+const many = {
+  text: 'CPU of a gRPC call, both ends, 64 connections with 1 in flight',
+  bench: 'many',
+  case: '100B/64x1',
+  metric: 'cpu_us_per_call',
+};
+const streamCpu = {
+  text: 'CPU of a message of a server stream, both ends',
+  bench: 'stream',
+  case: '125B',
+  metric: 'cpu_us_per_message',
+};
 const fanout = { bench: 'fanout', case: '125B/batched' };
 const fanoutCpu = { ...fanout, metric: 'server_cpu_us_per_update' };
 const fanoutRate = { ...fanout, metric: 'updates_per_s' };
 const pingpong = { bench: 'pingpong', case: '125B', atMost: 1.3 };
+const acrossWs = { text: 'an update and the answer over a socket', versus: 'ws' };
 const refused = { bench: 'admission', metric: 'server_cpu_us_per_call' };
 const callCpu = { metric: 'cpu_us_per_call' };
 const codec = { text: 'Thrift codec round trip, typical struct', bench: 'codec', metric: 'round_trips_per_s' };
@@ -29,6 +48,39 @@ const targets: readonly Target[] = [
   { ...unary, versus: 'grpc-js', atLeast: 0.95 },
   { ...unary, versus: 'nice-grpc', atLeast: 1.3 },
   { ...unary, versus: 'connect-node', atLeast: 3 },
+  { ...sixtyFour, versus: 'grpc-js', atMost: 1 / 12 },
+  { ...sixtyFour, versus: 'grpc-go', atMost: 1 / 3 },
+  { ...one, versus: 'grpc-js', atMost: 1 / 3 },
+  { ...one, versus: 'grpc-go', atMost: 1 / 1.2 },
+  { ...many, versus: 'grpc-js', atMost: 1 / 5 },
+  { ...many, versus: 'grpc-go', atMost: 1 / 1.4 },
+  { ...streamCpu, versus: 'grpc-js', atMost: 1 / 10 },
+  { ...streamCpu, versus: 'grpc-go', atMost: 1 },
+  { ...large, versus: 'grpc-js', atMost: 1 / 2 },
+  { ...large, versus: 'grpc-go', atMost: 1 / 0.75 },
+  {
+    ...unaryCpu,
+    text: 'CPU of a gRPC call over TLS, both ends',
+    case: 'tls-100B/64',
+    versusCase: '100B/64',
+    atMost: 1.4,
+  },
+  {
+    ...unary,
+    text: "a server's CPU of a call from grpc-js",
+    metric: 'server_cpu_us_per_call',
+    subject: 'grpc-js to hawser',
+    versus: 'grpc-js',
+    atMost: 0.3,
+  },
+  {
+    ...unary,
+    text: "a client's CPU of a call to grpc-js",
+    metric: 'client_cpu_us_per_call',
+    subject: 'hawser to grpc-js',
+    versus: 'grpc-js',
+    atMost: 0.15,
+  },
   {
     text: 'gRPC server stream, 125 B',
     bench: 'stream',
@@ -61,7 +113,7 @@ const targets: readonly Target[] = [
     case: 'connection',
     metric: 'heap_per_connection',
     versus: 'grpc-js',
-    atMost: 1.25,
+    atMost: 1,
   },
   {
     text: 'heap and external after GC per call with 10,000 in flight, both sides',
@@ -83,7 +135,13 @@ const targets: readonly Target[] = [
   { ...fanoutCpu, text: "server's CPU of an update to 100 subscribers", versus: 'ws', atMost: 1 / 5 },
   { ...fanoutRate, text: 'updates to 100 subscribers', versus: 'grpc-js', atLeast: 3 },
   { ...fanoutRate, text: 'updates to 100 subscribers', versus: 'ws', atLeast: 2 },
+  { ...fanoutRate, text: 'updates of 2 KB to 100 subscribers', case: '2KB/batched', versus: 'ws', atLeast: 1.5 },
+  { ...fanoutCpu, text: "server's CPU of an update of 2 KB", case: '2KB/batched', versus: 'ws', atMost: 0.5 },
   { ...fanoutCpu, text: 'the same, one at a time', case: '125B/single', versus: 'grpc-js', atMost: 1.15 },
+  ...['125B', '2KB'].flatMap((size) => [
+    { ...pingpong, ...acrossWs, case: size, metric: 'p50_us', atMost: 1.1 },
+    { ...pingpong, ...acrossWs, case: size, metric: 'p99_us', atMost: 1.3 },
+  ]),
   { ...pingpong, text: 'an update and the answer that it came, p50', metric: 'p50_us', versus: 'grpc-js bidi' },
   { ...pingpong, text: 'an update and the answer that it came, p99', metric: 'p99_us', versus: 'grpc-js bidi' },
   // There the answer costs a stream's message; here it comes back as Hawser's does, and the update alone is compared.
@@ -111,7 +169,15 @@ const targets: readonly Target[] = [
     bench: 'policies',
     case: 'memory-1/defaults',
     versusCase: 'memory-1/none',
-    atMostMore: { value: 5, unit: 'us' },
+    atMostMore: { value: 1.5, unit: 'us' },
+  },
+  {
+    ...callCpu,
+    text: 'hedging besides, memory',
+    bench: 'policies',
+    case: 'memory-1/all',
+    versusCase: 'memory-1/none',
+    atMostMore: { value: 4, unit: 'us' },
   },
   {
     ...callCpu,
@@ -163,8 +229,8 @@ export interface Verdict extends Compared {
 /** Of those targets that were measured. */
 export function verdicts(results: Results): Verdict[] {
   return targets.flatMap((target) => {
-    const { versus = 'hawser', versusCase = target.case } = target;
-    const own = { ...target, subject: 'hawser' };
+    const { subject = 'hawser', versus = 'hawser', versusCase = target.case } = target;
+    const own = { ...target, subject };
     const other = { subject: versus, case: versusCase };
     const more = target.atMostMore?.value;
     const compared = more === undefined ? results.ratio(own, other) : results.difference(own, other);

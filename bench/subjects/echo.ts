@@ -1,5 +1,6 @@
 /** The echo service as each subject serves and calls it, and the two processes of it that the benches measure. */
 import type { Actor } from '../harness/actor.js';
+import type { TlsFiles } from '../harness/certificate.js';
 import { closedLoop, type Load, openLoop } from '../harness/load.js';
 
 export interface EchoClient {
@@ -13,9 +14,10 @@ export interface EchoClient {
 
 /** As the subject's own documentation advises, with the same messages and, where it knows them, deadlines. */
 export interface EchoSubject {
-  /** Resolves to the address. `wire` is Thrift's encoding. */
-  serve(wire: string): Promise<string>;
-  connect(address: string, size: number, wire: string): Promise<EchoClient>;
+  /** Resolves to the address. `wire` is Thrift's encoding; with `tls`, plaintext is not served. */
+  serve(wire: string, tls?: TlsFiles): Promise<string>;
+  /** With a connection of its own, however many there are in the process. */
+  connect(address: string, size: number, wire: string, tls?: TlsFiles): Promise<EchoClient>;
 }
 
 const subjects: Readonly<Record<string, () => Promise<{ readonly subject: EchoSubject }>>> = {
@@ -25,6 +27,7 @@ const subjects: Readonly<Record<string, () => Promise<{ readonly subject: EchoSu
   'nice-grpc': () => import('./nice-grpc.js'),
   'connect-node': () => import('./connect-node.js'),
   'http2-floor': () => import('./http2-floor.js'),
+  engine: () => import('./engine.js'),
   thrift: () => import('./thrift.js'),
   'tcp-floor': () => import('./tcp-floor.js'),
 };
@@ -37,22 +40,30 @@ async function subjectOf(name: string): Promise<EchoSubject> {
 
 export const echoModule = import.meta.filename;
 
+interface ServerArgs {
+  readonly name: string;
+  readonly wire?: string;
+  readonly tls?: TlsFiles | undefined;
+}
+
 /** The process of the server. */
-export async function echoServer({ name, wire = '' }: { name: string; wire?: string }): Promise<Actor> {
-  const address = await (await subjectOf(name)).serve(wire);
+export async function echoServer({ name, wire = '', tls }: ServerArgs): Promise<Actor> {
+  const address = await (await subjectOf(name)).serve(wire, tls);
   return { address: () => address };
 }
 
-interface ClientArgs {
-  readonly name: string;
+interface ClientArgs extends ServerArgs {
   readonly address: string;
   readonly size: number;
-  readonly wire?: string;
+  readonly connections: number;
 }
 
 /** The process of the client. */
-export async function echoClient({ name, address, size, wire = '' }: ClientArgs): Promise<Actor> {
-  const client = await (await subjectOf(name)).connect(address, size, wire);
+export async function echoClient({ name, address, size, connections, wire = '', tls }: ClientArgs): Promise<Actor> {
+  const subject = await subjectOf(name);
+  const clients: EchoClient[] = [];
+  for (let i = 0; i < connections; i++) clients.push(await subject.connect(address, size, wire, tls));
+  const [client] = clients as [EchoClient];
   const streamOf = (kind: 'pour' | 'chat') => {
     const stream = client[kind];
     if (stream === undefined) throw new Error(`${name} has no ${kind}`);
@@ -60,7 +71,7 @@ export async function echoClient({ name, address, size, wire = '' }: ClientArgs)
   };
   return {
     closed: ({ inFlight, seconds }: { inFlight: number; seconds: number }): Promise<Load> =>
-      closedLoop(() => client.say(), inFlight, seconds),
+      closedLoop((worker) => (clients[worker % connections] ?? client).say(), inFlight, seconds),
     open: ({ rate, seconds }: { rate: number; seconds: number }): Promise<Load> =>
       openLoop(() => client.say(), rate, seconds),
     /** One stream after another; messages are counted as they arrive. */

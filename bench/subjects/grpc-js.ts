@@ -61,11 +61,15 @@ const handlers: grpc.UntypedServiceImplementation = {
   },
 };
 
-export function listen(services: grpc.ServiceDefinition, implementation: grpc.UntypedServiceImplementation) {
+export function listen(
+  services: grpc.ServiceDefinition,
+  implementation: grpc.UntypedServiceImplementation,
+  credentials = grpc.ServerCredentials.createInsecure(),
+) {
   const server = new grpc.Server();
   server.addService(services, implementation);
   return new Promise<string>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
+    server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
       error === null ? resolve(`127.0.0.1:${port}`) : reject(error),
     );
   });
@@ -87,14 +91,22 @@ export interface EchoStub extends grpc.Client {
 
 const Stub = grpc.makeGenericClientConstructor(EchoService as unknown as grpc.ServiceDefinition, 'bench.v1.Echo');
 
-export function stubOf(address: string, options: grpc.ClientOptions = {}): EchoStub {
-  return new Stub(address, grpc.credentials.createInsecure(), options) as unknown as EchoStub;
+/** Without a connection of its own, a stub shares that of the other stubs in the process. */
+export function stubOf(address: string, own = false, credentials = grpc.credentials.createInsecure()): EchoStub {
+  const options = own ? { 'grpc.use_local_subchannel_pool': 1 } : {};
+  return new Stub(address, credentials, options) as unknown as EchoStub;
 }
 
 export const subject: EchoSubject = {
-  serve: () => listen(EchoService as unknown as grpc.ServiceDefinition, handlers),
-  async connect(address, size): Promise<EchoClient> {
-    const stub = stubOf(address);
+  serve(_wire, tls) {
+    const services = EchoService as unknown as grpc.ServiceDefinition;
+    if (tls === undefined) return listen(services, handlers);
+    const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+    return listen(services, handlers, grpc.ServerCredentials.createSsl(null, [pair]));
+  },
+  async connect(address, size, _wire, tls): Promise<EchoClient> {
+    const credentials = tls === undefined ? undefined : grpc.credentials.createSsl(Buffer.from(tls.cert));
+    const stub = stubOf(address, true, credentials);
     const message: Payload = { body: new Uint8Array(size).fill(1) };
     return {
       say: () =>

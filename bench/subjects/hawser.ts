@@ -5,7 +5,7 @@ import { Echo } from '../gen/bench.rpc.js';
 import { checkSize, type EchoClient, type EchoSubject } from './echo.js';
 
 export const subject: EchoSubject = {
-  async serve() {
+  async serve(_wire, tls) {
     const server = createServer();
     server.add(Echo, {
       say: (request) => request,
@@ -18,10 +18,14 @@ export const subject: EchoSubject = {
         for await (const request of requests) yield request;
       },
     });
-    return (await server.listen({ grpc: '127.0.0.1:0' })).grpc;
+    const at = '127.0.0.1:0';
+    return (await server.listen({ grpc: tls === undefined ? at : { address: at, tls } })).grpc;
   },
-  async connect(address, size): Promise<EchoClient> {
-    const client = createClient(Echo, `grpc://${address}`);
+  async connect(address, size, _wire, tls): Promise<EchoClient> {
+    const client =
+      tls === undefined
+        ? createClient(Echo, `grpc://${address}`)
+        : createClient(Echo, `grpcs://${address}`, { tls: { ca: tls.cert } });
     const message = { body: new Uint8Array(size).fill(1) };
     return {
       say: async () => checkSize((await client.say(message)).body, size),

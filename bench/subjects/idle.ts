@@ -114,8 +114,7 @@ const clients: Readonly<Record<string, (address: string) => Add>> = {
       });
     return async (what) => {
       if (what === 'connection') {
-        // Without it all channels of a process share one connection.
-        const stub = stubOf(address, { 'grpc.use_local_subchannel_pool': 1 });
+        const stub = stubOf(address, true);
         kept.push(stub);
         await say(stub);
       } else if (what === 'call') {
