@@ -3,18 +3,9 @@
  * code that its generator made: `Trade.read(new ApacheProtocolReader(input))`.
  */
 import { isUtf8 } from 'node:buffer';
+import { arrayCost, longTextCost, mapCost, setCost, viewCost } from '../contract/bytes/object-cost.js';
 import { decodeAllowance, overDecodeBudget } from '../contract/decode-budget.js';
-import {
-  arrayCost,
-  elementCost,
-  emptyBytesCost,
-  longTextCost,
-  mapCost,
-  pairsCost,
-  setCost,
-  uuidCost,
-  viewCost,
-} from '../contract/thrift/cost.js';
+import { elementCost, emptyBytesCost, pairsCost, uuidCost } from '../contract/thrift/cost.js';
 import { type ThriftLimits, thriftLimits } from '../contract/thrift/limits.js';
 import { type ThriftReader, TType } from '../contract/thrift/protocol.js';
 import { ProtocolFault, ThriftProtocolError } from '../contract/thrift/protocol-error.js';

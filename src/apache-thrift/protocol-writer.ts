@@ -2,7 +2,8 @@
  * Our ThriftWriter on a protocol of the npm package, so that a struct of a Hawser stub can be written from
  * within code that its generator made: `Trade.write(new ApacheProtocolWriter(output), trade)`.
  */
-import { notI64, notInteger, wrongType } from '../contract/thrift/byte-sink.js';
+import { wrongType } from '../contract/bytes/wrong-value.js';
+import { notI64, notInteger } from '../contract/thrift/byte-sink.js';
 import type { ThriftWriter, TType } from '../contract/thrift/protocol.js';
 import type { ApacheProtocol } from './apache-types.js';
 import { type ApacheEncoding, encodingOf } from './message-bytes.js';

@@ -2,9 +2,10 @@
  * Reads the Binary protocol out of one complete frame.
  * Source: Apache Thrift, doc/specs/thrift-binary-protocol.md.
  */
+
+import { bigints, doubles, HIGH, LOW, words } from '../bytes/scratch.js';
 import { ByteSource, unstated } from './byte-source.js';
 import type { ThriftReader, TType } from './protocol.js';
-import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
 /** The fewest bytes that a value of each type takes; 0 where there is no such type. */
 const minimum = new Uint8Array(256);

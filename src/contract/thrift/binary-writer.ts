@@ -2,9 +2,11 @@
  * Writes the Binary protocol: fixed-width, big-endian.
  * Source: Apache Thrift, doc/specs/thrift-binary-protocol.md.
  */
-import { ByteSink, notI64, notInteger, wrongType } from './byte-sink.js';
+
+import { bigints, doubles, HIGH, LOW, words } from '../bytes/scratch.js';
+import { wrongType } from '../bytes/wrong-value.js';
+import { ByteSink, notI64, notInteger } from './byte-sink.js';
 import type { ThriftWriter, TType } from './protocol.js';
-import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
 /** Up to this length, a loop in JavaScript beats a call into the runtime. */
 const shortString = 40;

@@ -4,22 +4,13 @@
  * fault is a ThriftProtocolError that says at which byte.
  */
 import { isUtf8 } from 'node:buffer';
+import { arrayCost, longTextCost, mapCost, setCost, shortTextCost, viewCost } from '../bytes/object-cost.js';
+import { longestShortText, shortAscii } from '../bytes/short-text.js';
 import { decodeAllowance, overDecodeBudget } from '../decode-budget.js';
-import {
-  arrayCost,
-  elementCost,
-  longTextCost,
-  mapCost,
-  pairsCost,
-  setCost,
-  shortTextCost,
-  uuidCost,
-  viewCost,
-} from './cost.js';
+import { elementCost, pairsCost, uuidCost } from './cost.js';
 import { type ThriftLimits, thriftLimits } from './limits.js';
 import { TType } from './protocol.js';
 import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
-import { longestShortText, shortAscii } from './short-text.js';
 
 const empty = Buffer.alloc(0);
 /** What a struct costs whose reader does not say. */

@@ -2,11 +2,12 @@
  * Reads the Compact protocol out of one complete frame.
  * Source: Apache Thrift, doc/specs/thrift-compact-protocol.md.
  */
+
+import { bigints, doubles, HIGH, LOW, words } from '../bytes/scratch.js';
 import { ByteSource, unstated } from './byte-source.js';
 import { wireTypes } from './compact-types.js';
 import type { ThriftLimits } from './limits.js';
 import type { ThriftReader, TType } from './protocol.js';
-import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
 /** The fewest bytes that a value of each TType takes; 0 where there is no such type. */
 const minimum = new Uint8Array([0, 0, 1, 1, 8, 0, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1, 16]);

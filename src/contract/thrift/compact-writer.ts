@@ -3,11 +3,13 @@
  * in its header. Doubles are little-endian, as in Apache Thrift (fbthrift's are not).
  * Source: Apache Thrift, doc/specs/thrift-compact-protocol.md.
  */
-import { ByteSink, notI64, notInteger, wrongType } from './byte-sink.js';
+
+import { bigints, doubles, HIGH, LOW, words } from '../bytes/scratch.js';
+import { wrongType } from '../bytes/wrong-value.js';
+import { ByteSink, notI64, notInteger } from './byte-sink.js';
 import { compactTypes } from './compact-types.js';
 import type { ThriftLimits } from './limits.js';
 import type { ThriftWriter, TType } from './protocol.js';
-import { bigints, doubles, HIGH, LOW, words } from './scratch.js';
 
 /** Up to this length, a string's size is one byte whatever its characters are. */
 const shortString = 42;

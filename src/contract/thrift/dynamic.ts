@@ -2,10 +2,12 @@
  * Codecs from a description instead of from generated code, for a service that is known
  * from its `.thrift` file at run time. The same bytes and the same values as generated code has.
  */
+
+import { arrayCost, mapCost, setCost, unionCost } from '../bytes/object-cost.js';
 import type { Codec } from '../codec.js';
 import { DeclaredError, type ErrorType, type MethodError } from '../declared-error.js';
 import { describeError } from '../describe-error.js';
-import { arrayCost, dynamicStructCost, emptyBytesCost, mapCost, numberCost, setCost, unionCost } from './cost.js';
+import { dynamicStructCost, emptyBytesCost, numberCost } from './cost.js';
 import { defineStruct } from './define-struct.js';
 import { type Accessor, accessorOf } from './interpret.js';
 import { missingRequired, requiredUnset, unionCount, unionUnset } from './malformed.js';

@@ -1,5 +1,5 @@
 /** JSON to a single Thrift value. Keys of objects are text, so every type is read from its text form too. */
-import { shown } from './byte-sink.js';
+import { shown } from '../bytes/wrong-value.js';
 import type { TypeInfo } from './struct.js';
 
 type Leaf = Exclude<TypeInfo, { kind: 'struct' | 'list' | 'set' | 'map' }>;

@@ -3,11 +3,11 @@
  * is bounded, so that the header of a frame can be read before anything is known of its sender.
  */
 import { isUtf8 } from 'node:buffer';
+import { longestShortText, shortAscii } from '../bytes/short-text.js';
+import { shown } from '../bytes/wrong-value.js';
 import type { Encoding } from '../codec.js';
-import { shown } from './byte-sink.js';
 import { maxNameBytes } from './limits.js';
 import { ProtocolFault, ThriftProtocolError } from './protocol-error.js';
-import { longestShortText, shortAscii } from './short-text.js';
 
 export interface MessageHeader {
   /** As on the wire: `Service:method` where services are multiplexed. */

@@ -1,5 +1,6 @@
 /** What the numbers of a struct cost, and the containers that it is made with where its message holds none; see cost.ts. */
-import { arrayCost, emptyBytesCost, mapCost, numberCost, setCost } from '../../../contract/thrift/cost.js';
+import { arrayCost, mapCost, setCost } from '../../../contract/bytes/object-cost.js';
+import { emptyBytesCost, numberCost } from '../../../contract/thrift/cost.js';
 import { type ConstDefinition, type Type, trueType, type Value } from '../program.js';
 import type { FieldModel } from './struct.js';
 import { isScalar } from './types.js';

@@ -3,7 +3,7 @@
  * type. A union that came with only a field that this version does not know reads as the case
  * `$unknown`, whose value is the id of that field; it cannot be written.
  */
-import { unionCost } from '../../../contract/thrift/cost.js';
+import { unionCost } from '../../../contract/bytes/object-cost.js';
 import { docLines } from '../../service-printer.js';
 import { trueType } from '../program.js';
 import { unionContentCost } from './contents-cost.js';

