@@ -95,4 +95,4 @@ export { correlation, type LogFields, logFields } from './telemetry/log-fields.j
 export type { TelemetryOptions } from './telemetry/options.js';
 export { MemoryNetwork, type MemoryNode } from './transports/memory/network.js';
 export type { MemoryNetworkOptions, SizeLimits } from './transports/memory/size-limits.js';
-export type { ClientTls, ServerTls } from './transports/tls.js';
+export type { ClientTls, ServerTls, TlsFiles, TlsMaterial, TlsReload } from './transports/tls.js';

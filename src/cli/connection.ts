@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { HeaderMap } from '../call/headers.js';
 import { checkTlsWanted, parseAddresses } from '../client/address.js';
 import type { ClientOptions } from '../client/create-client.js';
+import { checkClientTls } from '../transports/tls.js';
 import { clientContext } from '../transports/tls-context.js';
 import { UsageError } from './usage.js';
 
@@ -51,6 +52,7 @@ export function connectionOf(address: string, idl: 'proto' | 'thrift', values: C
     if (values[name] !== undefined) meant(() => checkTlsWanted(addresses, `--${name}`));
   }
   if (Object.keys(tls).length === 0) return { headers };
+  meant(() => checkClientTls(tls));
   meant(() => clientContext(tls));
   return { headers, tls };
 }

@@ -54,6 +54,7 @@ import { ClientMetrics } from '../telemetry/client-metrics.js';
 import { attemptTracing, type ClientTelemetry, clientTracing } from '../telemetry/client-tracing.js';
 import { correlated } from '../telemetry/log-fields.js';
 import { checkTelemetryOptions, longStream, type TelemetryOptions } from '../telemetry/options.js';
+import { securityOf } from '../transports/client-security.js';
 import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/grpc/client.js';
 import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
 import { type ClientTls, checkClientTls } from '../transports/tls.js';
@@ -63,7 +64,7 @@ import { type Bound, invokeStream, invokeUnary } from './invoke.js';
 import { type Polls, pollConnections } from './poll-wire.js';
 import type { DnsLookup } from './resolver.js';
 import { ClientSubscriptions, checkSubscriptionOptions, type SubscriptionOptions } from './subscriptions.js';
-import { type ClientAddress, pollTransports, transportOf } from './targets.js';
+import { type ClientAddress, pollTransports, type TargetOptions, transportOf } from './targets.js';
 import type { Client } from './types.js';
 
 export type { ClientAddress, Resolver, Target } from './targets.js';
@@ -187,7 +188,10 @@ export function createClient<S extends ServiceType>(
     events,
   });
   const around = negotiation.around.bind(negotiation);
-  const transport = transportOf(service, address, { ...options, logger }, { events, random, breaker, around });
+  // Made now, so that a certificate that is none is complained about here, and once for all connections.
+  const tls = securityOf(options.tls, { clock, logger });
+  const targets: TargetOptions = { ...options, logger, tls };
+  const transport = transportOf(service, address, targets, { events, random, breaker, around });
   const balancer = transport instanceof Balancer ? transport : undefined;
   const interceptors = (options.interceptors ?? []).map((one) =>
     typeof one === 'function'
@@ -262,7 +266,7 @@ export function createClient<S extends ServiceType>(
   };
   const subscriptions = new ClientSubscriptions({
     connect: () => bind(connectMethod),
-    polls: () => polls(service, address, options, random),
+    polls: () => polls(pollTransports(service, address, targets, pollConnections), options, random),
     clock,
     random,
     logger,
@@ -303,12 +307,10 @@ export function createClient<S extends ServiceType>(
 
 /** What makes a client of the service that is polled, of one of the servers, where subscriptions have no stream. */
 function polls(
-  service: ServiceType,
-  address: ClientAddress,
+  transports: (() => ClientTransport)[] | undefined,
   options: ClientOptions,
   random: Random,
 ): (() => Polls) | undefined {
-  const transports = pollTransports(service, address, options, pollConnections);
   if (transports === undefined) return undefined;
   const { headers, interceptors, telemetry, logger, clock } = options;
   const own = { headers, interceptors, telemetry, logger, clock, random };

@@ -10,11 +10,10 @@ import type { ClientTransport } from '../call/transport.js';
 import type { ServiceType } from '../contract/service.js';
 import type { BreakerTerms } from '../interceptors/breaker.js';
 import type { ClientEventHub } from '../interceptors/client-events.js';
+import type { ClientSecurity } from '../transports/client-security.js';
 import { type GrpcClientOptions, grpcTransport } from '../transports/grpc/client.js';
 import type { MemoryNode } from '../transports/memory/network.js';
 import { type ThriftClientOptions, thriftTransport } from '../transports/thrift/client.js';
-import type { ClientTls } from '../transports/tls.js';
-import { clientContext } from '../transports/tls-context.js';
 import { type Address, checkTlsWanted, dnsName, parseAddresses } from './address.js';
 import { Balancer } from './balancer.js';
 import {
@@ -39,7 +38,7 @@ export type Resolver = () => readonly Target[] | Promise<readonly Target[]>;
 export type ClientAddress = Target | readonly Target[] | Resolver;
 
 export interface TargetOptions {
-  readonly tls?: ClientTls;
+  readonly tls?: ClientSecurity | undefined;
   readonly grpc?: GrpcClientOptions;
   readonly thrift?: ThriftClientOptions;
   readonly logger?: Logger;
@@ -64,8 +63,6 @@ export function transportOf(
   balancing: Balancing,
 ): ClientTransport {
   const { clock = systemClock, logger = stderrLogger, tls } = options;
-  // Whatever is found out later, a certificate that is none is complained about here.
-  if (tls !== undefined) clientContext(tls);
   const balance = (address: string, encoding: ClientTransport['encoding'], source: AddressSource) =>
     new Balancer({ address, encoding, source, clock, ...balancing });
   if (typeof given === 'function') {
@@ -106,7 +103,7 @@ type Parsed =
   | { readonly kind: 'places'; readonly targets: Targets };
 
 /** Throws a TypeError for what is no address, and for TLS options that it would not heed. */
-function parse(service: ServiceType, list: readonly Target[], tls: ClientTls | undefined): Parsed {
+function parse(service: ServiceType, list: readonly Target[], tls: ClientSecurity | undefined): Parsed {
   if (list.every((one) => typeof one === 'string')) {
     const addresses = parseAddresses(list, service.idl);
     if (tls !== undefined) checkTlsWanted(addresses);

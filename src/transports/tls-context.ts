@@ -1,12 +1,11 @@
 /** TLS options as node:tls takes them, checked here: what OpenSSL says of a bad certificate names no option. */
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls';
-import { type ClientTls, checkClientTls, checkServerTls, type ServerTls } from './tls.js';
+import type { ServerTls, TlsMaterial } from './tls.js';
 
-/** Made once for all connections to an address. Throws a TypeError that names the option. */
-export function clientContext(tls: ClientTls): SecureContext {
-  checkClientTls(tls);
-  checkMaterial(tls);
-  const { ca, cert, key } = tls;
+/** Made once for many connections. Throws a TypeError that names the option. */
+export function clientContext(material: TlsMaterial): SecureContext {
+  checkMaterial(material);
+  const { ca, cert, key } = material;
   return createSecureContext({
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -20,12 +19,11 @@ export function clientContext(tls: ClientTls): SecureContext {
  * the connection. Throws a TypeError that names the option.
  */
 export function serverTlsOptions(tls: ServerTls): TlsOptions {
-  checkServerTls(tls);
   checkMaterial(tls);
   const { cert, key, ca, requireClientCert = false } = tls;
   return {
-    cert,
-    key,
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
     ...(ca === undefined ? {} : { ca }),
     requestCert: ca !== undefined,
     rejectUnauthorized: requireClientCert,
@@ -34,7 +32,7 @@ export function serverTlsOptions(tls: ServerTls): TlsOptions {
 }
 
 /** Throws a TypeError that names the option. */
-export function checkMaterial({ ca, cert, key }: ClientTls): void {
+export function checkMaterial({ ca, cert, key }: TlsMaterial): void {
   attempt('tls.ca', ca, 'PEM certificates', () => createSecureContext({ ca }));
   attempt('tls.cert', cert, 'a PEM certificate', () => createSecureContext({ cert }));
   attempt('tls.key', key, 'a PEM private key', () => createSecureContext({ key }));

@@ -1,6 +1,7 @@
 /** The socket of a client's connection, plain or TLS. */
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
+import type { ClientSecurity } from '../client-security.js';
 import type { Endpoint } from '../endpoint.js';
 
 export interface ConnectionTarget {
@@ -11,7 +12,7 @@ export interface ConnectionTarget {
   readonly authority: string;
   /** For names that another DNS server than the system's knows. */
   readonly lookup?: LookupFunction | undefined;
-  readonly tls?: { readonly context: SecureContext; readonly serverName: string | undefined } | undefined;
+  readonly tls?: { readonly security: ClientSecurity; readonly serverName: string | undefined } | undefined;
 }
 
 export function socketOf({ endpoint, lookup, tls }: ConnectionTarget): Socket {
@@ -22,7 +23,7 @@ export function socketOf({ endpoint, lookup, tls }: ConnectionTarget): Socket {
   return connectTls({
     ...where,
     ALPNProtocols: ['h2'],
-    secureContext: tls.context,
+    secureContext: tls.security.context,
     // An address is no name: RFC 6066, 3.
     ...(isIP(name) === 0 ? { servername: name } : {}),
   });

@@ -1,26 +1,28 @@
 /** Where a client of gRPC connects to, out of an address and TLS options. */
 import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import type { ClientSecurity } from '../client-security.js';
 import { type Endpoint, parseEndpoint } from '../endpoint.js';
-import type { ClientTls } from '../tls.js';
-import { clientContext } from '../tls-context.js';
 import type { ConnectionTarget } from './client-socket.js';
 
 /**
- * `hostName`: what the address was looked up from, if it was. Throws a TypeError for an address or TLS options that cannot
- * be meant.
+ * `hostName`: what the address was looked up from, if it was. Throws a TypeError for an address that cannot be meant.
  */
-export function connectionTarget(address: string, tls: ClientTls | undefined, hostName?: string): ConnectionTarget {
+export function connectionTarget(
+  address: string,
+  security: ClientSecurity | undefined,
+  hostName?: string,
+): ConnectionTarget {
   const dns = /^dns:(?:\/\/([^/]*)\/)?(.+)$/.exec(address);
   const endpoint = parseEndpoint(dns?.[2] ?? address);
   const server = dns?.[1] ?? '';
-  const serverName = tls?.serverName ?? hostName;
+  const serverName = security?.serverName ?? hostName;
   return {
     address,
     endpoint,
-    authority: tls?.serverName ?? authorityOf(endpoint, hostName),
+    authority: security?.serverName ?? authorityOf(endpoint, hostName),
     lookup: server === '' ? undefined : lookupAt(server, address),
-    tls: tls === undefined ? undefined : { context: clientContext(tls), serverName },
+    tls: security === undefined ? undefined : { security, serverName },
   };
 }
 

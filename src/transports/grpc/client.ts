@@ -9,6 +9,7 @@ import type { RpcError } from '../../call/rpc-error.js';
 import { requestAboveOwnLimit } from '../../call/too-large.js';
 import type { ClientTransport } from '../../call/transport.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
+import { type ClientSecurity, securityOf } from '../client-security.js';
 import type { ClientTls } from '../tls.js';
 import { Attempts, refusal } from './client-call.js';
 import { type GrpcClientOptions, type GrpcClientTerms, grpcClientTerms } from './client-options.js';
@@ -26,7 +27,7 @@ interface GrpcTransportOptions extends GrpcClientOptions {
   readonly address: string;
   /** The name that the address was looked up from: servers and certificates go by it. */
   readonly hostName?: string;
-  readonly tls?: ClientTls;
+  readonly tls?: ClientTls | ClientSecurity;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -48,6 +49,7 @@ class GrpcTransport implements ClientTransport {
   readonly #attempts: Attempts;
   readonly #terms: GrpcClientTerms;
   readonly #wire: ClientWire;
+  readonly #security: ClientSecurity | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: GrpcTransportOptions) {
@@ -57,7 +59,8 @@ class GrpcTransport implements ClientTransport {
     this.#logger = logger;
     this.#attempts = new Attempts(address);
     this.#terms = grpcClientTerms(options);
-    const target = connectionTarget(address, tls, hostName);
+    this.#security = securityOf(tls, { clock, logger });
+    const target = connectionTarget(address, this.#security, hostName);
     const headers = {
       ':method': 'POST',
       ':scheme': tls === undefined ? 'http' : 'https',
@@ -69,6 +72,7 @@ class GrpcTransport implements ClientTransport {
       ...(this.#terms.gzip ? { 'grpc-encoding': 'gzip' } : {}),
     };
     this.#wire = clientWire({ target, headers, terms: this.#terms, clock });
+    this.#security?.use();
   }
 
   bind(method: MethodType): Handler {
@@ -114,6 +118,7 @@ class GrpcTransport implements ClientTransport {
     }
     for (const attempt of this.#attempts) attempt.cancel(ownError('CLIENT_CLOSED', 'the client was closed'));
     this.#wire.close();
+    this.#security?.release();
   }
 
   #drained(graceMs: number): Promise<void> {

@@ -8,9 +8,13 @@ export function serverCredentials(tls: ServerTls | undefined): ServerCredentials
   if (tls === undefined) return ServerCredentials.createInsecure();
   checkServerTls(tls);
   checkMaterial(tls);
+  const { cert, key, reload } = tls;
+  if (reload !== undefined || cert === undefined || key === undefined) {
+    throw new TypeError("tls.reload needs Hawser's own HTTP/2; leave grpc.engine: 'node' out, or tls.reload");
+  }
   return ServerCredentials.createSsl(
     bytes(tls.ca),
-    [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }],
+    [{ private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }],
     tls.requireClientCert ?? false,
   );
 }

@@ -3,11 +3,12 @@
  * one. What carries them is not known here.
  */
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import type { Listener } from '../../call/transport.js';
+import { Certificates } from '../certificates.js';
 import { bind, parseListenAddress, type Wire } from '../listen-address.js';
 import type { SocketPeer } from '../socket-peer.js';
-import type { ServerTls } from '../tls.js';
+import { checkServerTls, type ServerTls, type TlsMaterial } from '../tls.js';
 import { serverTlsOptions } from '../tls-context.js';
 import { Arrival, type ArrivalTerms } from './arrival.js';
 
@@ -47,17 +48,19 @@ export class SocketListener {
   readonly #terms: ArrivalTerms;
   readonly #server: Server;
   readonly #tls: TlsServer | undefined;
+  readonly #certificates: Certificates<TlsOptions> | undefined;
   readonly #arrivals = new Map<Socket, Arrival>();
   #address: string;
 
-  /** Throws a TypeError for an address or TLS options that cannot be meant. */
+  /** Throws a TypeError for an address or TLS options that cannot be meant, an Error for a file that cannot be read. */
   constructor(init: SocketListenerInit) {
     parseListenAddress(init.address, init.wire);
     this.#init = init;
     this.#address = init.address;
     const { logger, clock, transport, openingTimeout = defaultOpeningTimeout } = init;
     this.#terms = { logger, clock, transport, openingTimeout, local: () => this.#address };
-    this.#tls = init.tls === undefined ? undefined : this.#secured(init.tls);
+    this.#certificates = init.tls === undefined ? undefined : this.#certified(init.tls);
+    this.#tls = this.#certificates === undefined ? undefined : this.#secured(this.#certificates.current);
     this.#server = createTcpServer(socketOptions, (socket) => this.#accept(socket));
   }
 
@@ -68,6 +71,7 @@ export class SocketListener {
   /** Throws an Error when the address cannot be bound. */
   async bind(): Promise<void> {
     const { logger, transport, wire } = this.#init;
+    this.#certificates?.use();
     this.#address = await bind(this.#server, this.#init.address, wire);
     this.#server.on('error', (error) => {
       logger.error({ transport, err: error, address: this.#address }, 'the listener failed');
@@ -84,6 +88,7 @@ export class SocketListener {
   /** Stops accepting, and ends what carries no calls; done when no connection is left. */
   close(): Promise<void> {
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#certificates?.release();
     for (const { socket } of this.#arrivals.values()) socket.destroy();
     return stopped;
   }
@@ -98,11 +103,28 @@ export class SocketListener {
     else this.#init.serve(socket, arrival);
   }
 
-  #secured(tls: ServerTls): TlsServer {
+  #certified(tls: ServerTls): Certificates<TlsOptions> {
+    checkServerTls(tls);
+    const { logger, clock } = this.#init;
+    let asks: boolean | undefined;
+    const make = (material: TlsMaterial): TlsOptions => {
+      const options = serverTlsOptions({ ...tls, ...material });
+      asks ??= options.requestCert;
+      if (asks !== options.requestCert) {
+        throw new TypeError(
+          'tls.reload gave ca, and tls had none when the server began; give it one from the beginning',
+        );
+      }
+      return options;
+    };
+    return new Certificates({ tls, make, changed: (next) => this.#tls?.setSecureContext(next), clock, logger });
+  }
+
+  #secured(certified: TlsOptions): TlsServer {
     const { alpn, serve } = this.#init;
     const server = createTlsServer({
       ...socketOptions,
-      ...serverTlsOptions(tls),
+      ...certified,
       ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
       // One timer holds for all that comes before the first call.
       handshakeTimeout: 2 ** 31 - 1,

@@ -28,7 +28,8 @@ export interface ClientConnectionOptions {
   readonly endpoint: Endpoint;
   /** For messages to people. */
   readonly address: string;
-  readonly tls: ConnectionOptions | undefined;
+  /** For each connection anew: certificates change. */
+  readonly tls: (() => ConnectionOptions) | undefined;
   /** In the place of TCP and TLS. */
   readonly connect: (() => Socket) | undefined;
   readonly envelope: Envelope;
@@ -86,7 +87,7 @@ export class ClientConnection {
       },
       { wholeMs: limits.wholeFrameMs, leastRate: limits.minFrameRate },
     );
-    this.#socket = connect?.() ?? open(endpoint, tls);
+    this.#socket = connect?.() ?? open(endpoint, tls?.());
     this.#outbox = new Outbox(this.#socket, options.onRoom);
     this.#listen(tls === undefined ? 'connect' : 'secureConnect');
   }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { type Clock, systemClock } from '../../call/clock.js';
 import type { Handler } from '../../call/interceptor.js';
-import type { Logger } from '../../call/logger.js';
+import { type Logger, silentLogger } from '../../call/logger.js';
 import { ownError } from '../../call/own-error.js';
 import { type Random, systemRandom } from '../../call/random.js';
 import type { ClientTransport } from '../../call/transport.js';
@@ -10,6 +10,7 @@ import { type Duration, duration } from '../../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../../contract/method.js';
 import { flag } from '../../contract/option-kinds.js';
 import { knownOptions, shown } from '../../contract/option-names.js';
+import { type ClientSecurity, securityOf } from '../client-security.js';
 import { parseEndpoint } from '../endpoint.js';
 import type { ClientTls } from '../tls.js';
 import { Attempt, type AttemptTarget } from './attempt.js';
@@ -47,7 +48,7 @@ export interface ThriftTransportOptions extends ThriftClientOptions {
   readonly multiplex?: string;
   /** THeader only: compress requests with zlib, and take answers that are. */
   readonly zlib?: boolean;
-  readonly tls?: ClientTls;
+  readonly tls?: ClientTls | ClientSecurity;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** For the jitter of reconnects. */
@@ -71,14 +72,15 @@ export function checkThriftClientOptions(options: ThriftClientOptions): void {
 
 /** Connects on the first call. Throws a TypeError or RangeError for options that cannot be meant. */
 export function thriftTransport(options: ThriftTransportOptions): ClientTransport {
-  const { address, wire, multiplex, tls, clock = systemClock, random = systemRandom } = options;
+  const { address, hostName, wire, multiplex, clock = systemClock, random = systemRandom } = options;
   const envelope = envelopeOf(options);
   const limits = resolveLimits(options.limits);
   const endpoint = parseEndpoint(address);
+  const security = securityOf(options.tls, { clock, logger: options.logger ?? silentLogger });
   const pool = new ClientPool({
     endpoint,
     address,
-    tls: tls === undefined ? undefined : clientTlsOptions({ ...hostNamed(options), ...tls }, endpoint),
+    tls: security === undefined ? undefined : () => clientTlsOptions(security, endpoint, hostName),
     envelope,
     limits,
     clock,
@@ -89,6 +91,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
     maxConnections: atLeastOne('thrift.maxConnections', options.maxConnections ?? 4),
     maxWaiting: atLeastOne('thrift.maxWaiting', options.maxWaiting ?? 16_384),
   });
+  security?.use();
   let closing: Promise<void> | undefined;
   return {
     encoding: wire === 'compact' ? 'compact' : 'binary',
@@ -108,7 +111,7 @@ export function thriftTransport(options: ThriftTransportOptions): ClientTranspor
       : { introduce: (hello, heard) => pool.introduce({ hello, heard }, multiplex) }),
     onLeft: (fn) => pool.onLeft(fn),
     close: (graceMs) => {
-      closing ??= pool.close(graceMs);
+      closing ??= pool.close(graceMs).finally(() => security?.release());
       return closing;
     },
   };
@@ -149,10 +152,6 @@ function envelopeOf({ wire, framing = 'framed', zlib = false, address }: ThriftT
     throw new TypeError(`wire=header is a frame of its own; leave framing=unframed out of ${address}`);
   }
   return { layers: 'header', protocol: 'binary', zlib };
-}
-
-function hostNamed({ hostName }: ThriftTransportOptions): ClientTls {
-  return hostName === undefined ? {} : { serverName: hostName };
 }
 
 function atLeastOne(name: string, value: number): number {

@@ -10,6 +10,7 @@ import { HeaderMap } from '../../../src/call/headers.js';
 import { FrameReader } from '../../../src/transports/thrift/frame-reader.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
+import { checkServerTls } from '../../../src/transports/tls.js';
 import { serverTlsOptions } from '../../../src/transports/tls-context.js';
 import { makeCertificates } from '../grpc/certificates.js';
 import {
@@ -246,7 +247,7 @@ describe('defects that are not ours', () => {
 
   it('TLS starts at 1.2', () => {
     const { cert, key } = makeCertificates().server;
-    expect(() => serverTlsOptions({ cert, key, requireClientCert: true })).toThrow(/requireClientCert needs tls.ca/);
+    expect(() => checkServerTls({ cert, key, requireClientCert: true })).toThrow(/requireClientCert needs tls.ca/);
     expect(serverTlsOptions({ cert, key }).minVersion).toBe('TLSv1.2');
   });
 });
