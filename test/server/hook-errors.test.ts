@@ -21,6 +21,9 @@ const hooks: Readonly<Record<string, (fail: Fail) => { options?: Options; interc
   'authenticate, later': (fail) => ({ options: { authenticate: async () => fail() } }),
   authorize: (fail) => ({ options: { authorize: () => fail() } }),
   'authorize, later': (fail) => ({ options: { authorize: async () => fail() } }),
+  'quota.by': (fail) => ({ options: { quota: { rate: 1, by: () => fail() } } }),
+  'quota.limiter': (fail) => ({ options: { quota: { rate: 1, limiter: { take: () => fail() } } } }),
+  'quota.limiter, later': (fail) => ({ options: { quota: { rate: 1, limiter: { take: async () => fail() } } } }),
   'an interceptor': (fail) => ({ interceptor: fail }),
 };
 
