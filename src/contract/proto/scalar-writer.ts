@@ -72,7 +72,7 @@ export abstract class ScalarWriter extends Sink {
 
   /** Of enums, too. */
   int32(tag: number, value: Maybe<number>, present?: boolean): void {
-    if ((value as number | 0) !== value) {
+    if (((value as number) | 0) !== value) {
       absent('int32', value);
       return;
     }
@@ -95,7 +95,7 @@ export abstract class ScalarWriter extends Sink {
   }
 
   sint32(tag: number, value: Maybe<number>, present?: boolean): void {
-    if ((value as number | 0) !== value) {
+    if (((value as number) | 0) !== value) {
       absent('int32', value);
       return;
     }
@@ -117,7 +117,7 @@ export abstract class ScalarWriter extends Sink {
   }
 
   sfixed32(tag: number, value: Maybe<number>, present?: boolean): void {
-    if ((value as number | 0) !== value) {
+    if (((value as number) | 0) !== value) {
       absent('int32', value);
       return;
     }
