@@ -2,7 +2,13 @@
 import { arrayCost, bigintCost, doubleCost, mapCost, objectCost, unionCost } from '../bytes/object-cost.js';
 import { shown } from '../bytes/wrong-value.js';
 import type { DecodeAccount } from '../decode-budget.js';
+import { cloneValue } from './clone.js';
+import { createMessage } from './create.js';
+import { equalValues } from './equals.js';
+import { explain } from './explain.js';
 import type { InitOf } from './init-of.js';
+import { valueFromJson } from './json/read.js';
+import { valueToJson } from './json/write.js';
 import type {
   Field,
   FieldSpec,
@@ -16,7 +22,6 @@ import type {
 import { decodeWith, encodeWith } from './pool.js';
 import type { ProtoReader } from './reader.js';
 import { resolveFields } from './resolve-fields.js';
-import { cloneValue, createMessage, equalValues, explain, valueFromJson, valueToJson } from './table.js';
 import type { HasUnknownFields } from './unknown.js';
 import type { ProtoWriter } from './writer.js';
 import { emptyObjectCost } from './zero.js';

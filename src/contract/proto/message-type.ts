@@ -151,6 +151,24 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 /** Finds types by their full name, for `google.protobuf.Any` and extensions. */
 export interface TypeRegistry {
   message(typeName: string): MessageType<unknown> | undefined;
+  extension?(typeName: string): Extension<unknown> | undefined;
+  /** By the full name of the message that is extended, and the number of the field. */
+  extensionOf?(extendee: string, number: number): Extension<unknown> | undefined;
+}
+
+/** A field that another file adds to a message: it travels in the message's unknown fields. */
+export interface Extension<T> {
+  /** Full name in the IDL: `market.v1.note`. */
+  readonly typeName: string;
+  /** Full name of the message. */
+  readonly extendee: string;
+  readonly field: Field;
+  /** undefined when the message does not hold it. Throws a ProtobufError for bytes that are no value of the field. */
+  get(message: object): T | undefined;
+  has(message: object): boolean;
+  /** Throws a TypeError or RangeError for a value that is none of the field. */
+  set(message: object, value: T): void;
+  clear(message: object): void;
 }
 
 export interface JsonWriteOptions {

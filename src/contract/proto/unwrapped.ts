@@ -4,10 +4,14 @@
  */
 import { arrayCost, bigintCost } from '../bytes/object-cost.js';
 import { shown } from '../bytes/wrong-value.js';
+import { cloneValue } from './clone.js';
+import { equalValues } from './equals.js';
+import { valueFromJson } from './json/read.js';
+import { valueToJson } from './json/write.js';
 import { bigintOfNumber, bigintOfText } from './long-type.js';
 import type { JsonReadOptions, JsonValue, JsonWriteOptions, LongForm, ScalarName, ValueType } from './message-type.js';
+import { noKind } from './no-kind.js';
 import type { ProtoReader } from './reader.js';
-import { cloneValue, equalValues, valueFromJson, valueToJson } from './table.js';
 import { wireTypes } from './wire-types.js';
 import type { ProtoWriter } from './writer.js';
 import { emptyMap, emptyObjectCost, zeroOf } from './zero.js';
@@ -75,9 +79,6 @@ export class Wrapper<T> extends Unwrapped<T> {
     return (this.form === 'bigint' ? value : this.form === 'number' ? Number(value) : String(value)) as T;
   }
 }
-
-/** A `google.protobuf.Value` that is there, but holds nothing: JSON has no such value. */
-export const noKind: unique symbol = Symbol.for('hawser.noKind');
 
 // biome-ignore lint/suspicious/noExplicitAny: generated types have `any` for the values of a Struct.
 type Json = any;

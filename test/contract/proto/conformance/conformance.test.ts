@@ -7,6 +7,10 @@ const cases = 5_567;
 const needed = 'the conformance runner of protobuf (see newer-libc.sh beside this test)';
 
 describeWith(needed, runner !== undefined, 'the conformance suite of protobuf', () => {
+  it('finds no fault in the tables of fields, without generated code', async () => {
+    expect(await runSuite('tables')).toEqual({ successes: cases, skipped: 0, failures: [] });
+  }, 240_000);
+
   it('finds no fault in a codec that is known to conform', async () => {
     expect(await runSuite('protobuf-es')).toEqual({ successes: cases, skipped: 0, failures: [] });
   }, 240_000);

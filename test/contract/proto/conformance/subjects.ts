@@ -8,6 +8,10 @@ import {
   toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
+import { parseJson } from '../../../../src/contract/proto/json/parse.js';
+import { typeRegistry } from '../../../../src/contract/proto/json/registry.js';
+import type { JsonValue, MessageType, TypeRegistry } from '../../../../src/contract/proto/message-type.js';
+import { extensionOf, typeOf } from '../../../support/described.js';
 
 /** Reads and writes the suite's messages, by the full names of their types. */
 export interface Subject {
@@ -18,8 +22,14 @@ export interface Subject {
 }
 
 export function subjectNamed(name: string, registry: FileRegistry): Subject {
-  if (name !== 'protobuf-es') throw new Error(`there is no subject ${name}`);
-  return protobufEs(registry);
+  switch (name) {
+    case 'protobuf-es':
+      return protobufEs(registry);
+    case 'tables':
+      return tables(registry);
+    default:
+      throw new Error(`there is no subject ${name}`);
+  }
 }
 
 function protobufEs(registry: FileRegistry): Subject {
@@ -34,4 +44,24 @@ function protobufEs(registry: FileRegistry): Subject {
 
 function missing(name: string): never {
   throw new Error(`there is no type ${name}`);
+}
+
+/** Hawser by its tables of fields alone, without generated code. */
+function tables(registry: FileRegistry): Subject {
+  const all = [...registry];
+  const types = typeRegistry(
+    ...all.filter((one) => one.kind === 'message').map(typeOf),
+    ...all.filter((one) => one.kind === 'extension').map(extensionOf),
+  );
+  return messageSubject((name) => types.message(name) ?? missing(name), types);
+}
+
+function messageSubject(type: (name: string) => MessageType<unknown>, registry: TypeRegistry): Subject {
+  return {
+    fromBinary: (name, bytes) => type(name).decode(bytes),
+    fromJson: (name, json, ignoreUnknown) =>
+      type(name).fromJson(parseJson(json) as JsonValue, { registry, ignoreUnknown }),
+    toBinary: (name, message) => type(name).encode(message as object),
+    toJson: (name, message) => JSON.stringify(type(name).toJson(message, { registry })),
+  };
 }
