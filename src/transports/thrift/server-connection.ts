@@ -5,6 +5,7 @@
 
 import type { Socket } from 'node:net';
 import type { Call } from '../../call/call.js';
+import { laterTurn } from '../../call/clock.js';
 import { InFlight } from '../../call/in-flight.js';
 import { ownError } from '../../call/own-error.js';
 import { type Owner, ownerOf } from '../../call/owner.js';
@@ -72,6 +73,8 @@ export class ServerConnection implements Holder {
   #hello: string | undefined;
   #lastMessageAt = Number.NEGATIVE_INFINITY;
   #cancelLinger: (() => void) | undefined;
+  /** Whether the socket has just been looked at. */
+  #looked = false;
   /** As `isIdle` saw it. */
   #messageBefore = Number.NaN;
   #idleSince = 0;
@@ -396,13 +399,27 @@ export class ServerConnection implements Holder {
 
   #lingers(): boolean {
     const { clock } = this.#options.dispatcher;
+    if (this.#cancelLinger !== undefined) return true;
     const left = this.#lastMessageAt + lingerMs - clock.now();
-    if (left <= 0) return false;
-    this.#cancelLinger ??= clock.setTimer(() => {
-      this.#cancelLinger = undefined;
-      this.#endWhenDone();
-    }, left);
+    if (left <= 0 && this.#looked) return false;
+    const cancel = clock.setTimer(() => this.#look(), Math.max(left, 0));
+    this.#cancelLinger = cancel;
     return true;
+  }
+
+  /** After a stall of the loop the time is up though messages have come: those are read before the connection ends. */
+  #look(): void {
+    const later = laterTurn(this.#options.dispatcher.clock);
+    // The first turn may be this one's own end, before sockets are looked at.
+    later(() =>
+      later(() => {
+        this.#cancelLinger = undefined;
+        if (this.#socket.destroyed) return;
+        this.#looked = true;
+        this.#endWhenDone();
+        this.#looked = false;
+      }),
+    );
   }
 
   #onClose(): void {

@@ -158,6 +158,22 @@ describe('the Thrift server', () => {
     await peer.gone();
   });
 
+  it('refuses what came while its loop stood still, and then closes', async () => {
+    const served = await serveParley();
+    const peer = await RawPeer.connect(served.port);
+    peer.send(framed(echoMessage('before', { seqid: 1 })));
+    expect(readAnswer(await peer.frame()).seqid).toBe(1);
+    const closed = served.server.close({ grace: '10s' });
+    peer.send(framed(echoMessage('late', { seqid: 2 })));
+    // The message is there, and the time that the connection stays open is over, when the loop goes on.
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    const { type, seqid } = readAnswer(await peer.frame());
+    expect([type, seqid]).toEqual([TMessageType.EXCEPTION, 2]);
+    await peer.gone();
+    await closed;
+  });
+
   it('gives a half-closed client only so long', async () => {
     const served = await serveParley({ limits: { halfCloseMs: 20 } });
     const peer = await RawPeer.connect(served.port);
