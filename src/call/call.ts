@@ -121,6 +121,8 @@ export class Call extends Lifetime {
   permittedAt = 0;
   /** What the stages that have begun will do with the answer, the innermost first; see answer-steps.ts. */
   step: AnswerStep | undefined = undefined;
+  /** The clock, as `handOn` handed it on to the stages that run now; NaN at all other times. See clock-reading.ts. */
+  reading = Number.NaN;
   /** Bytes in memory that were charged for the request (server); see decode-budget.ts. */
   decodedBytes = 0;
   /** What rings at the deadline; taken back when the call is over. */

@@ -21,14 +21,14 @@ export class Deadline {
     return new Deadline(clock.now() + ms, clock);
   }
 
-  /** Milliseconds left; 0 or less when it has passed. */
-  remaining(): number {
-    return this.at - this.clock.now();
+  /** Milliseconds left at `now`, if given; 0 or less when it has passed. */
+  remaining(now = this.clock.now()): number {
+    return this.at - now;
   }
 
-  /** Whether less is left than a wire can say: a nanosecond. */
-  get spent(): boolean {
-    return this.remaining() < leastSaid;
+  /** Whether less is left at `now` than a wire can say: a nanosecond. */
+  isSpent(now: number): boolean {
+    return this.remaining(now) < leastSaid;
   }
 }
 

@@ -2,6 +2,8 @@
  * The receiving end of a stream: a transport pushes, one consumer pulls. Bounded by telling the
  * producer when to pause; items that came before an error are delivered before it.
  */
+import { type AtOnce, atOnce } from './at-once.js';
+
 export interface InboxOptions {
   /** Items held before `push` answers false. */
   readonly highWater?: number;
@@ -13,7 +15,7 @@ export interface InboxOptions {
 
 type Waiter<T> = { resolve(result: IteratorResult<T>): void; reject(error: unknown): void };
 
-export class Inbox<T> implements AsyncIterableIterator<T> {
+export class Inbox<T> implements AsyncIterableIterator<T>, AtOnce<T> {
   #items: T[] = [];
   #head = 0;
   #waiters: Waiter<T>[] = [];
@@ -74,13 +76,18 @@ export class Inbox<T> implements AsyncIterableIterator<T> {
     this.fail(error);
   }
 
+  [atOnce](): IteratorResult<T> | undefined {
+    if (this.#head < this.#items.length) return { done: false, value: this.#take() };
+    return this.#ended && !this.#failed ? { done: true, value: undefined } : undefined;
+  }
+
   next(): Promise<IteratorResult<T>> {
-    if (this.#head < this.#items.length) return Promise.resolve({ done: false, value: this.#take() });
+    const here = this[atOnce]();
+    if (here !== undefined) return Promise.resolve(here);
     if (this.#failed) {
       this.#failed = false;
       return Promise.reject(this.#error);
     }
-    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 

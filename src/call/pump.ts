@@ -4,15 +4,24 @@
  * it stops at once, even while the user's iterator is still thinking, and tells that iterator so.
  */
 import type { Call } from './call.js';
+import { isPromise } from './is-promise.js';
 import { isPushSource, type PushSource, pushes } from './push-source.js';
+
+const same = (error: unknown): unknown => error;
 
 export type Source<T> = AsyncIterable<T> | Iterable<T>;
 
 /**
- * Resolves when the source is exhausted or the call is finished; rejects with what the source threw, or with the
- * abort's reason. `write` may return a promise to wait for.
+ * Resolves when the source is exhausted or the call is finished; rejects with what `failed` makes of what the source threw, or
+ * with the abort's reason. `write` may return a promise to wait for. Each message costs the promise of the source and no other;
+ * one that is iterated without promises costs none.
  */
-export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promise<void> | undefined): Promise<void> {
+export function pump<T>(
+  call: Call,
+  source: Source<T>,
+  write: (item: T) => Promise<void> | undefined,
+  failed: (error: unknown) => unknown = same,
+): Promise<void> {
   if (isPushSource<T>(source)) return pumpPushed(call, source, write);
   return new Promise((resolve, reject) => {
     const iterator = open(source);
@@ -33,10 +42,16 @@ export function pump<T>(call: Call, source: Source<T>, write: (item: T) => Promi
     });
     const run = async (): Promise<void> => {
       while (!stopped) {
-        const { done, value } = await iterator.next();
+        let pulled: IteratorResult<T>;
+        try {
+          const next = iterator.next();
+          pulled = isPromise(next) ? await next : next;
+        } catch (error) {
+          throw failed(error);
+        }
         if (stopped) return;
-        if (done === true) break;
-        const full = write(value);
+        if (pulled.done === true) break;
+        const full = write(pulled.value);
         if (full !== undefined) await full;
       }
     };

@@ -238,7 +238,7 @@ export function createClient<S extends ServiceType>(
     { stage: 'encode', side: 1, interceptor: fallback.inner },
     ...(throttle === undefined
       ? []
-      : [{ stage: 'throttle', side: 0, interceptor: clientThrottle(throttle, events) } as const]),
+      : [{ stage: 'throttle', side: 0, interceptor: clientThrottle(throttle, events, clock) } as const]),
     { stage: 'retry', side: 0, interceptor: clientRetry(shared, options) },
     ...interceptors,
   ];

@@ -3,6 +3,7 @@
  * something to await or iterate. Everything attached to the call goes when it ends.
  */
 import { type AnswerStep, answerFrom, answerTo } from '../call/answer-steps.js';
+import { atOnce, hasAtOnce } from '../call/at-once.js';
 import { Call, type CallOptions } from '../call/call.js';
 import { currentCall } from '../call/current.js';
 import { HeaderMap } from '../call/headers.js';
@@ -148,6 +149,8 @@ class Stream implements StreamCall<unknown>, CallInfo {
   #opening: Promise<AsyncIterator<unknown>> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
   #iterated = false;
+  /** Messages that the reader waits for. */
+  #asked = 0;
   /** Nothing more comes: the reader wants no more, or has been told what the call failed with. */
   #stopped = false;
 
@@ -162,8 +165,19 @@ class Stream implements StreamCall<unknown>, CallInfo {
     this.#opening.catch(() => call.finish());
   }
 
-  async next(): Promise<IteratorResult<unknown>> {
-    if (this.#stopped) return { done: true, value: undefined };
+  next(): Promise<IteratorResult<unknown>> {
+    if (this.#stopped) return Promise.resolve({ done: true, value: undefined });
+    const iterator = this.#iterator;
+    // Not past a reader that asked before.
+    if (iterator === undefined || this.#asked > 0 || !hasAtOnce(iterator)) return this.#later();
+    const here = iterator[atOnce]();
+    if (here === undefined) return this.#later();
+    if (here.done === true) this.#call.finish();
+    return Promise.resolve(here);
+  }
+
+  async #later(): Promise<IteratorResult<unknown>> {
+    this.#asked += 1;
     try {
       const iterator = this.#iterator ?? (await this.#opening);
       if (iterator === undefined) return { done: true, value: undefined };
@@ -178,6 +192,8 @@ class Stream implements StreamCall<unknown>, CallInfo {
       this.#stopped = true;
       markDownstream(error);
       throw error;
+    } finally {
+      this.#asked -= 1;
     }
   }
 

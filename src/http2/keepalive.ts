@@ -26,6 +26,7 @@ export class Keepalive {
   #heard = 0;
   /** When `#heard` was seen to change last. */
   #heardAt: number;
+  #resting = true;
   #cancelTick: (() => void) | undefined;
   #cancelTimeout: (() => void) | undefined;
 
@@ -39,21 +40,29 @@ export class Keepalive {
 
   /** Something is open. */
   wake(): void {
+    this.#resting = false;
     if (this.#cancelTick === undefined) this.#tick();
   }
 
-  /** Nothing is open. A PING that is out is still waited for. */
+  /**
+   * Nothing is open. A PING that is out is still waited for. The next tick finds it at rest: a timer for each call, where one call
+   * follows the other, would cost more than the call's frames.
+   */
   rest(): void {
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
+    this.#resting = true;
   }
 
   stop(): void {
-    this.rest();
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
     this.#cancelTimeout?.();
   }
 
   readonly #tick = (): void => {
+    if (this.#resting) {
+      this.#cancelTick = undefined;
+      return;
+    }
     const { time } = this.#terms;
     const { heard } = this.#watched;
     const now = this.#host.now();

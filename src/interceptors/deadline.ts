@@ -8,6 +8,7 @@ import { Alarm, Alarms } from '../call/alarms.js';
 import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
 import type { Clock } from '../call/clock.js';
+import { handOn } from '../call/clock-reading.js';
 import { outsideCalls, runInCall } from '../call/current.js';
 import { Deadline } from '../call/deadline.js';
 import { alsoImmediate, type Handler, type Interceptor, immediateOf } from '../call/interceptor.js';
@@ -52,8 +53,9 @@ export function clientDeadline(
         if (events.wants('discarded')) events.emit('discarded', { method, stage: 'deadline', error });
         return Promise.reject(error);
       }
-      alarms.set(new CallAlarm(call, Deadline.after(ms, clock), ms));
-      return next(call);
+      const now = clock.now();
+      alarms.set(new CallAlarm(call, new Deadline(now + ms, clock), ms));
+      return handOn(call, now, next);
     };
   });
 }
@@ -89,13 +91,14 @@ export function serverDeadline({ clock, events, maxTimeout, watched }: ServerDea
     const longest = longestTimeout(method, maxTimeout);
     return (call) => {
       const { deadline } = call;
-      const asked = deadline?.remaining() ?? Number.POSITIVE_INFINITY;
+      const now = clock.now();
+      const asked = deadline?.remaining(now) ?? Number.POSITIVE_INFINITY;
       if (asked <= 0) return Promise.reject(discard(call, 'arrival', exceeded(method, asked, 'not-executed'), events));
       const ms = Math.min(asked, longest);
       if (ms === Number.POSITIVE_INFINITY) return next(call);
-      const held = deadline !== undefined && asked <= longest ? deadline : Deadline.after(ms, clock);
+      const held = deadline !== undefined && asked <= longest ? deadline : new Deadline(now + ms, clock);
       alarms.set(new CallAlarm(call, held, ms));
-      if (!watched) return next(call);
+      if (!watched) return handOn(call, now, next);
       return new Promise((resolve, reject) => {
         call.onAbort(reject);
         answerFrom(next, call).then(resolve, reject);

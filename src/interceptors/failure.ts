@@ -31,13 +31,14 @@ export function failed(logger: Logger): Failed {
 }
 
 /**
- * Server, stage `transport`: the same for what fails later, in a stream, and for interceptors further out. Otherwise it is left
- * to the transport, which looks at the handler's promise anyway: one of its own would cost every call.
+ * Server, stage `transport`: the same for interceptors further out, and for streamed messages that are not what the IDL says.
+ * What the handler or its stream fails with is otherwise left to the transport, which waits for both anyway: a promise of this
+ * stage would cost every call and every message.
  */
 export function failure(logger: Logger, observed: boolean): Interceptor {
   const leaving = failed(logger);
   return (method, next) => {
-    const handle = streamsResponse(method.kind) ? guarded(next, logger) : next;
+    const handle = streamsResponse(method.kind) ? guarded(next, logger, observed) : next;
     if (!observed) return handle;
     return (call) =>
       begun(handle, call).then(undefined, (error: unknown) => {
@@ -46,7 +47,13 @@ export function failure(logger: Logger, observed: boolean): Interceptor {
   };
 }
 
-function guarded(next: Handler, logger: Logger): Handler {
+function guarded(next: Handler, logger: Logger, observed: boolean): Handler {
+  if (!observed) {
+    return (call) => {
+      guardItems(call, logger);
+      return next(call);
+    };
+  }
   return async (call) => {
     guardItems(call, logger);
     const response = await next(call);

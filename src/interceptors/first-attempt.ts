@@ -4,6 +4,7 @@
  */
 import { type AnswerStep, leaveStep } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
+import { readingOf } from '../call/clock-reading.js';
 import type { Handler } from '../call/interceptor.js';
 import { Attempt } from './attempt.js';
 import { type AttemptPlan, mayRepeat, ownershipOf, succeeded } from './attempt-plan.js';
@@ -15,7 +16,7 @@ export function firstAttempt(plan: AttemptPlan, call: Call, next: Handler): Prom
   const { owner } = ownershipOf(plan, mayRepeat(plan, call), call);
   if (call.hasHeaders || (call.carriesHeaders && owner !== undefined)) mark(call.headers, 0, owner);
   call.attempts = 1;
-  leaveStep(call, new FirstAttempt(plan, next));
+  leaveStep(call, new FirstAttempt(plan, next, readingOf(call, plan.clock)));
   return next(call);
 }
 
@@ -25,10 +26,10 @@ class FirstAttempt implements AnswerStep {
   readonly #next: Handler;
   readonly #startedAt: number;
 
-  constructor(plan: AttemptPlan, next: Handler) {
+  constructor(plan: AttemptPlan, next: Handler, startedAt: number) {
     this.#plan = plan;
     this.#next = next;
-    this.#startedAt = plan.clock.now();
+    this.#startedAt = startedAt;
   }
 
   answered(response: unknown, call: Call): unknown {

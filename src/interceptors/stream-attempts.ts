@@ -5,6 +5,7 @@
  * Rule: gRFC A6, "When Retries are Valid".
  */
 import { answerFrom } from '../call/answer-steps.js';
+import { type AtOnce, atOnce, hasAtOnce } from '../call/at-once.js';
 import type { Call } from '../call/call.js';
 import { type Source, tellReturned } from '../call/pump.js';
 import { isRpcError, RpcError } from '../call/rpc-error.js';
@@ -277,7 +278,7 @@ class Told implements AsyncIterableIterator<unknown> {
 }
 
 /** A stream of which the first message was asked for already. Adds no promise to any message. */
-class Resumed implements AsyncIterableIterator<unknown> {
+class Resumed implements AsyncIterableIterator<unknown>, AtOnce<unknown> {
   #first: Promise<IteratorResult<unknown>> | undefined;
   readonly #rest: AsyncIterator<unknown>;
 
@@ -291,6 +292,10 @@ class Resumed implements AsyncIterableIterator<unknown> {
     if (first === undefined) return this.#rest.next();
     this.#first = undefined;
     return first;
+  }
+
+  [atOnce](): IteratorResult<unknown> | undefined {
+    return this.#first === undefined && hasAtOnce(this.#rest) ? this.#rest[atOnce]() : undefined;
   }
 
   return(): Promise<IteratorResult<unknown>> {

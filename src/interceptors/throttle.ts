@@ -6,6 +6,7 @@
  */
 import { sharing } from '../call/answer-steps.js';
 import type { Clock } from '../call/clock.js';
+import { readingOf } from '../call/clock-reading.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { ownError, ownTerms } from '../call/own-error.js';
 import type { Random } from '../call/random.js';
@@ -83,9 +84,8 @@ export class Throttle {
     this.#least = (terms.minimumRate * terms.window) / 1_000;
   }
 
-  /** Counts a call. False when it is one that had better not be sent. */
-  admits(): boolean {
-    const now = this.#clock.now();
+  /** Counts a call at `now`, if given. False when it is one that had better not be sent. */
+  admits(now = this.#clock.now()): boolean {
     if (now >= this.#stepEnds) this.#move(now);
     const share = this.#allRefused === 0 ? 0 : this.rejection;
     this.#calls[this.#at] = (this.#calls[this.#at] as number) + 1;
@@ -137,9 +137,9 @@ export class Throttle {
   }
 }
 
-export function clientThrottle(throttle: Throttle, events: ClientEventHub): Interceptor {
+export function clientThrottle(throttle: Throttle, events: ClientEventHub, clock: Clock): Interceptor {
   return sharing((method, next) => (call) => {
-    if (throttle.admits()) return next(call);
+    if (throttle.admits(readingOf(call, clock))) return next(call);
     const error = ownError(
       'CLIENT_THROTTLED',
       `${method.path} was not sent: ${Math.round(throttle.refused * 100)} % of the calls of late were refused for overload, so this client holds back for a while`,

@@ -12,6 +12,7 @@ import type { Permit } from '../../call/attachments.js';
 import type { Call } from '../../call/call.js';
 import { peerPrincipal } from '../../call/certificate-name.js';
 import { type Clock, laterTurn } from '../../call/clock.js';
+import { readingOf } from '../../call/clock-reading.js';
 import { begun, type Handler } from '../../call/interceptor.js';
 import { type Owner, ownerOf } from '../../call/owner.js';
 import type { RpcError } from '../../call/rpc-error.js';
@@ -127,7 +128,7 @@ export class Limiter implements Permit {
 
   /** Runs the call now, or when it is its turn, or refuses it. */
   admit(call: Call, next: Handler, streams: boolean): Promise<unknown> {
-    const now = this.#clock.now();
+    const now = readingOf(call, this.#clock);
     this.#loop?.touch();
     if (!this.#crowded(now)) return this.#run(call, next, streams, now);
     const criticality = criticalityOf(call);

@@ -1,6 +1,7 @@
 /** What attempts of every kind share: who can end them, how a request is framed, why one is not even begun. */
 import { Buffer } from 'node:buffer';
 import type { Call } from '../../call/call.js';
+import { readingOf } from '../../call/clock-reading.js';
 import { spentBeforeSent } from '../../call/deadline.js';
 import { InFlight } from '../../call/in-flight.js';
 import type { RpcError } from '../../call/rpc-error.js';
@@ -35,7 +36,8 @@ export class Attempts extends InFlight<Cancellable> {
 /** Why a call is not even begun, if there is a reason. */
 export function refusal(call: Call): RpcError | undefined {
   if (call.aborted !== undefined) return call.aborted;
-  return call.deadline?.spent === true ? spentBeforeSent(call.method.path) : undefined;
+  const { deadline } = call;
+  return deadline?.isSpent(readingOf(call, deadline.clock)) === true ? spentBeforeSent(call.method.path) : undefined;
 }
 
 /** A message with its prefix. Source: gRPC over HTTP/2, "Length-Prefixed-Message". */

@@ -102,13 +102,14 @@ class ServedStream {
     const call = this.#call;
     const direct = this.#serving.direct && !this.#gzip ? DirectWriter.of(writer) : undefined;
     const shared = isPushSource(stream);
-    const sent = pump(call, stream, (item) => {
+    const write = (item: unknown): Promise<void> | undefined => {
       const bytes = call.encodeItem(item);
       if (direct !== undefined) return this.#writeDirect(direct, bytes, shared);
       const message = this.#outgoing(bytes);
       if (message instanceof Promise) return message.then((ready) => this.#write(writer, ready));
       return this.#write(writer, message);
-    });
+    };
+    const sent = pump(call, stream, write, (error) => this.#route.failed(call, error));
     // Headers that the handler set before its first wait need not wait for a message, which may be long in coming.
     setImmediate(() => {
       if (hasOwnHeaders(call)) this.#sendHeaders();

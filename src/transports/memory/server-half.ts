@@ -173,10 +173,11 @@ class ServerHalf implements RequestPath, AnswerStep {
     process.nextTick(() => {
       if (hasOwnHeaders(call)) this.#sendHeaders(call);
     });
-    await pump(call, response, (message) => {
+    const write = (message: unknown): Promise<void> | undefined => {
       this.#sendHeaders(call);
       return this.#back.message(copy(call.encodeItem(message)));
-    });
+    };
+    await pump(call, response, write, (error) => (this.#route as Route).failed(call, error));
     this.#sendHeaders(call);
     this.#end(call, undefined);
   }

@@ -138,7 +138,7 @@ export class ClientConnection {
   /** Must have room. */
   send(attempt: Attempt): void {
     const { deadline, method } = attempt.call;
-    if (deadline?.spent === true) {
+    if (deadline?.isSpent(deadline.clock.now()) === true) {
       attempt.fail(spentBeforeSent(method.path));
       return;
     }

@@ -7,6 +7,7 @@
  * Source: gRFC A6, "Transparent Retries".
  */
 import type { Call } from '../../../call/call.js';
+import { readingOf } from '../../../call/clock-reading.js';
 import { formatTimeout, timeoutHeader } from '../../../call/deadline.js';
 import type { RpcError } from '../../../call/rpc-error.js';
 import { ErrorCode } from '../../../http2/error-code.js';
@@ -227,7 +228,10 @@ export class EngineExchange implements Exchange, Waiting<EngineConnection>, Stre
       fields.push(headers[i] as string, headers[i + 1] as string);
     }
     if (call.hasHeaders) forEachOutgoing(call.headers, addField);
-    if (call.deadline !== undefined) fields.push(timeoutHeader, formatTimeout(call.deadline.remaining()));
+    const { deadline } = call;
+    if (deadline !== undefined) {
+      fields.push(timeoutHeader, formatTimeout(deadline.remaining(readingOf(call, deadline.clock))));
+    }
     let bytes = 0;
     for (let i = 0; i < fields.length; i++) bytes += (fields[i] as string).length + fieldOverhead / 2;
     return bytes;

@@ -2,6 +2,7 @@
  * A connection of a listener, as the listener looks after it: what it holds for a peer that does not read, and when a call last
  * came on it.
  */
+import type { Clock } from '../../../call/clock.js';
 import type { Logger } from '../../../call/logger.js';
 import { type Owner, ownerOf } from '../../../call/owner.js';
 import { countRefusal } from '../../../call/refusals.js';
@@ -26,6 +27,8 @@ export class ServedConnection implements Holder {
   #callsBefore = -1;
   #idleSince = 0;
   #retired = false;
+  #heard = -1;
+  #heardAt = 0;
 
   constructor(address: string, terms: ServedConnectionTerms) {
     this.#address = address;
@@ -41,6 +44,16 @@ export class ServedConnection implements Holder {
 
   set connection(connection: Connection) {
     this.#connection = connection;
+  }
+
+  /** When the bytes came that are being read: once for all requests among them. */
+  arrivedAt(clock: Clock): number {
+    const { heard } = this.connection;
+    if (heard !== this.#heard) {
+      this.#heard = heard;
+      this.#heardAt = clock.now();
+    }
+    return this.#heardAt;
   }
 
   get heldBytes(): number {

@@ -64,7 +64,7 @@ export function serveConnection(socket: Socket, peer: SocketPeer, serving: Engin
     events: {
       accept: (stream, list, end) => {
         served.calls += 1;
-        return accept(serving, peer, stream, list, end);
+        return accept(serving, served, peer, stream, list, end);
       },
       room: serving.released,
       waits: (bytes) => served.waits(bytes),
@@ -77,6 +77,7 @@ export function serveConnection(socket: Socket, peer: SocketPeer, serving: Engin
 
 function accept(
   serving: EngineServing,
+  served: ServedConnection,
   peer: SocketPeer,
   stream: Stream,
   list: HeaderList,
@@ -102,7 +103,7 @@ function accept(
     sendStatus(stream, refusedStatus(refusal), false);
     return refused;
   }
-  const exchange = new ServerExchange(serving, route, stream, list, peer);
+  const exchange = new ServerExchange(serving, route, stream, list, peer, served);
   stream.receiver = exchange;
   exchange.start(end);
   return exchange;

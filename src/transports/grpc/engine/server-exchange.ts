@@ -26,6 +26,7 @@ import { MessageReader } from '../message-reader.js';
 import { asBuffer } from '../metadata.js';
 import { sendMessage } from './client-exchange.js';
 import { ListedHeaders } from './listed-headers.js';
+import type { ServedConnection } from './served-connection.js';
 import { sendHead, sendOk, sendStatus } from './served-fields.js';
 import type { EngineServing } from './server-connection.js';
 import { acceptsGzip, requests, timeoutOf } from './server-request.js';
@@ -58,12 +59,20 @@ export class ServerExchange implements StreamReceiver {
   /** Among the calls in flight. */
   #place = -1;
 
-  constructor(serving: EngineServing, route: Route, stream: Stream, list: HeaderList, peer: SocketPeer) {
+  constructor(
+    serving: EngineServing,
+    route: Route,
+    stream: Stream,
+    list: HeaderList,
+    peer: SocketPeer,
+    served: ServedConnection,
+  ) {
     this.#serving = serving;
     this.#route = route;
     this.#stream = stream;
     const timeout = timeoutOf(list);
     const headers = new ListedHeaders(list);
+    const { clock } = serving.dispatcher;
     this.#malformedTimeout = timeout === undefined;
     this.#gzip = serving.gzip && acceptsGzip(list);
     this.#reader = new MessageReader(this, serving.maxReceiveBytes, requests);
@@ -79,7 +88,7 @@ export class ServerExchange implements StreamReceiver {
       request: undefined,
       ...(timeout === undefined || timeout === Number.POSITIVE_INFINITY
         ? {}
-        : { deadline: Deadline.after(timeout, serving.dispatcher.clock) }),
+        : { deadline: new Deadline(served.arrivedAt(clock) + timeout, clock) }),
     });
   }
 
@@ -254,7 +263,8 @@ export class ServerExchange implements StreamReceiver {
     const call = this.#call;
     try {
       const responses = (await this.#handled()) as Source<unknown>;
-      const sent = pump(call, responses, (item) => this.#write(call.encodeItem(item)));
+      const write = (item: unknown): Promise<void> | undefined => this.#write(call.encodeItem(item));
+      const sent = pump(call, responses, write, (error) => this.#route.failed(call, error));
       // Headers that the handler set before its first wait need not wait for a message, which may be long in coming.
       setImmediate(() => {
         if (hasOwnHeaders(call)) this.#sendHead();
