@@ -4,6 +4,31 @@ export type { Codec } from './contract/codec.js';
 export { DeclaredError } from './contract/declared-error.js';
 export { type FileDescriptor, fileDescriptor } from './contract/file-descriptor.js';
 export { bidi, clientStream, serverStream, topicStream, unary } from './contract/method.js';
+export { defineMessage } from './contract/proto/define-message.js';
+export { enumType } from './contract/proto/enum-type.js';
+export type { InitOf as PartialOf } from './contract/proto/init-of.js';
+export { bigintOfNumber, bigintOfText, numbers, texts } from './contract/proto/long-type.js';
+export type { EnumType, MessageType } from './contract/proto/message-type.js';
+export { noKind } from './contract/proto/no-kind.js';
+export { unknownFields } from './contract/proto/unknown.js';
+export {
+  BoolValue,
+  BytesValue,
+  DoubleValue,
+  FieldMask,
+  FloatValue,
+  Int32Value,
+  Int64Value,
+  Int64ValueText,
+  ListValue,
+  StringValue,
+  Struct,
+  UInt32Value,
+  UInt64Value,
+  UInt64ValueText,
+  Value,
+} from './contract/proto/unwrapped.js';
+export { emptyMap, noBytes } from './contract/proto/zero.js';
 export { protoCodec } from './contract/proto.js';
 export { type InitOf, ProtoError, protoErrorCodec } from './contract/proto-error.js';
 export { defineService } from './contract/service.js';

@@ -8,13 +8,18 @@ import { byPlace, type Diagnostic } from '../diagnostic.js';
 import { adaptFile } from './adapt.js';
 import { compile } from './buf.js';
 import { printDescriptors } from './desc-module.js';
+import { printModule } from './emit/module.js';
+import type { EmitOptions } from './emit/options.js';
 import { groupSources } from './groups.js';
 import { printMessages } from './messages.js';
 import { typeNames } from './names.js';
 import { modulePath } from './paths.js';
 import { PolicyReader } from './policy.js';
+import { prepareFile } from './prepare.js';
 import { type CheckedService, checkService, printRpcModule } from './rpc-module.js';
 import { type ProtoSources, readSources } from './sources.js';
+import { typeNames as ownTypeNames } from './type-names.js';
+import { printTypes, typeOptions } from './types.js';
 import { warnOfRules } from './validation.js';
 
 export interface ProtoOptions {
@@ -24,6 +29,9 @@ export interface ProtoOptions {
   readonly includes: readonly string[];
   /** Called with each input as its code is ready. */
   readonly onFile?: (path: string) => void;
+  /** Whether the codecs are ours. */
+  readonly codecs?: 'own';
+  readonly emit?: Partial<EmitOptions>;
 }
 
 export interface ProtoResult {
@@ -47,7 +55,7 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
     diagnostics.push(...compiled.diagnostics.filter((one) => !isKnown(one, sources.diagnostics)));
     if (compiled.files.length > 0) units.push(new Unit(compiled.files, group.inputs, sources));
   }
-  return printUnits(units, sources, diagnostics, options.onFile);
+  return printUnits(units, sources, diagnostics, options);
 }
 
 /** The same of files that another compiler has read, as a protoc plugin is given them: dependencies first. */
@@ -63,8 +71,9 @@ async function printUnits(
   units: readonly Unit[],
   sources: ProtoSources,
   diagnostics: Diagnostic[],
-  onFile?: ProtoOptions['onFile'],
+  options: Pick<ProtoOptions, 'onFile' | 'codecs' | 'emit'> = {},
 ): Promise<ProtoResult> {
+  const { onFile, emit } = options;
   for (const unit of units) diagnostics.push(...unit.check());
   const counts = {
     inputs: sources.inputs.length,
@@ -76,7 +85,9 @@ async function printUnits(
   diagnostics.sort(byPlace);
   if (diagnostics.some((one) => one.severity === 'error')) return { files, origins, diagnostics, ...counts };
   for (const unit of units) {
-    for (const { path, text, source } of await unit.print()) {
+    for (const { path, text, source } of await unit.print(
+      options.codecs === 'own' || process.env.HAWSER_CODECS === 'own' ? { ...defaultEmit, ...emit } : undefined,
+    )) {
       const other = origins.get(path);
       if (other !== undefined && files.get(path) !== text) {
         const shown = sources.files.get(source)?.display ?? source;
@@ -95,6 +106,8 @@ async function printUnits(
     ...counts,
   };
 }
+
+const defaultEmit: EmitOptions = { int64: 'bigint', enums: 'const', importSuffix: '.js' };
 
 interface Printed {
   /** Below the output folder. */
@@ -133,16 +146,25 @@ class Unit {
     return [...reader.diagnostics, ...warnOfRules(this.inputs, this.registry, this.sources.files)];
   }
 
-  async print(): Promise<Printed[]> {
-    const names = typeNames(this.compiled);
+  async print(emit?: EmitOptions): Promise<Printed[]> {
+    const names = emit === undefined ? typeNames(this.compiled) : ownTypeNames(this.compiled);
     const errors = new Set(this.services.flatMap((one) => one.methods.flatMap((method) => method.errors)));
     const needed = this.needed(errors);
     const printed: Printed[] = [];
     const put = (source: string, suffix: '' | '.rpc' | '.desc', text: string): void => {
       printed.push({ path: modulePath(source, suffix), text, source });
     };
-    const adapted = this.compiled.map((file) => adaptFile(file, names, this.registry));
-    for (const [source, text] of await printMessages(adapted, [...needed].sort())) put(source, '', text);
+    if (emit !== undefined) {
+      const sorted = [...needed].sort();
+      const prepared = this.compiled.map((file) => prepareFile(file, names, this.registry, emit.enums));
+      for (const [source, text] of await printTypes(prepared, sorted, typeOptions(emit.int64, emit.importSuffix))) {
+        const file = this.file(source);
+        if (file !== undefined) put(source, '', printModule(file, text, names, emit));
+      }
+    }
+    const adapted = emit !== undefined ? [] : this.compiled.map((file) => adaptFile(file, names, this.registry));
+    if (emit === undefined)
+      for (const [source, text] of await printMessages(adapted, [...needed].sort())) put(source, '', text);
     for (const source of [...needed].sort()) {
       const file = this.file(source);
       if (file === undefined) continue;

@@ -6,9 +6,9 @@ export function modulePath(protoName: string, suffix: '' | '.rpc' | '.desc'): st
 }
 
 /** The specifier by which the module `from` imports the module `to`; both relative to the output folder. */
-export function importSpecifier(from: string, to: string): string {
+export function importSpecifier(from: string, to: string, suffix = '.js'): string {
   const source = from.split('/').slice(0, -1);
-  const target = to.replace(/\.ts$/, '.js').split('/');
+  const target = to.replace(/\.ts$/, suffix).split('/');
   let shared = 0;
   while (shared < source.length && shared < target.length - 1 && source[shared] === target[shared]) shared += 1;
   const up = source.length - shared;

@@ -7,8 +7,8 @@
 
 import { HIGH, LOW, words } from '../bytes/scratch.js';
 import type { LongType } from './long-type.js';
-import type { EnumType, ScalarName, ValueType } from './message-type.js';
-import { ScalarReader } from './scalar-reader.js';
+import type { EnumType, ValueType } from './message-type.js';
+import { type ReadName, ScalarReader } from './scalar-reader.js';
 import { UnknownRuns } from './unknown.js';
 import { wireTypes } from './wire-types.js';
 import { deepest, type ItemType, ProtoWriter } from './writer.js';
@@ -74,6 +74,22 @@ export class ProtoReader extends ScalarReader {
     return value;
   }
 
+  /**
+   * A message in a oneof, whose property in `message` is `property`. By name, since in a oneof of hundreds each reference to the
+   * property costs the compiler of emitted code a look at all its assignments.
+   */
+  oneof<T, Case extends string>(
+    tag: number,
+    type: ValueType<T>,
+    message: object,
+    property: string,
+    $case: Case,
+  ): { $case: Case; value: T } {
+    const before = (message as Record<string, { $case: string; value: T } | undefined>)[property];
+    const into = before?.$case === $case ? before.value : undefined;
+    return { $case, value: this.message(tag, type, into) };
+  }
+
   /** An element of a list of messages. */
   add<T>(tag: number, list: T[], type: ValueType<T>): void {
     this.charge(list.length === 0 ? firstPush : push);
@@ -81,12 +97,12 @@ export class ProtoReader extends ScalarReader {
   }
 
   /** One element, or a run of packed ones. */
-  list<T>(tag: number, list: T[], type: ScalarName | LongType): void {
+  list<T>(tag: number, list: T[], type: ReadName | LongType): void {
     const cost = push + numberCost;
     if (list.length === 0) this.charge(firstPush);
-    if (type === 'string') {
+    if (type === 'string' || type === 'unchecked') {
       this.charge(cost);
-      list.push(this.string() as T);
+      list.push(this.text(type === 'string') as T);
       return;
     }
     if ((tag & 7) !== 2 || type === 'bytes') {
@@ -105,7 +121,13 @@ export class ProtoReader extends ScalarReader {
   }
 
   /** An entry of a map. Of a closed enum that does not know the value, the whole entry is an unknown field of `message`. */
-  map(tag: number, entries: object, key: ScalarName, type: ItemType | EnumType, message: object | undefined): void {
+  map(
+    tag: number,
+    entries: object,
+    key: ReadName,
+    type: ItemType | EnumType | 'unchecked',
+    message: object | undefined,
+  ): void {
     const start = this.startOf(tag);
     const length = this.size();
     const { end } = this;
@@ -144,6 +166,12 @@ export class ProtoReader extends ScalarReader {
     if (type.names.has(value)) return value as T;
     this.keep(message, start, this.pos);
     return before;
+  }
+
+  /** The same in a oneof. */
+  closedCase<T>(tag: number, type: EnumType, message: object, property: string, $case: string): T {
+    const value = this.closed<number | undefined>(tag, type, message, undefined);
+    return (value === undefined ? (message as Record<string, unknown>)[property] : { $case, value }) as T;
   }
 
   closedList<T>(tag: number, list: T[], type: EnumType, message: object): void {
@@ -186,7 +214,7 @@ export class ProtoReader extends ScalarReader {
     this.unknown?.attach();
   }
 
-  private item(type: ScalarName | LongType | EnumType): unknown {
+  private item(type: ReadName | LongType | EnumType): unknown {
     if (typeof type === 'string') return this.scalar(type);
     return 'names' in type ? this.int32() : type.fromBigint(this.scalar(type.scalar) as bigint);
   }
@@ -290,7 +318,7 @@ export class ProtoReader extends ScalarReader {
   }
 }
 
-function wireTypeOf(type: ItemType | EnumType): number {
+function wireTypeOf(type: ItemType | EnumType | 'unchecked'): number {
   if (typeof type === 'string') return wireTypes[type];
   return 'typeName' in type ? 2 : 'names' in type ? 0 : wireTypes[type.scalar];
 }

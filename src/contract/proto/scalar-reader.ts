@@ -15,6 +15,9 @@ const nothing: Uint8Array = readable(new Uint8Array(0));
 /** Small numbers as bigints: making one costs an object. */
 const small = Array.from({ length: 128 }, (_, number) => BigInt(number));
 
+/** Also a string that may hold other bytes than UTF-8. */
+export type ReadName = ScalarName | 'unchecked';
+
 export abstract class ScalarReader {
   protected bytes = nothing;
   protected pos = 0;
@@ -80,15 +83,15 @@ export abstract class ScalarReader {
     return ((words[LOW] as number) | (words[HIGH] as number)) !== 0;
   }
 
-  /** Of enums, too. A longer number loses its upper half, as everywhere. */
-  int32(): number {
+  /** Of enums, too, which are unions of numbers. A longer number loses its upper half, as everywhere. */
+  int32<T extends number | undefined = number>(): T {
     const { pos } = this;
     const byte = this.bytes[pos] as number;
     if (byte < 0x80 && pos < this.end) {
       this.pos = pos + 1;
-      return byte;
+      return byte as T;
     }
-    return this.varint32() | 0;
+    return (this.varint32() | 0) as T;
   }
 
   uint32(): number {
@@ -161,12 +164,14 @@ export abstract class ScalarReader {
   }
 
   /** By the name of its type. */
-  scalar(type: ScalarName): string | number | bigint | boolean | Uint8Array {
+  scalar(type: ReadName): string | number | bigint | boolean | Uint8Array {
     switch (type) {
       case 'string':
         return this.string();
+      case 'unchecked':
+        return this.unchecked();
       case 'int32':
-        return this.int32();
+        return this.int32<number>();
       case 'int64':
         return this.int64();
       case 'double':
@@ -268,7 +273,7 @@ export abstract class ScalarReader {
     words[LOW] = low;
   }
 
-  private text(checked: boolean): string {
+  protected text(checked: boolean): string {
     const length = this.size();
     const start = this.pos;
     this.pos = start + length;

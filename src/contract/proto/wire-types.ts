@@ -1,7 +1,7 @@
 /** The wire type of each scalar. */
-import type { ScalarName } from './message-type.js';
+import type { ReadName } from './scalar-reader.js';
 
-export const wireTypes: Readonly<Record<ScalarName, number>> = {
+export const wireTypes: Readonly<Record<ReadName, number>> = {
   double: 1,
   float: 5,
   int32: 0,
@@ -16,6 +16,7 @@ export const wireTypes: Readonly<Record<ScalarName, number>> = {
   sfixed64: 1,
   bool: 0,
   string: 2,
+  unchecked: 2,
   bytes: 2,
 };
 

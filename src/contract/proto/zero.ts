@@ -1,6 +1,7 @@
 /** What is absent. */
 import type { LongType } from './long-type.js';
-import type { EnumType, ScalarName, ValueType } from './message-type.js';
+import type { EnumType, ValueType } from './message-type.js';
+import type { ReadName } from './scalar-reader.js';
 
 /** The bytes of an empty field: shared, since nothing can be written into them. */
 export const noBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -13,9 +14,10 @@ export function emptyMap(): Record<string, never> {
 /** What `emptyMap` costs in memory. */
 export const emptyObjectCost = 216;
 
-export function zeroOf(type: ScalarName | EnumType | LongType | ValueType<unknown>): unknown {
+export function zeroOf(type: ReadName | EnumType | LongType | ValueType<unknown>): unknown {
   switch (type) {
     case 'string':
+    case 'unchecked':
       return '';
     case 'bytes':
       return noBytes;
