@@ -11,7 +11,7 @@ import { declaredTypeName } from '../contract/declared-error.js';
 import { duration } from '../contract/duration.js';
 import { type MethodType, streamsRequest, streamsResponse } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
-import { answerPatience, connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { answerPatience, connectionOf, connectionOptions, meant, requestOf, splitPath } from './connection.js';
 import { type Found, findMethod, findService, type Sources } from './find-service.js';
 import { checkIdlPaths } from './idl-paths.js';
 import { listServices } from './reflection-client.js';
@@ -100,7 +100,7 @@ function parse(args: readonly string[]): Options {
     address,
     service,
     method: name,
-    request: parseJson(json === '-' ? standardInput() : (json ?? '{}')),
+    request: requestOf(json === '-' ? standardInput() : (json ?? '{}')),
     proto: values.proto ?? [],
     thrift,
     include: values.include ?? [],

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { HeaderMap } from '../call/headers.js';
 import { checkTlsWanted, parseAddresses } from '../client/address.js';
 import type { ClientOptions } from '../client/create-client.js';
+import { parseJson } from '../contract/proto/json/parse.js';
 import { checkClientTls } from '../transports/tls.js';
 import { clientContext } from '../transports/tls-context.js';
 import { UsageError } from './usage.js';
@@ -81,11 +82,12 @@ export function meant<T>(check: () => T): T {
   }
 }
 
-export function parseJson(text: string): unknown {
+/** A request, with all digits of its numbers. */
+export function requestOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
-    throw new UsageError(`the request is not JSON: ${(error as Error).message}`);
+    throw new UsageError(`the request is ${(error as Error).message}`);
   }
 }
 

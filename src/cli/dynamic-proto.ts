@@ -9,19 +9,15 @@ import {
   type DescMethod,
   type DescService,
   type FileRegistry,
-  fromBinary,
-  fromJson,
-  type JsonValue,
-  type Message,
-  toBinary,
-  toJson,
 } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { camelCase } from '../codegen/names.js';
 import { PolicyReader } from '../codegen/proto/policy.js';
 import type { Codec } from '../contract/codec.js';
 import { bidi, clientStream, type MethodSpec, serverStream, topicStream, unary } from '../contract/method.js';
+import type { JsonValue } from '../contract/proto/message-type.js';
 import { defineService, type ServiceType } from '../contract/service.js';
+import { type DescribedMessage, typeOf, typesOf } from './described-types.js';
 
 export function registryOf(files: readonly FileDescriptorProto[]): FileRegistry {
   return createFileRegistry(create(FileDescriptorSetSchema, { file: [...files] }));
@@ -47,7 +43,11 @@ export function protoService(registry: FileRegistry, name: string): ServiceType 
   });
 }
 
-function specOf(method: DescMethod, registry: FileRegistry, reader: PolicyReader): MethodSpec<Message, Message> {
+function specOf(
+  method: DescMethod,
+  registry: FileRegistry,
+  reader: PolicyReader,
+): MethodSpec<DescribedMessage, DescribedMessage> {
   const spec = {
     name: method.name,
     request: codecOf(method.input, registry),
@@ -67,12 +67,14 @@ function specOf(method: DescMethod, registry: FileRegistry, reader: PolicyReader
   }
 }
 
-export function codecOf(type: DescMessage, registry: FileRegistry): Codec<Message> {
+export function codecOf(desc: DescMessage, registry: FileRegistry): Codec<DescribedMessage> {
+  const type = typeOf(desc);
+  const options = { registry: typesOf(registry) };
   return {
     typeName: type.typeName,
-    encode: (message) => toBinary(type, message),
-    decode: (bytes) => fromBinary(type, bytes),
-    toJSON: (message) => toJson(type, message, { registry }),
-    fromJSON: (json) => fromJson(type, json as JsonValue, { registry }),
+    encode: (message) => type.encode(message),
+    decode: (bytes) => type.decode(bytes),
+    toJSON: (message) => type.toJson(message, options),
+    fromJSON: (json) => type.fromJson(json as JsonValue, options),
   };
 }

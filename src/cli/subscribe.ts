@@ -10,7 +10,7 @@ import { duration } from '../contract/duration.js';
 import type { MethodType } from '../contract/method.js';
 import { type From, type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
 import type { Change, Subscription } from '../subscription/subscriber/subscription.js';
-import { connectionOf, connectionOptions, meant, parseJson, splitPath } from './connection.js';
+import { connectionOf, connectionOptions, meant, requestOf, splitPath } from './connection.js';
 import { findMethod, findService, type Sources } from './find-service.js';
 import { checkIdlPaths } from './idl-paths.js';
 import { Outage } from './outage.js';
@@ -119,7 +119,7 @@ function parse(args: readonly string[]): Options {
   }
   const [service, method] = splitPath(path);
   if (service === undefined || method === undefined) throw new UsageError('name a topic, pkg.Service/Method');
-  const request = parseJson(json);
+  const request = requestOf(json);
   if (typeof request !== 'object' || request === null) throw new UsageError(`the request is ${json}, and no object`);
   const subscribe: SubscribeOptions = {
     ...(values.from === undefined ? {} : { from: fromOf(values.from) }),

@@ -64,9 +64,7 @@ describe('hawser call', () => {
     'takes the request %s, which does not fit its type, for a wrong command line',
     async (json) => {
       const { stdout, stderr, code } = await hawser('call', grpc, 'market.v1.TradeHistory/GetLastSale', json);
-      expect(stderr).toMatch(
-        /^hawser call: cannot decode message market\.v1\.GetLastSaleRequest from JSON: .+ See hawser call --help\.\n$/,
-      );
+      expect(stderr).toMatch(/^hawser call: market\.v1\.GetLastSaleRequest.+ See hawser call --help\.\n$/);
       expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
     },
   );

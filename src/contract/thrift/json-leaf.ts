@@ -67,7 +67,7 @@ function integerOf(kind: keyof typeof widths, json: unknown, path: string): bigi
 }
 
 function doubleOf(json: unknown, path: string): number {
-  if (typeof json === 'number') return json;
+  if (typeof json === 'number' || typeof json === 'bigint') return Number(json);
   if (typeof json === 'string') {
     const special = specialDoubles.get(json);
     if (special !== undefined) return special;

@@ -8,10 +8,9 @@ import {
   toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
+import { typesOf } from '../../../../src/cli/described-types.js';
 import { parseJson } from '../../../../src/contract/proto/json/parse.js';
-import { typeRegistry } from '../../../../src/contract/proto/json/registry.js';
 import type { JsonValue, MessageType, TypeRegistry } from '../../../../src/contract/proto/message-type.js';
-import { extensionOf, typeOf } from '../../../support/described.js';
 
 /** Reads and writes the suite's messages, by the full names of their types. */
 export interface Subject {
@@ -48,11 +47,7 @@ function missing(name: string): never {
 
 /** Hawser by its tables of fields alone, without generated code. */
 function tables(registry: FileRegistry): Subject {
-  const all = [...registry];
-  const types = typeRegistry(
-    ...all.filter((one) => one.kind === 'message').map(typeOf),
-    ...all.filter((one) => one.kind === 'extension').map(extensionOf),
-  );
+  const types = typesOf(registry);
   return messageSubject((name) => types.message(name) ?? missing(name), types);
 }
 
