@@ -91,7 +91,8 @@ export function commit(session: HubSession, said: Commit): void {
     session.say(item({ $case: 'commitOk', value: { sub, position: undefined, refused: position, error } }));
     return;
   }
-  session.hub.commits.set(session.connection.principal, terms.durableName, topic.name, position);
+  const { hub, connection, claimant } = session;
+  hub.commits.set(connection.principal, claimant.owner, terms.durableName, topic.name, position);
   session.say(item({ $case: 'commitOk', value: { sub, position } }));
 }
 

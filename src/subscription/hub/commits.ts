@@ -1,35 +1,61 @@
 /**
  * How far a subscriber says it has processed a topic, by the name it chose: where it goes on when it comes back under that
- * name and does not say. In this process only; who is silent longest is forgotten first.
+ * name and does not say. In this process only. Of each caller the one that is silent longest is forgotten first, and no caller has
+ * more than a share of the room, so that one who makes up names costs nobody else a place.
  */
 import type { Position } from '../../../gen/hawser/subscription/v1/subscription.js';
+import type { Owner } from '../../call/owner.js';
 import { generationBytes } from '../generation.js';
 import { epochBytes } from '../position.js';
 
+/** Of all callers, and of one. */
 const most = 10_000;
+const share = 1_000;
+
+interface Kept {
+  readonly position: Position;
+  readonly owner: Owner;
+}
 
 export class Commits {
-  readonly #positions = new Map<string, Position>();
+  /** In the order of their commits. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #owned = new Map<Owner, Set<string>>();
 
   get(principal: string, name: string, topic: string): Position | undefined {
-    return name === '' ? undefined : this.#positions.get(keyOf(principal, name, topic));
+    return name === '' ? undefined : this.#kept.get(keyOf(principal, name, topic))?.position;
   }
 
-  /** Without a name there is nothing to come back under, and nothing is kept. */
-  set(principal: string, name: string, topic: string, position: Position): void {
+  /** Without a name there is nothing to come back under, and nothing is kept. `owner`: whose share of the room it takes. */
+  set(principal: string, owner: Owner, name: string, topic: string, position: Position): void {
     if (name === '' || name.length > 1024) return;
     const key = keyOf(principal, name, topic);
-    this.#positions.delete(key);
-    this.#positions.set(key, {
-      epoch: copied(position.epoch, epochBytes),
-      seq: position.seq,
-      generation: position.generation && copied(position.generation, generationBytes),
+    this.#forget(key);
+    this.#kept.set(key, {
+      position: {
+        epoch: copied(position.epoch, epochBytes),
+        seq: position.seq,
+        generation: position.generation && copied(position.generation, generationBytes),
+      },
+      owner,
     });
-    if (this.#positions.size > most) this.#positions.delete(this.#positions.keys().next().value as string);
+    let owned = this.#owned.get(owner);
+    if (owned === undefined) {
+      owned = new Set();
+      this.#owned.set(owner, owned);
+    }
+    owned.add(key);
+    if (owned.size > share) this.#forget(owned.values().next().value as string);
+    else if (this.#kept.size > most) this.#forget(this.#kept.keys().next().value as string);
   }
 
-  drop(principal: string, name: string, topic: string): void {
-    this.#positions.delete(keyOf(principal, name, topic));
+  #forget(key: string): void {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return;
+    this.#kept.delete(key);
+    const owned = this.#owned.get(kept.owner);
+    owned?.delete(key);
+    if (owned?.size === 0) this.#owned.delete(kept.owner);
   }
 }
 
