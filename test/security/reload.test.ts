@@ -1,6 +1,5 @@
 /** Certificates that are exchanged while client and server run, on every wire. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -11,8 +10,9 @@ import * as proto from '../../gen/market/v1/market.rpc.js';
 import * as thrift from '../../gen/market.js';
 import { memoryStore } from '../../src/stores/memory.js';
 import { Certificates } from '../../src/transports/certificates.js';
-import type { TlsMaterial } from '../../src/transports/tls.js';
+import type { TlsFiles, TlsMaterial } from '../../src/transports/tls.js';
 import { describeWith, hasTool } from '../requires.js';
+import { Authority } from '../support/authority.js';
 
 const wires = ['grpc', 'thrift', 'port'] as const;
 type Wire = (typeof wires)[number];
@@ -20,36 +20,21 @@ type Wire = (typeof wires)[number];
 describeWith('openssl', hasTool('openssl', ['version']), 'certificates that are reloaded', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hawser-reload-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-
-  function authority(name: string) {
-    openssl('req', '-x509', ...curve, ...`-keyout ${name}.key -out ${name}.crt -days 2 -subj /CN=${name}`.split(' '));
-    return { name, ca: read(`${name}.crt`) };
-  }
-
-  function sign(name: string, by = old.name): { cert: string; key: string } {
-    writeFileSync(join(folder, `${name}.ext`), `subjectAltName=DNS:localhost,IP:127.0.0.1,URI:spiffe://sea/${name}\n`);
-    openssl('req', ...curve, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-    openssl(
-      ...['x509', '-req', '-in', `${name}.csr`, '-CA', `${by}.crt`, '-CAkey', `${by}.key`, '-CAcreateserial'],
-      ...['-out', `${name}.crt`, '-days', '2', '-extfile', `${name}.ext`],
-    );
-    return { cert: read(`${name}.crt`), key: read(`${name}.key`) };
-  }
-
-  const old = authority('old');
-  const next = authority('next');
-  const first = sign('first');
-  const second = sign('second');
+  const old = new Authority('old');
+  const next = new Authority('next');
+  afterAll(() => {
+    old.remove();
+    next.remove();
+  });
+  const first = old.sign('first');
+  const second = old.sign('second');
 
   let files = 0;
   /** Files of its own for a test. */
-  function put(material: Record<string, string>) {
+  function put(material: TlsFiles) {
     const at = `files${++files}`;
     const paths = Object.fromEntries(Object.keys(material).map((name) => [name, join(folder, `${at}.${name}`)]));
-    const write = (now: Record<string, string>): void => {
+    const write = (now: TlsFiles): void => {
       for (const [name, text] of Object.entries(now)) {
         const path = paths[name] as string;
         // Whole at once, as what renews certificates does it.
@@ -132,16 +117,16 @@ describeWith('openssl', hasTool('openssl', ['version']), 'certificates that are 
     const told = vi.fn();
     const terms = { reload: server.paths, reloadEvery: 20, ca: old.ca + next.ca, requireClientCert: true };
     const { address, callers } = await served(wire, terms, { ...silentLogger, info: told });
-    const { paths, write } = put({ ...sign(`boat-${wire}`), ca: old.ca });
+    const { paths, write } = put({ ...old.sign(`boat-${wire}`), ca: old.ca });
     const tls = { reload: paths, reloadEvery: 20 };
     await clientOf(wire, address, tls).call();
-    server.write(sign(`renewed-${wire}`, 'next'));
+    server.write(next.sign(`renewed-${wire}`));
     const reloaded = { changed: ['cert', 'key'] };
     await vi.waitFor(() => expect(told).toHaveBeenCalledWith(reloaded, expect.anything()), { timeout: 10_000 });
     const info = vi.fn();
     const { call } = clientOf(wire, address, tls, { ...silentLogger, info });
     await expect(call()).rejects.toMatchObject({ reason: 'CONNECT_FAILED' });
-    write({ ...sign(`ship-${wire}`, 'next'), ca: next.ca });
+    write({ ...next.sign(`ship-${wire}`), ca: next.ca });
     await vi.waitFor(() => expect(info).toHaveBeenCalled(), { timeout: 10_000 });
     await vi.waitFor(call, { timeout: 10_000 });
     expect(callers).toEqual([`spiffe://sea/boat-${wire}`, `spiffe://sea/ship-${wire}`]);
