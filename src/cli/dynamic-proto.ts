@@ -16,6 +16,7 @@ import { PolicyReader } from '../codegen/proto/policy.js';
 import type { Codec } from '../contract/codec.js';
 import { bidi, clientStream, type MethodSpec, serverStream, topicStream, unary } from '../contract/method.js';
 import type { JsonValue } from '../contract/proto/message-type.js';
+import { orderedMessage } from '../contract/proto/ordered.js';
 import { defineService, type ServiceType } from '../contract/service.js';
 import { type DescribedMessage, typeOf, typesOf } from './described-types.js';
 
@@ -74,6 +75,7 @@ export function codecOf(desc: DescMessage, registry: FileRegistry): Codec<Descri
     typeName: type.typeName,
     encode: (message) => type.encode(message),
     decode: (bytes) => type.decode(bytes),
+    ordered: (message) => orderedMessage(type, message),
     toJSON: (message) => type.toJson(message, options),
     fromJSON: (json) => type.fromJson(json as JsonValue, options),
   };

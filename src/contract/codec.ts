@@ -18,6 +18,8 @@ export interface Codec<T> {
    * take more memory than they may; what they take is charged to `account`, if there is one.
    */
   decode(bytes: Uint8Array, encoding: Encoding, account?: DecodeAccount): T;
+  /** The same value with its maps and sets in one order: equal values are then encoded as equal bytes. Absent where they are anyway. */
+  ordered?(value: T): T;
   /** Plain JSON for people and tools (ProtoJSON for proto). */
   toJSON(value: T): unknown;
   fromJSON(json: unknown): T;

@@ -26,8 +26,7 @@ import { version } from '../subscription/hub/greeting.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Authorize } from '../subscription/hub/hub-context.js';
 import { undecodable } from '../subscription/subscriber/failures.js';
-import { encodingOf } from '../subscription/topic-method.js';
-import { keysField, topicName } from '../subscription/topic-name.js';
+import { encodingOf, keysField, topicName } from '../subscription/topic-name.js';
 
 type Item = NonNullable<ServerItem['item']>;
 

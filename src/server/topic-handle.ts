@@ -5,7 +5,8 @@ import { malformed } from '../subscription/hub/appendable.js';
 import type { Hub } from '../subscription/hub/hub.js';
 import type { Position } from '../subscription/position.js';
 import { appendOf, type PublishOptions } from '../subscription/publish-terms.js';
-import { encodingOf, keyOfUpdate, type Merge } from '../subscription/topic-method.js';
+import { keyOfUpdate, type Merge } from '../subscription/topic-method.js';
+import { encodingOf } from '../subscription/topic-name.js';
 import type { Append, Appended, Awaitable } from '../subscription/topic-store.js';
 
 /** A topic of a server, as its publisher sees it. */

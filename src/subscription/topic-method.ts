@@ -1,9 +1,9 @@
 /** From the method that declares a topic to what the hub needs of it: the policy with its defaults, the key, the merge. */
-import type { Codec, Encoding } from '../contract/codec.js';
+import type { Codec } from '../contract/codec.js';
 import type { MethodType } from '../contract/method.js';
 import type { TopicDeclaration } from './hub/declaration.js';
 import { mergeFunction } from './merge.js';
-import { topicName } from './topic-name.js';
+import { encodingOf, requestOf, topicName } from './topic-name.js';
 
 /** What a topic keeps when the IDL does not say. */
 const defaultCount = 10_000;
@@ -40,11 +40,6 @@ export function declarationOf(method: MethodType, custom?: Merge): TopicDeclarat
   };
 }
 
-/** How the updates of a topic are encoded, whatever carries them. */
-export function encodingOf(method: MethodType): Encoding {
-  return method.service.idl === 'proto' ? 'proto' : 'binary';
-}
-
 /** A key as it travels: a text as it is; numbers, bools and enums as they are written. */
 export function keyOfUpdate(update: unknown, property: string): string {
   const key = (update as Record<string, unknown>)[property];
@@ -72,8 +67,7 @@ function takes(method: MethodType, name: string, parameters: string): boolean {
   if (parameters === '') return true;
   if (parameters.length > 4096) return false;
   try {
-    const request = method.request.fromJSON(JSON.parse(parameters));
-    return topicName(method, request as object) === `${name}?${parameters}`;
+    return topicName(method, requestOf(method, parameters) as object) === `${name}?${parameters}`;
   } catch {
     return false;
   }

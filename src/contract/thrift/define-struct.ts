@@ -2,6 +2,7 @@
 import type { Encoding } from '../codec.js';
 import { explain } from './explain.js';
 import { structFromJSON, structToJSON } from './json.js';
+import { orderedStruct } from './ordered.js';
 import { decodeWith, encodeWith } from './pool.js';
 import { type ThriftReader, type ThriftWriter, TType } from './protocol.js';
 import type { FieldInfo, StructCodec, StructForm } from './struct.js';
@@ -41,6 +42,7 @@ export function defineStruct<T>(spec: StructSpec<T>): StructCodec<T> {
       }
     },
     decode: (bytes, encoding, account) => decodeWith(encoding, bytes, read, account),
+    ordered: (value) => orderedStruct(codec as StructCodec<unknown>, value) as T,
     toJSON: (value) => structToJSON(codec, value),
     fromJSON: (json) => structFromJSON(codec, json, '') as T,
   };
