@@ -6,10 +6,29 @@ export { type FileDescriptor, fileDescriptor } from './contract/file-descriptor.
 export { bidi, clientStream, serverStream, topicStream, unary } from './contract/method.js';
 export { defineMessage } from './contract/proto/define-message.js';
 export { enumType } from './contract/proto/enum-type.js';
+export { defineExtension } from './contract/proto/extension.js';
 export type { InitOf as PartialOf } from './contract/proto/init-of.js';
+export { parseJson } from './contract/proto/json/parse.js';
+export { typeRegistry } from './contract/proto/json/registry.js';
 export { bigintOfNumber, bigintOfText, numbers, texts } from './contract/proto/long-type.js';
-export type { EnumType, MessageType } from './contract/proto/message-type.js';
+export type {
+  EnumType,
+  Extension,
+  JsonReadOptions,
+  JsonValue,
+  JsonWriteOptions,
+  MessageType,
+  TypeRegistry,
+} from './contract/proto/message-type.js';
 export { noKind } from './contract/proto/no-kind.js';
+export {
+  durationFromMs,
+  durationMs,
+  timestampDate,
+  timestampFromDate,
+  timestampFromMs,
+  timestampMs,
+} from './contract/proto/time.js';
 export { unknownFields } from './contract/proto/unknown.js';
 export {
   BoolValue,

@@ -1,4 +1,6 @@
 /** The codecs that the conformance suite is run on. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type DescMessage,
   type FileRegistry,
@@ -10,6 +12,7 @@ import {
 } from '@bufbuild/protobuf';
 import { typesOf } from '../../../../src/cli/described-types.js';
 import { parseJson } from '../../../../src/contract/proto/json/parse.js';
+import { typeRegistry } from '../../../../src/contract/proto/json/registry.js';
 import type { JsonValue, MessageType, TypeRegistry } from '../../../../src/contract/proto/message-type.js';
 
 /** Reads and writes the suite's messages, by the full names of their types. */
@@ -20,12 +23,18 @@ export interface Subject {
   toJson(type: string, message: unknown): string;
 }
 
-export function subjectNamed(name: string, registry: FileRegistry): Subject {
+export async function subjectNamed(
+  name: string,
+  registry: FileRegistry,
+  [folder = '']: readonly string[],
+): Promise<Subject> {
   switch (name) {
     case 'protobuf-es':
       return protobufEs(registry);
     case 'tables':
       return tables(registry);
+    case 'generated':
+      return generated(folder, registry);
     default:
       throw new Error(`there is no subject ${name}`);
   }
@@ -49,6 +58,23 @@ function missing(name: string): never {
 function tables(registry: FileRegistry): Subject {
   const types = typesOf(registry);
   return messageSubject((name) => types.message(name) ?? missing(name), types);
+}
+
+/** Code that `hawser generate` made of the suite's files. Extensions, which it makes none of, are described. */
+async function generated(folder: string, registry: FileRegistry): Promise<Subject> {
+  const types: MessageType<unknown>[] = [];
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue;
+    const exported = (await import(join(folder, path))) as Record<string, unknown>;
+    types.push(...Object.values(exported).filter(isMessageType));
+  }
+  const described = typesOf(registry);
+  const known = { ...described, message: typeRegistry(...types).message };
+  return messageSubject((name) => known.message(name) ?? missing(name), known);
+}
+
+function isMessageType(value: unknown): value is MessageType<unknown> {
+  return typeof value === 'object' && value !== null && 'typeName' in value && 'fields' in value && 'decode' in value;
 }
 
 function messageSubject(type: (name: string) => MessageType<unknown>, registry: TypeRegistry): Subject {

@@ -41,11 +41,11 @@ export interface Outcome {
   readonly failures: readonly string[];
 }
 
-/** Runs the whole suite against `testee.ts SUBJECT`. */
-export function runSuite(subject: string): Promise<Outcome> {
+/** Runs the whole suite against `testee.ts SUBJECT ARGS`. */
+export function runSuite(subject: string, ...args: readonly string[]): Promise<Outcome> {
   const [command = '', ...before] = runner ?? [];
   const output = mkdtempSync(join(tmpdir(), 'hawser-conformance-'));
-  const testee = [...fromSource, join(import.meta.dirname, 'testee.ts'), subject];
+  const testee = [...fromSource, join(import.meta.dirname, 'testee.ts'), subject, ...args];
   const flags = ['--enforce_recommended', '--maximum_edition', '2024', '--output_dir', output];
   return new Promise((resolve, reject) => {
     execFile(

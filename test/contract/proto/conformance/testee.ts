@@ -1,5 +1,5 @@
 /**
- * What the conformance runner starts: `testee.ts SUBJECT`. Requests come on standard input, each behind its length in four
+ * What the conformance runner starts: `testee.ts SUBJECT ARGS`. Requests come on standard input, each behind its length in four
  * bytes; each is answered on standard output in the same form. The suite's own messages are read by protobuf-es, so that no codec
  * under test has a part in the verdict.
  */
@@ -59,7 +59,8 @@ function typeIn(registry: FileRegistry, name: string): DescMessage {
 const registry = registryOf(await loadProto([suiteProtos], []));
 const requestType = typeIn(registry, 'conformance.ConformanceRequest');
 const responseType = typeIn(registry, 'conformance.ConformanceResponse');
-const subject = subjectNamed(process.argv[2] ?? '', registry);
+const [name = '', ...args] = process.argv.slice(2);
+const subject = await subjectNamed(name, registry, args);
 
 let waiting: Buffer = Buffer.alloc(0);
 for await (const chunk of process.stdin) {
