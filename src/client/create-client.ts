@@ -8,7 +8,6 @@ import {
   type ClientStage,
   clientStages,
   compose,
-  type Handler,
   type Interceptor,
   type Placement,
   place,
@@ -59,6 +58,7 @@ import { checkGrpcClientOptions, type GrpcClientOptions } from '../transports/gr
 import { checkThriftClientOptions, type ThriftClientOptions } from '../transports/thrift/client.js';
 import { type ClientTls, checkClientTls } from '../transports/tls.js';
 import { Balancer } from './balancer.js';
+import { type Binding, BoundMethod } from './bound-method.js';
 import { connectMethod } from './call-wire.js';
 import { type Bound, invokeStream, invokeUnary } from './invoke.js';
 import { type Polls, pollConnections } from './poll-wire.js';
@@ -248,22 +248,13 @@ export function createClient<S extends ServiceType>(
       `headers names ${keyHeader}, and then every call would be the same one; give each call its own idempotencyKey`,
     );
   }
-  const bind = (method: MethodType): Bound => {
-    let handler: Handler | undefined;
-    return {
-      method,
-      // Put together on the first call: most clients of a service call few of its methods, and some programs have many clients.
-      get handler() {
-        handler ??= compose(clientStages, method, stages, transport.bind(method));
-        return handler;
-      },
-      encoding: transport.encoding,
-      get carriesHeaders() {
-        return balancer === undefined ? transport.carriesHeaders !== false : balancer.mayCarryHeaders;
-      },
-      headers,
-    };
+  const binding: Binding = {
+    encoding: transport.encoding,
+    headers,
+    compose: (method) => compose(clientStages, method, stages, transport.bind(method)),
+    carriesHeaders: () => (balancer === undefined ? transport.carriesHeaders !== false : balancer.mayCarryHeaders),
   };
+  const bind = (method: MethodType): Bound => new BoundMethod(method, binding);
   const subscriptions = new ClientSubscriptions({
     connect: () => bind(connectMethod),
     polls: () => polls(pollTransports(service, address, targets, pollConnections), options, random),

@@ -16,7 +16,7 @@ import {
 } from '../subscription/subscriber/events.js';
 import { undecodable } from '../subscription/subscriber/failures.js';
 import { type SubscribeOptions, specOf } from '../subscription/subscriber/options.js';
-import { Session } from '../subscription/subscriber/session.js';
+import { Session, type SessionInit } from '../subscription/subscriber/session.js';
 import { Subscriber } from '../subscription/subscriber/subscriber.js';
 import { OpenSubscription, type Subscription } from '../subscription/subscriber/subscription.js';
 import { topicName } from '../subscription/topic-name.js';
@@ -62,8 +62,11 @@ export interface SubscriptionsInit {
 
 export class ClientSubscriptions {
   readonly #init: SubscriptionsInit;
-  readonly #imported = new ImportedCursors();
-  readonly #session: Session;
+  #imported: ImportedCursors | undefined;
+  readonly #sessionInit: SessionInit;
+  /** Made for the first subscription: most clients have none. */
+  #session: Session | undefined;
+  #closed = false;
   /** Known from the first subscription on. */
   #polls: { readonly open: (() => Polls) | undefined } | undefined;
 
@@ -73,7 +76,7 @@ export class ClientSubscriptions {
     const { clock, random, connect, options } = init;
     const initial = duration(options.backoff?.initial, 'subscriptions.backoff.initial') ?? 100;
     let bound: Bound | undefined;
-    this.#session = new Session({
+    this.#sessionInit = {
       clock,
       random,
       clientId: options.clientId ?? randomUUID(),
@@ -87,7 +90,7 @@ export class ClientSubscriptions {
         bound ??= connect();
         return openCallWire(bound, end);
       },
-    });
+    };
   }
 
   /** Throws a TypeError or RangeError for a request or an option that cannot be meant, an RpcError where none can be had. */
@@ -111,7 +114,8 @@ export class ClientSubscriptions {
     if (polled) checkPolled(topic, options);
     // What a poll answers does not say how updates come, so it is asked for as it is declared.
     const spec = polled ? { ...given, mode: given.mode ?? policy.mode } : given;
-    const cursor = options.from === undefined ? this.#imported.take(topic, spec.keys, spec.durableName) : undefined;
+    const cursor = options.from === undefined ? this.#imported?.take(topic, spec.keys, spec.durableName) : undefined;
+    const session = this.#opened();
     const events = new EventHub<SubscriptionEvents>('hawser:subscription', subscriptionEventNames, (error, name) =>
       this.#init.logger.error({ err: error, topic }, `a listener of the event ${name} failed`),
     );
@@ -119,7 +123,7 @@ export class ClientSubscriptions {
       cursor === undefined
         ? spec
         : { ...spec, start: { kind: 'resume', position: cursor.position, view: viewIn(cursor) } },
-      this.#session,
+      session,
       events,
       cursor && heldBy(cursor),
       options.trace,
@@ -139,7 +143,7 @@ export class ClientSubscriptions {
       },
     });
     follow(options.signal, subscription);
-    if (!subscriber.over) this.#session.add(subscriber);
+    if (!subscriber.over) session.add(subscriber);
     return subscription;
   }
 
@@ -151,18 +155,28 @@ export class ClientSubscriptions {
     this.#init.malformed(method, update);
   }
 
+  #opened(): Session {
+    if (this.#session === undefined) {
+      this.#session = new Session(this.#sessionInit);
+      if (this.#closed) void this.#session.close();
+    }
+    return this.#session;
+  }
+
   export(): Cursors {
-    return exportCursors(this.#session.subscribers);
+    return exportCursors(this.#session?.subscribers ?? []);
   }
 
   /** Throws a TypeError for what was not exported. */
   import(cursors: Cursors): void {
+    this.#imported ??= new ImportedCursors();
     this.#imported.add(cursors);
   }
 
   /** Resolves once the server has what was committed, or had its time for it; undefined where there is nothing to wait for. */
   close(): Promise<void> | undefined {
-    return this.#session.close();
+    this.#closed = true;
+    return this.#session?.close();
   }
 }
 

@@ -5,10 +5,29 @@
  */
 import type { BytePipe, Host } from './byte-pipe.js';
 
-const chunkBytes = 65_536;
-const maxSpares = 64;
-/** Chunks between uses, of all connections. */
-const spares: Uint8Array[] = [];
+/** Chunks of one size between uses, of all connections. */
+class Spares {
+  readonly bytes: number;
+  readonly #most: number;
+  readonly #chunks: Uint8Array[] = [];
+
+  constructor(bytes: number, most: number) {
+    this.bytes = bytes;
+    this.#most = most;
+  }
+
+  take(host: Host): Uint8Array {
+    return this.#chunks.pop() ?? host.allocate(this.bytes);
+  }
+
+  give(chunk: Uint8Array): void {
+    if (this.#chunks.length < this.#most) this.#chunks.push(chunk);
+  }
+}
+
+/** For a connection that sent little in the turn before, of which a process has thousands. */
+const small = new Spares(2_048, 128);
+const large = new Spares(65_536, 16);
 
 export class Outbox {
   readonly #pipe: BytePipe;
@@ -22,6 +41,8 @@ export class Outbox {
   #sealedBytes = 0;
   #cutAt = 0;
   #full: Uint8Array[] = [];
+  /** What the last write had. */
+  #lastBytes = 0;
   #inFlight: Uint8Array[] = [];
   #inFlightBytes = 0;
   #scheduled = false;
@@ -82,6 +103,7 @@ export class Outbox {
     if (chunks.length === 0) return;
     this.#inFlight = this.#full;
     this.#inFlightBytes = this.#sealedBytes;
+    this.#lastBytes = this.#sealedBytes;
     this.#full = [];
     this.#sealed = [];
     this.#sealedBytes = 0;
@@ -94,7 +116,8 @@ export class Outbox {
     this.taken++;
     this.#inFlightBytes = 0;
     for (const chunk of this.#inFlight) {
-      if (chunk.length === chunkBytes && spares.length < maxSpares) spares.push(chunk);
+      if (chunk.length === large.bytes) large.give(chunk);
+      else if (chunk.length === small.bytes) small.give(chunk);
     }
     this.#inFlight = [];
     if (this.#scheduled) this.flush();
@@ -114,7 +137,10 @@ export class Outbox {
   }
 
   #take(bytes: number): void {
-    this.chunk = bytes <= chunkBytes ? (spares.pop() ?? this.#host.allocate(chunkBytes)) : this.#host.allocate(bytes);
+    // A second chunk of one turn is a large one.
+    const modest = this.#full.length === 0 && this.#lastBytes <= small.bytes && bytes <= small.bytes;
+    if (modest) this.chunk = small.take(this.#host);
+    else this.chunk = bytes <= large.bytes ? large.take(this.#host) : this.#host.allocate(bytes);
     this.at = 0;
     this.#cutAt = 0;
   }

@@ -12,7 +12,7 @@ const rememberedJumps = 32;
 export class StreamIds {
   /** Our own role. */
   readonly server: boolean;
-  readonly #resets = new Set<number>();
+  #resets: Set<number> | undefined;
   readonly #jumps: (readonly [after: number, before: number])[] = [];
   #next: number;
   /** The highest id that the peer has opened. */
@@ -55,11 +55,12 @@ export class StreamIds {
   }
 
   reset(id: number): void {
+    this.#resets ??= new Set();
     if (this.#resets.size >= rememberedResets) this.#resets.delete(this.#resets.values().next().value as number);
     this.#resets.add(id);
   }
 
   wasReset(id: number): boolean {
-    return this.#resets.has(id);
+    return this.#resets?.has(id) === true;
   }
 }

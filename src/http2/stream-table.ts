@@ -10,13 +10,13 @@ const largestSize = 65_536;
 export class StreamTable {
   #ring: (Stream | undefined)[] = new Array<Stream | undefined>(firstSize).fill(undefined);
   #mask = firstSize - 1;
-  readonly #collided = new Map<number, Stream>();
+  #collided: Map<number, Stream> | undefined;
   size = 0;
 
   get(id: number): Stream | undefined {
     const stream = this.#ring[(id >>> 1) & this.#mask];
     if (stream !== undefined && stream.id === id) return stream;
-    return this.#collided.size === 0 ? undefined : this.#collided.get(id);
+    return this.#collided?.get(id);
   }
 
   add(stream: Stream): void {
@@ -24,6 +24,7 @@ export class StreamTable {
     this.size++;
     if (this.#ring[place] === undefined) this.#ring[place] = stream;
     else {
+      this.#collided ??= new Map();
       this.#collided.set(stream.id, stream);
       if (this.size > this.#mask && this.#mask < largestSize - 1) this.#grow();
     }
@@ -34,7 +35,7 @@ export class StreamTable {
     if (this.#ring[place] === stream) {
       this.#ring[place] = undefined;
       this.size--;
-    } else if (this.#collided.delete(stream.id)) this.size--;
+    } else if (this.#collided?.delete(stream.id) === true) this.size--;
   }
 
   /** A copy: streams may come and go while it is walked. */
@@ -42,7 +43,7 @@ export class StreamTable {
     const streams: Stream[] = [];
     if (this.size === 0) return streams;
     for (const stream of this.#ring) if (stream !== undefined) streams.push(stream);
-    for (const stream of this.#collided.values()) streams.push(stream);
+    if (this.#collided !== undefined) streams.push(...this.#collided.values());
     return streams;
   }
 
@@ -50,7 +51,7 @@ export class StreamTable {
     const streams = this.all();
     this.#mask = this.#mask * 2 + 1;
     this.#ring = new Array<Stream | undefined>(this.#mask + 1).fill(undefined);
-    this.#collided.clear();
+    this.#collided = undefined;
     this.size = 0;
     for (const stream of streams) this.add(stream);
   }

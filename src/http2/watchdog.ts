@@ -44,10 +44,12 @@ export class Watchdog {
   /** The peer has acknowledged our SETTINGS, so it has sent its own, too. */
   shookHands(): void {
     this.#cancelHandshake();
+    this.#cancelHandshake = nothing;
   }
 
   headerBlock(open: boolean): void {
     this.#cancelBlock();
+    this.#cancelBlock = nothing;
     if (!open) return;
     const { headerBlockTimeout } = this.#limits;
     this.#cancelBlock = this.#host.setTimer(() => {

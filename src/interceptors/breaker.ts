@@ -116,8 +116,8 @@ export class Breaker {
   #inRow = 0;
   /** Times it opened without having been well since. */
   #opened = 0;
-  readonly #good = new Float64Array(steps);
-  readonly #bad = new Float64Array(steps);
+  readonly #good = new Array<number>(steps).fill(0);
+  readonly #bad = new Array<number>(steps).fill(0);
   #step = 0;
   #openedByRate = false;
 

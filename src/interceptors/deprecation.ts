@@ -47,7 +47,7 @@ export class DeprecationNotices {
   readonly #events: ClientEventHub;
   readonly #logger: Logger;
   readonly #clock: Clock;
-  readonly #told = new Map<string, number>();
+  #told: Map<string, number> | undefined;
 
   constructor(events: ClientEventHub, logger: Logger, clock: Clock) {
     this.#events = events;
@@ -60,7 +60,8 @@ export class DeprecationNotices {
     const value = rawValues(headers, deprecationHeader)[0];
     if (value === undefined) return;
     const today = Math.floor(this.#clock.wallTime() / day);
-    if (this.#told.get(method.path) === today) return;
+    if (this.#told?.get(method.path) === today) return;
+    this.#told ??= new Map();
     this.#told.set(method.path, today);
     this.#tell(method, dateOfDeprecation(value), dateOfSunset(rawValues(headers, sunsetHeader)[0]));
   }

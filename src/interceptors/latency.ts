@@ -13,7 +13,8 @@ const refresh = 3_000;
 
 export class LatencyWindow {
   readonly #clock: Clock;
-  readonly #ring = new Float64Array(size);
+  /** Grows up to `size`: most clients make few calls of a method. */
+  readonly #ring: number[] = [];
   #count = 0;
   #sorted: Float64Array | undefined;
   #sortedAt = 0;
@@ -24,7 +25,8 @@ export class LatencyWindow {
   }
 
   record(ms: number): void {
-    this.#ring[this.#count % size] = ms;
+    if (this.#count < size) this.#ring.push(ms);
+    else this.#ring[this.#count % size] = ms;
     this.#count += 1;
   }
 
@@ -33,7 +35,7 @@ export class LatencyWindow {
     if (this.#count < least) return undefined;
     const stale = this.#clock.now() - this.#sortedAt >= refresh || this.#count >= 2 * this.#sortedCount;
     if (this.#sorted === undefined || (stale && this.#count !== this.#sortedCount)) {
-      this.#sorted = this.#ring.slice(0, Math.min(this.#count, size)).sort();
+      this.#sorted = Float64Array.from(this.#ring).sort();
       this.#sortedAt = this.#clock.now();
       this.#sortedCount = this.#count;
     }
