@@ -1,7 +1,8 @@
 /** What a client of gRPC can be told, checked and with the defaults filled in. */
 import { type Duration, timerDuration } from '../../contract/duration.js';
-import { flag } from '../../contract/option-kinds.js';
+import { flag, orFalse, text } from '../../contract/option-kinds.js';
 import { knownOptions } from '../../contract/option-names.js';
+import { type ProxyOption, parseProxy } from '../proxy.js';
 import { type Engine, engineOf } from './engine-option.js';
 import { positive } from './limits.js';
 
@@ -24,6 +25,11 @@ export interface GrpcClientOptions {
   readonly connectTimeout?: Duration;
   /** Waits between attempts to connect: 200 ms at first, 10 s at most by default. Calls fail at once meanwhile. */
   readonly reconnect?: { readonly initial?: Duration; readonly max?: Duration };
+  /**
+   * The HTTP proxy that connections go through: `http://user:password@host:port`. By default the one of HTTPS_PROXY, for
+   * addresses with TLS that NO_PROXY does not name. `false`: none.
+   */
+  readonly proxy?: ProxyOption;
 }
 
 type Part<T> = Exclude<NonNullable<T>, false>;
@@ -36,6 +42,7 @@ const checkNames = knownOptions<GrpcClientOptions>({
   keepalive: true,
   connectTimeout: true,
   reconnect: true,
+  proxy: orFalse(text),
 });
 const checkKeepalive = knownOptions<Part<GrpcClientOptions['keepalive']>>({ time: true, timeout: true });
 const checkReconnect = knownOptions<Part<GrpcClientOptions['reconnect']>>({ initial: true, max: true });
@@ -43,9 +50,14 @@ const checkReconnect = knownOptions<Part<GrpcClientOptions['reconnect']>>({ init
 /** Throws a TypeError for an option that there is not, or is of another kind. Limits are checked where they are read. */
 export function checkGrpcClientOptions(options: GrpcClientOptions): void {
   checkNames(options, 'grpc');
-  const { keepalive, reconnect } = options;
+  const { keepalive, reconnect, proxy } = options;
   if (keepalive !== undefined && keepalive !== false) checkKeepalive(keepalive, 'grpc.keepalive');
   if (reconnect !== undefined) checkReconnect(reconnect, 'grpc.reconnect');
+  if (proxy === undefined || proxy === false) return;
+  parseProxy(proxy, 'grpc.proxy');
+  if (options.engine === 'node') {
+    throw new TypeError("grpc.proxy needs Hawser's own HTTP/2; leave grpc.engine: 'node' out, or grpc.proxy");
+  }
 }
 
 /** The options as they are used: bytes and ms. */
@@ -57,6 +69,7 @@ export interface GrpcClientTerms {
   readonly keepalive: { readonly time: number; readonly timeout: number } | undefined;
   readonly connectTimeout: number;
   readonly reconnect: { readonly initial: number; readonly max: number };
+  readonly proxy: ProxyOption | undefined;
 }
 
 const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
@@ -65,8 +78,11 @@ const keepaliveDefault = { time: '310s', timeout: '20s' } as const;
 export function grpcClientTerms(options: GrpcClientOptions): GrpcClientTerms {
   const { keepalive = keepaliveDefault, reconnect, maxSendBytes } = options;
   const initial = timerDuration(reconnect?.initial ?? '200ms', 'grpc.reconnect.initial');
+  const engine = engineOf(options.engine);
   return {
-    engine: engineOf(options.engine),
+    engine,
+    // Node's HTTP/2 wants its socket before a tunnel can be there.
+    proxy: engine === 'node' ? false : options.proxy,
     maxReceiveBytes: positive(options.maxReceiveBytes ?? 4 * 1024 * 1024, 'grpc.maxReceiveBytes'),
     maxSendBytes: maxSendBytes === undefined ? Number.POSITIVE_INFINITY : positive(maxSendBytes, 'grpc.maxSendBytes'),
     gzip: options.gzip ?? false,

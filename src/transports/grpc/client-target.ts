@@ -3,6 +3,7 @@ import { Resolver } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { ClientSecurity } from '../client-security.js';
 import { type Endpoint, parseEndpoint } from '../endpoint.js';
+import { type ProxyOption, proxyFor } from '../proxy.js';
 import type { ConnectionTarget } from './client-socket.js';
 
 /**
@@ -12,6 +13,7 @@ export function connectionTarget(
   address: string,
   security: ClientSecurity | undefined,
   hostName?: string,
+  proxy?: ProxyOption,
 ): ConnectionTarget {
   const dns = /^dns:(?:\/\/([^/]*)\/)?(.+)$/.exec(address);
   const endpoint = parseEndpoint(dns?.[2] ?? address);
@@ -21,6 +23,7 @@ export function connectionTarget(
     address,
     endpoint,
     authority: security?.serverName ?? authorityOf(endpoint, hostName),
+    proxy: proxyFor(endpoint, security !== undefined, proxy),
     lookup: server === '' ? undefined : lookupAt(server, address),
     tls: security === undefined ? undefined : { security, serverName },
   };

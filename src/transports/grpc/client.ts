@@ -60,7 +60,7 @@ class GrpcTransport implements ClientTransport {
     this.#attempts = new Attempts(address);
     this.#terms = grpcClientTerms(options);
     this.#security = securityOf(tls, { clock, logger });
-    const target = connectionTarget(address, this.#security, hostName);
+    const target = connectionTarget(address, this.#security, hostName, this.#terms.proxy);
     const headers = {
       ':method': 'POST',
       ':scheme': tls === undefined ? 'http' : 'https',

@@ -15,7 +15,7 @@ import { formatHostPort } from '../../endpoint.js';
 import { nodeHost } from '../../pipes/node-host.js';
 import { SocketPipe } from '../../pipes/socket-pipe.js';
 import type { GrpcClientTerms } from '../client-options.js';
-import { type ConnectionTarget, socketOf } from '../client-socket.js';
+import { type ConnectionTarget, openSocket } from '../client-socket.js';
 import type { ClientConnection, ConnectionWatcher } from '../link.js';
 import { Silence } from '../silence.js';
 
@@ -39,11 +39,13 @@ const limits = { streamWindow: 131_072, connectionWindow: 1 << 24 };
 const noPeer: Peer = { address: '' };
 
 export class EngineConnection implements ClientConnection {
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #watcher: ConnectionWatcher<EngineConnection>;
   #connectTimer: NodeJS.Timeout | undefined;
   #connection: Connection | undefined;
   #peer: Peer = noPeer;
+  /** The address behind a proxy. */
+  #tunnelled: string | undefined;
   #stands = false;
   #retired = false;
   #closed = false;
@@ -103,21 +105,22 @@ export class EngineConnection implements ClientConnection {
   }
 
   #connect(target: ConnectionTarget, terms: GrpcClientTerms): Socket {
-    const socket = socketOf(target);
+    const failed = (error: Error): void => {
+      this.#error ??= error;
+      this.#socket.destroy();
+    };
+    const socket = openSocket(target, (opened) => this.#speak(opened, target, terms), failed);
     this.#connectTimer = setTimeout(() => {
       this.#give(new Error('it did not answer within the connect timeout'));
     }, terms.connectTimeout);
-    socket.on('error', (error) => {
-      this.#error ??= error;
-      socket.destroy();
-    });
     socket.once('close', () => this.#end());
-    socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => this.#speak(target, terms));
     return socket;
   }
 
-  #speak({ tls }: ConnectionTarget, { keepalive }: GrpcClientTerms): void {
-    const socket = this.#socket;
+  #speak(socket: Socket, { tls, proxy, address }: ConnectionTarget, { keepalive }: GrpcClientTerms): void {
+    this.#socket = socket;
+    // Of a tunnel the near end is the proxy's.
+    this.#tunnelled = proxy === undefined ? undefined : address;
     if (tls !== undefined && (socket as TLSSocket).alpnProtocol !== 'h2') {
       this.#give(new Error('it speaks TLS, but not HTTP/2 (ALPN has no h2)'));
       return;
@@ -148,7 +151,7 @@ export class EngineConnection implements ClientConnection {
     if (this.#closed || this.#stands || this.#retired) return;
     clearTimeout(this.#connectTimer);
     const { remoteAddress, remotePort } = this.#socket;
-    this.#peer = { address: formatHostPort(remoteAddress, remotePort) };
+    this.#peer = { address: this.#tunnelled ?? formatHostPort(remoteAddress, remotePort) };
     this.#stands = true;
     this.#hold();
     this.#watcher.ready(this);
