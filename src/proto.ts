@@ -1,5 +1,4 @@
 /** `hawser/proto`: what code generated from `.proto` files imports. */
-export { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 export type { Codec } from './contract/codec.js';
 export { DeclaredError } from './contract/declared-error.js';
 export { type FileDescriptor, fileDescriptor } from './contract/file-descriptor.js';
@@ -7,7 +6,7 @@ export { bidi, clientStream, serverStream, topicStream, unary } from './contract
 export { defineMessage } from './contract/proto/define-message.js';
 export { enumType } from './contract/proto/enum-type.js';
 export { defineExtension } from './contract/proto/extension.js';
-export type { InitOf as PartialOf } from './contract/proto/init-of.js';
+export type { InitOf } from './contract/proto/init-of.js';
 export { parseJson } from './contract/proto/json/parse.js';
 export { typeRegistry } from './contract/proto/json/registry.js';
 export { bigintOfNumber, bigintOfText, numbers, texts } from './contract/proto/long-type.js';
@@ -49,5 +48,5 @@ export {
 } from './contract/proto/unwrapped.js';
 export { emptyMap, noBytes } from './contract/proto/zero.js';
 export { protoCodec } from './contract/proto.js';
-export { type InitOf, ProtoError, protoErrorCodec } from './contract/proto-error.js';
+export { ProtoError, protoErrorCodec } from './contract/proto-error.js';
 export { defineService } from './contract/service.js';

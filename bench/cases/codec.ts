@@ -75,7 +75,7 @@ const coders: Readonly<Record<string, (wire: string) => Coder>> = {
   hawser(wire) {
     if (wire === 'proto') {
       const trade = own.Trade.create({ ...plain, dateTime, sequence, tags });
-      return { encode: () => own.Trade.encode(trade).finish(), decode: (bytes) => own.Trade.decode(bytes) };
+      return { encode: () => own.Trade.encode(trade), decode: (bytes) => own.Trade.decode(bytes) };
     }
     const encoding = wire as 'binary' | 'compact';
     const trade = ThriftTrade.create({ ...plain, dateTime, sequence, tags: new Map(Object.entries(tags)) });

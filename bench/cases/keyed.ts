@@ -101,7 +101,7 @@ async function bareLoop(): Promise<Variant> {
   const [savepoint, release] = [db.prepare('SAVEPOINT bare'), db.prepare('RELEASE bare')];
   const id = ['anonymous', 'market.v1.Orders', 'PlaceOrder'] as const;
   const fingerprint = new Uint8Array(24);
-  const bytes = Receipt.encode(Receipt.create({ orderId: newIdempotencyKey(), ...receipt })).finish();
+  const bytes = Receipt.encode(Receipt.create({ orderId: newIdempotencyKey(), ...receipt }));
   const group = (): void => {
     db.exec('BEGIN IMMEDIATE');
     for (let n = 0; n < atOnce; n++) {

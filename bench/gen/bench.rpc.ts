@@ -12,24 +12,24 @@ export const Echo = defineService({
   methods: {
     say: unary<Payload, Payload>({
       name: "Say",
-      request: protoCodec("bench.v1.Payload", Payload),
-      response: protoCodec("bench.v1.Payload", Payload),
+      request: protoCodec(Payload),
+      response: protoCodec(Payload),
     }),
     /** Answers when the caller has gone: a call that stays in flight. */
     hold: unary<Payload, Payload>({
       name: "Hold",
-      request: protoCodec("bench.v1.Payload", Payload),
-      response: protoCodec("bench.v1.Payload", Payload),
+      request: protoCodec(Payload),
+      response: protoCodec(Payload),
     }),
     pour: serverStream<PourRequest, Payload>({
       name: "Pour",
-      request: protoCodec("bench.v1.PourRequest", PourRequest),
-      response: protoCodec("bench.v1.Payload", Payload),
+      request: protoCodec(PourRequest),
+      response: protoCodec(Payload),
     }),
     chat: bidi<Payload, Payload>({
       name: "Chat",
-      request: protoCodec("bench.v1.Payload", Payload),
-      response: protoCodec("bench.v1.Payload", Payload),
+      request: protoCodec(Payload),
+      response: protoCodec(Payload),
     }),
   },
   descriptors: $file.withImports,
@@ -43,8 +43,8 @@ export const Feed = defineService({
     /** Every update, in order. */
     ticks: topicStream<TicksRequest, Tick>({
       name: "Ticks",
-      request: protoCodec("bench.v1.TicksRequest", TicksRequest),
-      response: protoCodec("bench.v1.Tick", Tick),
+      request: protoCodec(TicksRequest),
+      response: protoCodec(Tick),
       policy: {
         topic: {
           key: "key",

@@ -191,7 +191,7 @@ export const Trade: StructCodec<Trade> = defineStruct<Trade>({
     let settled: boolean = false;
     let parties: string[] | undefined;
     let tags: Map<string, string> | undefined;
-    r.structBegin(345);
+    r.structBegin(385);
     for (let f = r.field(); f !== 0; f = r.field()) {
       switch (f) {
         case 267:

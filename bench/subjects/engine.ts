@@ -110,8 +110,8 @@ class ServedCall implements StreamReceiver {
       if (pours) {
         const { count, size } = PourRequest.decode(bytes);
         const message: Payload = { body: new Uint8Array(size).fill(1) };
-        this.#source = new Source(stream, count, () => framed(Payload.encode(message).finish()));
-      } else if (!stream.send(framed(Payload.encode(Payload.decode(bytes)).finish()))) this.#full = true;
+        this.#source = new Source(stream, count, () => framed(Payload.encode(message)));
+      } else if (!stream.send(framed(Payload.encode(Payload.decode(bytes))))) this.#full = true;
     });
     stream.sendHead(100, responseHead, false);
   }
@@ -223,7 +223,7 @@ export const subject: EchoSubject = {
       return stream;
     };
     const message: Payload = { body: new Uint8Array(size).fill(1) };
-    const frame = (): Uint8Array => framed(Payload.encode(message).finish());
+    const frame = (): Uint8Array => framed(Payload.encode(message));
     const counted = (method: 'Pour' | 'Chat', send: (stream: Stream, asked: Asked) => void): Promise<number> =>
       new Promise((resolve, reject) => {
         let came = 0;
@@ -254,7 +254,7 @@ export const subject: EchoSubject = {
         }),
       pour: (count) =>
         counted('Pour', (stream) => {
-          stream.send(framed(PourRequest.encode({ count, size }).finish()));
+          stream.send(framed(PourRequest.encode({ count, size })));
           stream.finish();
         }),
       chat: (count) =>

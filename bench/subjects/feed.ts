@@ -32,7 +32,7 @@ interface Publisher {
 }
 
 const encoded = (tick: Tick): Buffer => {
-  const bytes = Tick.encode(tick).finish();
+  const bytes = Tick.encode(tick);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 };
 

@@ -5,7 +5,7 @@ import { Payload, PourRequest } from '../gen/bench.js';
 import { checkSize, type EchoClient, type EchoSubject } from './echo.js';
 
 const serialize = (message: Payload): Buffer => {
-  const bytes = Payload.encode(message).finish();
+  const bytes = Payload.encode(message);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 };
 const deserialize = (bytes: Buffer): Payload => Payload.decode(bytes);
@@ -25,7 +25,7 @@ export const EchoService = {
     path: '/bench.v1.Echo/Pour',
     requestStream: false,
     responseStream: true,
-    requestSerialize: (message: PourRequest): Buffer => Buffer.from(PourRequest.encode(message).finish()),
+    requestSerialize: (message: PourRequest): Buffer => Buffer.from(PourRequest.encode(message)),
     requestDeserialize: (bytes: Buffer): PourRequest => PourRequest.decode(bytes),
   },
   chat: { path: '/bench.v1.Echo/Chat', requestStream: true, responseStream: true, ...payloads },

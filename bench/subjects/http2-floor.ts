@@ -15,7 +15,7 @@ function frame(bytes: Uint8Array): Buffer {
   return framed;
 }
 
-const payload = (message: Payload): Buffer => frame(Payload.encode(message).finish());
+const payload = (message: Payload): Buffer => frame(Payload.encode(message));
 
 /** Calls `each` with every whole message. */
 function read(stream: ServerHttp2Stream | ClientHttp2Stream, each: (bytes: Buffer) => void): void {
@@ -110,7 +110,7 @@ export const subject: EchoSubject = {
       pour(count) {
         const stream = begin('Pour');
         const came = counted(stream);
-        stream.end(frame(PourRequest.encode({ count, size }).finish()));
+        stream.end(frame(PourRequest.encode({ count, size })));
         return came;
       },
       async chat(count) {

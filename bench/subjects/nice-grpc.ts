@@ -1,7 +1,23 @@
 /** nice-grpc with the generic definitions that ts-proto makes for it. */
+import type { InitOf, MessageType } from 'hawser/proto';
 import { createChannel, createClient, createServer, type ServiceImplementation } from 'nice-grpc';
 import { Payload, PourRequest } from '../gen/bench.js';
 import { checkSize, type EchoClient, type EchoSubject } from './echo.js';
+
+/** A message in the form that ts-proto gives it. */
+function tsProto<T>(type: MessageType<T>): TsProtoType<T> {
+  return {
+    encode: (message) => ({ finish: () => type.encode(message as InitOf<T>) }),
+    decode: (bytes) => type.decode(bytes),
+    fromPartial: (partial) => type.create(partial as InitOf<T>),
+  };
+}
+
+interface TsProtoType<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+  fromPartial(partial: { [Name in keyof T]?: T[Name] }): T;
+}
 
 /** As ts-proto's `outputServices=generic-definitions` emits it. */
 export const EchoDefinition = {
@@ -10,33 +26,33 @@ export const EchoDefinition = {
   methods: {
     say: {
       name: 'Say',
-      requestType: Payload,
+      requestType: tsProto(Payload),
       requestStream: false,
-      responseType: Payload,
+      responseType: tsProto(Payload),
       responseStream: false,
       options: {},
     },
     hold: {
       name: 'Hold',
-      requestType: Payload,
+      requestType: tsProto(Payload),
       requestStream: false,
-      responseType: Payload,
+      responseType: tsProto(Payload),
       responseStream: false,
       options: {},
     },
     pour: {
       name: 'Pour',
-      requestType: PourRequest,
+      requestType: tsProto(PourRequest),
       requestStream: false,
-      responseType: Payload,
+      responseType: tsProto(Payload),
       responseStream: true,
       options: {},
     },
     chat: {
       name: 'Chat',
-      requestType: Payload,
+      requestType: tsProto(Payload),
       requestStream: true,
-      responseType: Payload,
+      responseType: tsProto(Payload),
       responseStream: true,
       options: {},
     },

@@ -2,7 +2,9 @@
  * The one error that crosses a wire. Its code is gRPC's, its details are google.rpc's, and it
  * says whether the handler ran, because a retry may rest on nothing less.
  */
+
 import { ErrorInfo } from '../../gen/google/rpc/error_details.js';
+import { wellFormed } from '../contract/bytes/utf8.js';
 import type { Code } from '../contract/code.js';
 
 /**
@@ -79,7 +81,7 @@ export class RpcError extends Error {
       this.#details =
         info === undefined || this.#given.some(isErrorInfo)
           ? this.#given
-          : [{ type: errorInfoType, value: ErrorInfo.encode(info).finish() }, ...this.#given];
+          : [{ type: errorInfoType, value: ErrorInfo.encode(info) }, ...this.#given];
     }
     return this.#details;
   }
@@ -92,9 +94,11 @@ export class RpcError extends Error {
       else if (this.#reason === undefined && this.#metadata === undefined) this.#info = null;
       else {
         this.#info = ErrorInfo.create({
-          reason: this.#reason ?? this.code,
-          domain: this.#domain ?? '',
-          metadata: { ...this.#metadata },
+          reason: wellFormed(this.#reason ?? this.code),
+          domain: wellFormed(this.#domain ?? ''),
+          metadata: Object.fromEntries(
+            Object.entries(this.#metadata ?? {}).map(([key, value]) => [wellFormed(key), wellFormed(String(value))]),
+          ),
         });
       }
     }
@@ -194,7 +198,7 @@ function isErrorInfo({ type }: ErrorDetail): boolean {
 function inDomain(detail: ErrorDetail, domain: string): ErrorDetail {
   try {
     const info = ErrorInfo.decode(detail.value);
-    return { type: detail.type, value: ErrorInfo.encode({ ...info, domain }).finish() };
+    return { type: detail.type, value: ErrorInfo.encode({ ...info, domain }) };
   } catch {
     return detail; // nobody can read it
   }

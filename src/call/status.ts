@@ -2,7 +2,9 @@
  * An error on its way over a wire: the status that gRPC sends, and what either side makes of
  * it. One place, so that both wires and the memory transport agree to the letter.
  */
+
 import { Status } from '../../gen/google/rpc/status.js';
+import { wellFormed } from '../contract/bytes/utf8.js';
 import { type Code, codeNumber, codeOf } from '../contract/code.js';
 import type { Encoding } from '../contract/codec.js';
 import { declaredTypeName, type MethodError } from '../contract/declared-error.js';
@@ -60,10 +62,10 @@ export function encodeStatus(error: RpcError): Uint8Array {
   return Status.encode(
     Status.create({
       code: codeNumber(error.code),
-      message: error.message,
+      message: wellFormed(error.message),
       details: error.details.map(({ type, value }) => ({ typeUrl: typeUrlPrefix + type, value: Buffer.from(value) })),
     }),
-  ).finish();
+  );
 }
 
 /** What a wire told of a failed call. */

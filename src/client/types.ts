@@ -4,6 +4,7 @@ import type { HeaderMap } from '../call/headers.js';
 import type { Peer } from '../call/peer.js';
 import type { CalledByLanguage } from '../contract/called-by-language.js';
 import type { MethodType, TopicMethod } from '../contract/method.js';
+import type { InitOf } from '../contract/proto/init-of.js';
 import type { ServiceType } from '../contract/service.js';
 import type { ClientEvents } from '../interceptors/client-events.js';
 import type { Negotiated } from '../interceptors/client-negotiation.js';
@@ -47,9 +48,17 @@ export interface AddressStatus {
 
 type Many<T> = AsyncIterable<T> | Iterable<T>;
 
-/** A request that may be empty may be left out. */
-type Args<Init> =
-  Partial<Init> extends Init ? [request?: Init, options?: CallOptions] : [request: Init, options?: CallOptions];
+/**
+ * A request that may be empty may be left out. One of proto, whose fields can all be left out, only where all may be undefined on
+ * the message itself: a call without an argument is a mistake more often than a wish for zeros.
+ */
+type Args<Req, Init> =
+  Partial<Given<Req, Init>> extends Given<Req, Init>
+    ? [request?: Init, options?: CallOptions]
+    : [request: Init, options?: CallOptions];
+
+/** What says which fields a caller must give. */
+type Given<Req, Init> = [InitOf<Req>] extends [Init] ? Req : Init;
 
 /**
  * What a topic is asked for: the request's fields are its parameters, and `keys` is which keys of it: `'all'` when left out, and
@@ -57,14 +66,14 @@ type Args<Init> =
  */
 type TopicRequest<Init> = Omit<Init, 'keys'> & { readonly keys?: Iterable<string> | 'all' };
 
-type SubscribeArgs<Request> =
-  Partial<Request> extends Request
+type SubscribeArgs<Given, Request> =
+  Partial<Given> extends Given
     ? [request?: Request, options?: SubscribeOptions]
     : [request: Request, options?: SubscribeOptions];
 
 /** A method that declares a topic can be called, and then is a plain stream; or subscribed to. */
-export interface TopicCalls<Res, Init> {
-  (...args: Args<Init>): StreamCall<Res>;
+export interface TopicCalls<Req, Res, Init> {
+  (...args: Args<Req, Init>): StreamCall<Res>;
   /**
    * A subscription that survives lost connections and restarts, and says what became of every update. Throws a TypeError
    * or RangeError for an option that cannot be meant.
@@ -73,21 +82,22 @@ export interface TopicCalls<Res, Init> {
    * const prices = client.prices.subscribe({ keys: ['cod', 'halibut'] });
    * for await (const { key, value } of prices) console.log(key, value);
    */
-  subscribe(...args: SubscribeArgs<TopicRequest<Init>>): Subscription<Res>;
+  subscribe(...args: SubscribeArgs<TopicRequest<Given<Req, Init>>, TopicRequest<Init>>): Subscription<Res>;
 }
 
-type TopicCallsOf<M> = M extends TopicMethod<infer _Req, infer Res, infer Init> ? TopicCalls<Res, Init> : never;
+type TopicCallsOf<M> =
+  M extends TopicMethod<infer Req, infer Res, infer Init, infer _Out> ? TopicCalls<Req, Res, Init> : never;
 
 export type ClientMethod<M> = M extends { readonly topic: true } ? TopicCallsOf<M> : PlainMethod<M>;
 
 type PlainMethod<M> =
-  M extends MethodType<infer _Req, infer Res, infer Kind, infer Init>
+  M extends MethodType<infer Req, infer Res, infer Kind, infer Init, infer _Out>
     ? Kind extends 'unary'
-      ? (...args: Args<Init>) => UnaryCall<Res>
+      ? (...args: Args<Req, Init>) => UnaryCall<Res>
       : Kind extends 'oneway'
-        ? (...args: Args<Init>) => UnaryCall<void>
+        ? (...args: Args<Req, Init>) => UnaryCall<void>
         : Kind extends 'server'
-          ? (...args: Args<Init>) => StreamCall<Res>
+          ? (...args: Args<Req, Init>) => StreamCall<Res>
           : Kind extends 'client'
             ? (requests: Many<Init>, options?: CallOptions) => UnaryCall<Res>
             : (requests: Many<Init>, options?: CallOptions) => StreamCall<Res>

@@ -16,6 +16,8 @@ export interface MethodModel {
   readonly responseType: string;
   /** What a caller may pass, where it is less than `requestType`. */
   readonly initType?: string | undefined;
+  /** What a handler may answer, where it is less than `responseType`. */
+  readonly outType?: string | undefined;
   /** Expressions for the codecs. */
   readonly request: string;
   readonly response: string;
@@ -84,6 +86,7 @@ export function printService(service: ServiceModel, rename = (builder: string): 
 function printMethod(method: MethodModel, rename: (builder: string) => string): string[] {
   const types = [method.requestType, ...(method.kind === 'oneway' ? [] : [method.responseType])];
   if (method.initType !== undefined) types.push(method.initType);
+  if (method.outType !== undefined) types.push(method.outType);
   const lines = [
     ...docLines(method.doc, '    ', method.policy),
     `    ${propertyName(method.localName)}: ${rename(builderOf(method))}<${types.join(', ')}>({`,

@@ -10,9 +10,10 @@ import type { ServiceType } from './service.js';
 export type MethodKind = 'unary' | 'oneway' | 'server' | 'client' | 'bidi';
 
 declare const init: unique symbol;
+declare const out: unique symbol;
 
 /** What generated code writes down of a method; `defineService` adds the rest. */
-export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req> {
+export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req, Out = Res> {
   /** As in the IDL: `GetLastSale`. */
   readonly name: string;
   readonly kind: Kind;
@@ -26,10 +27,12 @@ export interface MethodSpec<Req = unknown, Res = unknown, Kind extends MethodKin
   readonly topicKey?: string;
   /** What a caller may pass: `Req`, with fields that have a default left out. Type level only. */
   readonly [init]?: Init;
+  /** What a handler may answer: `Res`, in proto with fields left out. Type level only. */
+  readonly [out]?: Out;
 }
 
-export interface MethodType<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req>
-  extends MethodSpec<Req, Res, Kind, Init> {
+export interface MethodType<Req = unknown, Res = unknown, Kind extends MethodKind = MethodKind, Init = Req, Out = Res>
+  extends MethodSpec<Req, Res, Kind, Init, Out> {
   readonly service: ServiceType;
   /** The name in TypeScript: `getLastSale`. */
   readonly localName: string;
@@ -40,41 +43,51 @@ export interface MethodType<Req = unknown, Res = unknown, Kind extends MethodKin
 }
 
 /** A server-streaming method whose stream is a topic: `policy.topic` says which. */
-export interface TopicSpec<Req = unknown, Res = unknown, Init = Req> extends MethodSpec<Req, Res, 'server', Init> {
+export interface TopicSpec<Req = unknown, Res = unknown, Init = Req, Out = Res>
+  extends MethodSpec<Req, Res, 'server', Init, Out> {
   readonly topic: true;
 }
 
-export interface TopicMethod<Req = unknown, Res = unknown, Init = Req> extends MethodType<Req, Res, 'server', Init> {
+export interface TopicMethod<Req = unknown, Res = unknown, Init = Req, Out = Res>
+  extends MethodType<Req, Res, 'server', Init, Out> {
   readonly topic: true;
 }
 
-type Spec<Req, Res, Kind extends MethodKind, Init> = Omit<MethodSpec<Req, Res, Kind, Init>, 'kind'>;
+type Spec<Req, Res, Kind extends MethodKind, Init, Out> = Omit<MethodSpec<Req, Res, Kind, Init, Out>, 'kind'>;
 
-export function unary<Req, Res, Init = Req>(spec: Spec<Req, Res, 'unary', Init>): MethodSpec<Req, Res, 'unary', Init> {
+export function unary<Req, Res, Init = Req, Out = Res>(
+  spec: Spec<Req, Res, 'unary', Init, Out>,
+): MethodSpec<Req, Res, 'unary', Init, Out> {
   return { ...spec, kind: 'unary' };
 }
 
-export function oneway<Req, Init = Req>(spec: Spec<Req, void, 'oneway', Init>): MethodSpec<Req, void, 'oneway', Init> {
+export function oneway<Req, Init = Req>(
+  spec: Spec<Req, void, 'oneway', Init, void>,
+): MethodSpec<Req, void, 'oneway', Init> {
   return { ...spec, kind: 'oneway' };
 }
 
-export function serverStream<Req, Res, Init = Req>(
-  spec: Spec<Req, Res, 'server', Init>,
-): MethodSpec<Req, Res, 'server', Init> {
+export function serverStream<Req, Res, Init = Req, Out = Res>(
+  spec: Spec<Req, Res, 'server', Init, Out>,
+): MethodSpec<Req, Res, 'server', Init, Out> {
   return { ...spec, kind: 'server' };
 }
 
-export function topicStream<Req, Res, Init = Req>(spec: Spec<Req, Res, 'server', Init>): TopicSpec<Req, Res, Init> {
+export function topicStream<Req, Res, Init = Req, Out = Res>(
+  spec: Spec<Req, Res, 'server', Init, Out>,
+): TopicSpec<Req, Res, Init, Out> {
   return { ...spec, kind: 'server', topic: true };
 }
 
-export function clientStream<Req, Res, Init = Req>(
-  spec: Spec<Req, Res, 'client', Init>,
-): MethodSpec<Req, Res, 'client', Init> {
+export function clientStream<Req, Res, Init = Req, Out = Res>(
+  spec: Spec<Req, Res, 'client', Init, Out>,
+): MethodSpec<Req, Res, 'client', Init, Out> {
   return { ...spec, kind: 'client' };
 }
 
-export function bidi<Req, Res, Init = Req>(spec: Spec<Req, Res, 'bidi', Init>): MethodSpec<Req, Res, 'bidi', Init> {
+export function bidi<Req, Res, Init = Req, Out = Res>(
+  spec: Spec<Req, Res, 'bidi', Init, Out>,
+): MethodSpec<Req, Res, 'bidi', Init, Out> {
   return { ...spec, kind: 'bidi' };
 }
 

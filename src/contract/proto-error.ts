@@ -5,52 +5,39 @@
 import type { Codec } from './codec.js';
 import { DeclaredError } from './declared-error.js';
 import { describeError } from './describe-error.js';
-import type { MessageFns } from './proto.js';
-import { written } from './proto-writer.js';
-
-/** What ts-proto generates for a message, and an error class is made of. */
-export interface ErrorMessageFns<M, Init> extends MessageFns<M> {
-  create(base?: Init): M;
-}
-
-/** What `create` of a message takes: its fields, all optional, deeply. */
-export type InitOf<Fns> = Fns extends { create(base?: infer Init): unknown } ? Exclude<Init, undefined> : never;
+import type { InitOf } from './proto/init-of.js';
+import type { JsonValue, MessageType } from './proto/message-type.js';
+import { type HasUnknownFields, unknownFields } from './proto/unknown.js';
 
 /** Fields whose names an Error has taken, and what they are called on the class. */
 export type Renamed = Readonly<Record<string, string>>;
 
-export abstract class ProtoError<M extends object, Init> extends DeclaredError {
-  constructor(typeName: string, message: ErrorMessageFns<M, Init>, init: Init, renamed: Renamed = {}) {
-    const fields = withUnknown(message.create(init), init);
-    super(typeName, textOf(typeName, fields));
+export abstract class ProtoError<M extends object> extends DeclaredError {
+  constructor(type: MessageType<M>, init: InitOf<M>, renamed: Renamed = {}) {
+    const fields: M & HasUnknownFields = type.create(init);
+    super(type.typeName, textOf(type.typeName, fields));
     for (const [key, value] of Object.entries(fields)) {
       // An empty `message` leaves the Error its own text; not enumerable, that is no field and is not sent.
       if (key === 'message' && value === '') continue;
-      // What a newer peer added is kept for passing on, and is no field that anyone wrote.
-      const enumerable = key !== '_unknownFields';
+      const enumerable = true;
       Object.defineProperty(this, renamed[key] ?? key, { value, enumerable, configurable: true, writable: true });
     }
+    // What a newer peer added is kept for passing on, and is no field that anyone wrote.
+    const unknown = fields[unknownFields];
+    if (unknown !== undefined) Object.defineProperty(this, unknownFields, { value: unknown, configurable: true });
   }
-}
-
-/** `create` leaves out the fields that a newer peer added; they are kept for passing on. */
-function withUnknown<M extends object>(fields: M, from: unknown): M {
-  const unknown = (from as { _unknownFields?: unknown } | undefined)?._unknownFields;
-  return unknown === undefined ? fields : Object.assign(fields, { _unknownFields: unknown });
 }
 
 /** The message's own `message`, where it has one; else its name and its fields. */
 function textOf(typeName: string, fields: object): string {
   const own = (fields as { message?: unknown }).message;
-  if (typeof own === 'string' && own !== '') return own;
-  return describeError(typeName, { ...fields, _unknownFields: undefined });
+  return typeof own === 'string' && own !== '' ? own : describeError(typeName, fields);
 }
 
 /** Encodes the fields of an error of the class that `make` makes. Called by generated code. */
-export function protoErrorCodec<E extends Error, M extends object, Init>(
-  typeName: string,
-  message: ErrorMessageFns<M, Init>,
-  make: (fields: M) => E,
+export function protoErrorCodec<E extends Error, M extends object>(
+  type: MessageType<M>,
+  make: (fields: InitOf<M>) => E,
   renamed: Renamed = {},
 ): Codec<E> {
   const fieldsOf = (error: E): M => {
@@ -59,13 +46,14 @@ export function protoErrorCodec<E extends Error, M extends object, Init>(
       values[field] = values[property];
       delete values[property];
     }
-    return withUnknown(message.create(values as Init), error);
+    const unknown = (error as HasUnknownFields)[unknownFields];
+    return type.create((unknown === undefined ? values : { ...values, [unknownFields]: unknown }) as InitOf<M>);
   };
   return {
-    typeName,
-    encode: (error) => written(message, fieldsOf(error)),
-    decode: (bytes) => make(message.decode(bytes)),
-    toJSON: (error) => message.toJSON(fieldsOf(error)),
-    fromJSON: (json) => make(message.fromJSON(json)),
+    typeName: type.typeName,
+    encode: (error) => type.encode(fieldsOf(error) as InitOf<M>),
+    decode: (bytes, _encoding, account) => make(type.decode(bytes, account) as InitOf<M>),
+    toJSON: (error) => type.toJson(fieldsOf(error)),
+    fromJSON: (json) => make(type.fromJson(json as JsonValue) as InitOf<M>),
   };
 }

@@ -8,7 +8,7 @@ import { shown } from './option-names.js';
 import type { Policy } from './policy.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the one place where a method of unknown messages is named; `unknown` is not assignable both ways
-export type Methods = Readonly<Record<string, MethodType<any, any, any, any>>>;
+export type Methods = Readonly<Record<string, MethodType<any, any, any, any, any>>>;
 
 export interface ServiceType<M extends Methods = Methods> {
   /** Full name in the IDL: `market.v1.TradeHistory`. */
@@ -29,13 +29,13 @@ export interface ServiceType<M extends Methods = Methods> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: see Methods
-type Specs = Readonly<Record<string, MethodSpec<any, any, any, any>>>;
+type Specs = Readonly<Record<string, MethodSpec<any, any, any, any, any>>>;
 
 type TypeOf<S> =
-  S extends TopicSpec<infer Req, infer Res, infer Init>
-    ? TopicMethod<Req, Res, Init>
-    : S extends MethodSpec<infer Req, infer Res, infer Kind, infer Init>
-      ? MethodType<Req, Res, Kind, Init>
+  S extends TopicSpec<infer Req, infer Res, infer Init, infer Out>
+    ? TopicMethod<Req, Res, Init, Out>
+    : S extends MethodSpec<infer Req, infer Res, infer Kind, infer Init, infer Out>
+      ? MethodType<Req, Res, Kind, Init, Out>
       : never;
 
 export interface ServiceSpec<S extends Specs> {

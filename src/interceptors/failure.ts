@@ -94,7 +94,7 @@ function safe(call: Call, error: unknown, logger: Logger): unknown {
       details: [
         {
           type: 'google.rpc.RequestInfo',
-          value: RequestInfo.encode(RequestInfo.create({ requestId: correlationId })).finish(),
+          value: RequestInfo.encode(RequestInfo.create({ requestId: correlationId })),
         },
       ],
       disposition,

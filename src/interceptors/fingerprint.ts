@@ -19,7 +19,7 @@ export function fingerprintOf(request: object, excluded?: string): Uint8Array {
   const bytes = Buffer.allocUnsafe(fields.length * width);
   let at = 0;
   for (const name of fields) {
-    if (name === '_unknownFields' || name === excluded) continue;
+    if (name === excluded) continue;
     put(bytes, at, nameHash(name));
     start();
     const present = feed((request as Record<string, unknown>)[name]);
@@ -154,8 +154,7 @@ function feedObject(value: object): boolean {
     word(10);
     return feed(value.getTime()) || true;
   }
-  const fields = Object.entries(value).filter(([name]) => name !== '_unknownFields');
-  return feedUnordered(9, fields, false);
+  return feedUnordered(9, Object.entries(value), false);
 }
 
 /** Entries whose order says nothing. `all`: those at a default, too. */

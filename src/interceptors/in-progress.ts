@@ -13,9 +13,7 @@ export function inProgress({ method, idempotencyKey }: Call): RpcError {
     'IDEMPOTENCY_IN_PROGRESS',
     `${method.path} with the idempotency key ${JSON.stringify(idempotencyKey)} is still being executed; repeat the call to get its answer`,
     {
-      details: [
-        { type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.create({ retryDelay: delay })).finish() },
-      ],
+      details: [{ type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.create({ retryDelay: delay })) }],
       disposition: 'unknown',
     },
   );

@@ -2,6 +2,7 @@
  * What each caller may ask for, so that one who asks for ten times his share takes nothing from the others. Counted for
  * the principal before anything is decoded, in units of what the IDL says that a method costs.
  */
+
 import { QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
 import { answerFrom, sharing } from '../call/answer-steps.js';
 import type { Call } from '../call/call.js';
@@ -9,6 +10,7 @@ import type { Clock } from '../call/clock.js';
 import type { Interceptor } from '../call/interceptor.js';
 import { ownError } from '../call/own-error.js';
 import { type RpcError, withoutStack } from '../call/rpc-error.js';
+import { wellFormed } from '../contract/bytes/utf8.js';
 import type { MethodType } from '../contract/method.js';
 import { func, having } from '../contract/option-kinds.js';
 import { knownOptions, shown } from '../contract/option-names.js';
@@ -139,12 +141,12 @@ function refusal(
 }
 
 function violated(subject: string, description: string) {
-  const violations = [{ subject, description }];
-  const value = QuotaFailure.encode(QuotaFailure.fromPartial({ violations })).finish();
+  const violations = [{ subject: wellFormed(subject), description: wellFormed(description) }];
+  const value = QuotaFailure.encode(QuotaFailure.create({ violations }));
   return { type: 'google.rpc.QuotaFailure', value };
 }
 
 function retryIn(ms: number) {
   const retryDelay = { seconds: BigInt(Math.floor(ms / 1_000)), nanos: (ms % 1_000) * 1_000_000 };
-  return { type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.fromPartial({ retryDelay })).finish() };
+  return { type: 'google.rpc.RetryInfo', value: RetryInfo.encode(RetryInfo.create({ retryDelay })) };
 }

@@ -6,9 +6,9 @@ import type { MethodType } from '../contract/method.js';
 import type { ServiceType } from '../contract/service.js';
 import type { HandlerOf, Handlers, ServerCall } from './handlers.js';
 
-type RequestOf<M> = M extends MethodType<infer Req, infer _Res, infer _Kind, infer _Init> ? Req : never;
-type ResponseOf<M> = M extends MethodType<infer _Req, infer Res, infer _Kind, infer _Init> ? Res : never;
-type KindOf<M> = M extends MethodType<infer _Req, infer _Res, infer Kind, infer _Init> ? Kind : never;
+type RequestOf<M> = M extends MethodType<infer Req, infer _Res, infer _Kind, infer _Init, infer _Out> ? Req : never;
+type ResponseOf<M> = M extends MethodType<infer _Req, infer Res, infer _Kind, infer _Init, infer _Out> ? Res : never;
+type KindOf<M> = M extends MethodType<infer _Req, infer _Res, infer Kind, infer _Init, infer _Out> ? Kind : never;
 
 /** How a method of the old contract is served by one of the new, of the same kind. Streams are mapped message by message. */
 export type Mapping<OldMethod, S extends ServiceType, Tx = unknown> = {

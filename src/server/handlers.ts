@@ -35,16 +35,16 @@ type Many<T> = AsyncIterable<T> | Iterable<T>;
 
 /** The handler of one method. A request or a response that streams is an AsyncIterable. */
 export type HandlerOf<M, Tx = unknown> =
-  M extends MethodType<infer Req, infer Res, infer Kind, infer _Init>
+  M extends MethodType<infer Req, infer _Res, infer Kind, infer _Init, infer Out>
     ? Kind extends 'unary'
-      ? (request: Req, call: ServerCall<Tx>) => Promise<Res> | Res
+      ? (request: Req, call: ServerCall<Tx>) => Promise<Out> | Out
       : Kind extends 'oneway'
         ? (request: Req, call: ServerCall<Tx>) => Promise<void> | void
         : Kind extends 'server'
-          ? (request: Req, call: ServerCall<Tx>) => Many<Res>
+          ? (request: Req, call: ServerCall<Tx>) => Many<Out>
           : Kind extends 'client'
-            ? (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Promise<Res> | Res
-            : (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Many<Res>
+            ? (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Promise<Out> | Out
+            : (requests: AsyncIterable<Req>, call: ServerCall<Tx>) => Many<Out>
     : never;
 
 /**

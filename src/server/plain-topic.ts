@@ -150,7 +150,7 @@ class PlainReader implements Connection {
       { item: { $case: 'hello', value: hello } },
       { item: { $case: 'subscribe', value: subscribe } },
     ];
-    this.#session.receive(ClientFrame.encode({ items }).finish());
+    this.#session.receive(ClientFrame.encode({ items }));
   }
 
   end(): void {

@@ -212,7 +212,7 @@ export class PollSession implements Connection {
 
   #say(...items: NonNullable<ClientItem['item']>[]): void {
     if (!this.#over && !this.#ended)
-      this.#session.receive(ClientFrame.encode({ items: items.map((item) => ({ item })) }).finish());
+      this.#session.receive(ClientFrame.encode({ items: items.map((item) => ({ item })) }));
   }
 
   #idle(): void {

@@ -159,7 +159,7 @@ describe.each(wires)('a call that fails (%s)', (wire) => {
 describe('what may be repeated', () => {
   const inTime = {
     type: 'google.rpc.RetryInfo',
-    value: RetryInfo.encode({ retryDelay: { seconds: 0n, nanos: 5e6 } }).finish(),
+    value: RetryInfo.encode({ retryDelay: { seconds: 0n, nanos: 5e6 } }),
   };
 
   /** How many attempts reach a server that answers so each time. A rejection before the handler is one of the server's own. */
@@ -315,7 +315,7 @@ describe('what may be repeated', () => {
   it('a RetryInfo beyond the deadline is heeded by giving up at once', async () => {
     const later = {
       type: 'google.rpc.RetryInfo',
-      value: RetryInfo.encode({ retryDelay: { seconds: 60n, nanos: 0 } }).finish(),
+      value: RetryInfo.encode({ retryDelay: { seconds: 60n, nanos: 0 } }),
     };
     const { client, clock, arrivals } = await scripted({
       client: idempotent,
@@ -329,7 +329,7 @@ describe('what may be repeated', () => {
   it('a server that is overloaded is left alone for a part of a second, not of 50 ms', async () => {
     const soon = {
       type: 'google.rpc.RetryInfo',
-      value: RetryInfo.encode({ retryDelay: { seconds: 0n, nanos: 0 } }).finish(),
+      value: RetryInfo.encode({ retryDelay: { seconds: 0n, nanos: 0 } }),
     };
     let longest = 0;
     for (let seed = 0; seed < 40; seed++) {

@@ -9,9 +9,7 @@ import { describeWith, hasTool } from '../requires.js';
 
 const run = promisify(execFile);
 
-const quota = QuotaFailure.encode(
-  QuotaFailure.fromPartial({ violations: [{ subject: 'cod', description: '3 tons' }] }),
-).finish();
+const quota = QuotaFailure.encode(QuotaFailure.create({ violations: [{ subject: 'cod', description: '3 tons' }] }));
 
 const thrown: Readonly<Record<string, () => Error>> = {
   plain: () => new RpcError('ABORTED', 'the market is closed'),

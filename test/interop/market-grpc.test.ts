@@ -98,7 +98,7 @@ describe('raw grpc-js', () => {
       const trade = await new Promise<Trade>((resolve, reject) =>
         client.makeUnaryRequest(
           '/market.v1.TradeHistory/GetLastSale',
-          (request: GetLastSaleRequest) => Buffer.from(GetLastSaleRequest.encode(request).finish()),
+          (request: GetLastSaleRequest) => Buffer.from(GetLastSaleRequest.encode(request)),
           (bytes) => Trade.decode(bytes),
           { fish: 'salmon' },
           (error, response) => (error === null && response !== undefined ? resolve(response) : reject(error)),

@@ -112,7 +112,7 @@ async function overThrift(fail: Fail, wire: string): Promise<Asking> {
 
 const info = (domain: string, reason: string, type = 'google.rpc.ErrorInfo') => ({
   type,
-  value: ErrorInfo.encode(ErrorInfo.create({ domain, reason })).finish(),
+  value: ErrorInfo.encode(ErrorInfo.create({ domain, reason })),
 });
 
 async function everyError(name: string, fail: Fail): Promise<RpcError[]> {

@@ -92,9 +92,7 @@ async function publish(raw: Client, topic: string, ...updates: readonly (readonl
       },
     },
   }));
-  stream.write(
-    Buffer.from(ClientFrame.encode({ items: [{ item: { $case: 'hello', value: hello } }, ...items] }).finish()),
-  );
+  stream.write(Buffer.from(ClientFrame.encode({ items: [{ item: { $case: 'hello', value: hello } }, ...items] })));
   await over;
   stream.cancel();
   return codes;

@@ -59,7 +59,7 @@ function connect(client: Client) {
     status = code;
   });
   const give = (...given: NonNullable<ClientItem['item']>[]): void => {
-    stream.write(Buffer.from(ClientFrame.encode({ items: given.map((item) => ({ item })) }).finish()));
+    stream.write(Buffer.from(ClientFrame.encode({ items: given.map((item) => ({ item })) })));
   };
   const hello = { version: 1, clientId: '', maxFrameBytes: 0, heartbeatMs: 0, credit: undefined };
   return { stream, items, give, status: () => status, hello: { $case: 'hello' as const, value: hello } };

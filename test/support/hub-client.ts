@@ -122,7 +122,7 @@ export class HubClient implements Connection {
   }
 
   give(...items: NonNullable<ClientItem['item']>[]): void {
-    this.giveBytes(ClientFrame.encode({ items: items.map((item) => ({ item })) }).finish());
+    this.giveBytes(ClientFrame.encode({ items: items.map((item) => ({ item })) }));
   }
 
   giveBytes(frame: Uint8Array): void {

@@ -5,27 +5,27 @@ import { file as $file } from "./market.desc.js";
 import { BadFish as BadFishFields, BadFishes as BadFishesFields, GetLastSaleListRequest, GetLastSaleListResponse, GetLastSaleRequest, PlaceOrderRequest, Price, QuotesRequest, Receipt, Trade, WatchPricesRequest } from "./market.js";
 
 /** There is no such fish. */
-export class BadFish extends ProtoError<BadFishFields, InitOf<typeof BadFishFields>> {
+export class BadFish extends ProtoError<BadFishFields> {
   static readonly typeName = "market.v1.BadFish";
-  static readonly codec: Codec<BadFish> = protoErrorCodec("market.v1.BadFish", BadFishFields, (fields) => new BadFish(fields));
+  static readonly codec: Codec<BadFish> = protoErrorCodec(BadFishFields, (fields) => new BadFish(fields));
 
   declare readonly fish: BadFishFields["fish"];
   declare readonly errorCode: BadFishFields["errorCode"];
 
-  constructor(fields: InitOf<typeof BadFishFields> = {}) {
-    super("market.v1.BadFish", BadFishFields, fields);
+  constructor(fields: InitOf<BadFishFields> = {}) {
+    super(BadFishFields, fields);
   }
 }
 
 /** Some of the fish asked for do not exist: code by name. */
-export class BadFishes extends ProtoError<BadFishesFields, InitOf<typeof BadFishesFields>> {
+export class BadFishes extends ProtoError<BadFishesFields> {
   static readonly typeName = "market.v1.BadFishes";
-  static readonly codec: Codec<BadFishes> = protoErrorCodec("market.v1.BadFishes", BadFishesFields, (fields) => new BadFishes(fields));
+  static readonly codec: Codec<BadFishes> = protoErrorCodec(BadFishesFields, (fields) => new BadFishes(fields));
 
   declare readonly fishErrors: BadFishesFields["fishErrors"];
 
-  constructor(fields: InitOf<typeof BadFishesFields> = {}) {
-    super("market.v1.BadFishes", BadFishesFields, fields);
+  constructor(fields: InitOf<BadFishesFields> = {}) {
+    super(BadFishesFields, fields);
   }
 }
 
@@ -37,10 +37,10 @@ export const TradeHistory = defineService({
   fingerprint: "4cca156b5be44c751ea6f7c72ddd039c1b707adff6745da5861335c49f415c11",
   methods: {
     /** The most recent sale of a fish. */
-    getLastSale: unary<GetLastSaleRequest, Trade>({
+    getLastSale: unary<GetLastSaleRequest, Trade, InitOf<GetLastSaleRequest>, InitOf<Trade>>({
       name: "GetLastSale",
-      request: protoCodec("market.v1.GetLastSaleRequest", GetLastSaleRequest),
-      response: protoCodec("market.v1.Trade", Trade),
+      request: protoCodec(GetLastSaleRequest),
+      response: protoCodec(Trade),
       errors: [{ id: 1, type: BadFish }],
       policy: {
         timeout: 500,
@@ -48,10 +48,10 @@ export const TradeHistory = defineService({
       },
     }),
     /** The most recent sales of several. */
-    getLastSaleList: unary<GetLastSaleListRequest, GetLastSaleListResponse>({
+    getLastSaleList: unary<GetLastSaleListRequest, GetLastSaleListResponse, InitOf<GetLastSaleListRequest>, InitOf<GetLastSaleListResponse>>({
       name: "GetLastSaleList",
-      request: protoCodec("market.v1.GetLastSaleListRequest", GetLastSaleListRequest),
-      response: protoCodec("market.v1.GetLastSaleListResponse", GetLastSaleListResponse),
+      request: protoCodec(GetLastSaleListRequest),
+      response: protoCodec(GetLastSaleListResponse),
       errors: [{ id: 1, type: BadFish }, { id: 2, type: BadFishes }],
       policy: {
         timeout: 2000,
@@ -70,10 +70,10 @@ export const PriceFeed = defineService({
   fingerprint: "ee133ba529a6aea0d07bc7e72b9ce93c14aeb9ca8ebeede96bbb5cf494fb8a8a",
   methods: {
     /** Every change from now on, until the caller stops. */
-    watchPrices: serverStream<WatchPricesRequest, Price>({
+    watchPrices: serverStream<WatchPricesRequest, Price, InitOf<WatchPricesRequest>, InitOf<Price>>({
       name: "WatchPrices",
-      request: protoCodec("market.v1.WatchPricesRequest", WatchPricesRequest),
-      response: protoCodec("market.v1.Price", Price),
+      request: protoCodec(WatchPricesRequest),
+      response: protoCodec(Price),
     }),
   },
   descriptors: $file.withImports,
@@ -87,10 +87,10 @@ export const Orders = defineService({
   fingerprint: "47a03c7c383d105eb00d6b6151d0dd48254e0a3f3e8d5119a1a0574cf646f9d9",
   methods: {
     /** Buys fish, and charges for it once, however often the call is repeated. */
-    placeOrder: unary<PlaceOrderRequest, Receipt>({
+    placeOrder: unary<PlaceOrderRequest, Receipt, InitOf<PlaceOrderRequest>, InitOf<Receipt>>({
       name: "PlaceOrder",
-      request: protoCodec("market.v1.PlaceOrderRequest", PlaceOrderRequest),
-      response: protoCodec("market.v1.Receipt", Receipt),
+      request: protoCodec(PlaceOrderRequest),
+      response: protoCodec(Receipt),
       errors: [{ id: 1, type: BadFish }],
       policy: {
         timeout: 2000,
@@ -112,10 +112,10 @@ export const Quotes = defineService({
   fingerprint: "fe2e9d80af12647aa57aee914fe62f2dcd006b41b972f17570ea409e5d2fc5ac",
   methods: {
     /** The newest price of each fish, then every change: a topic, to subscribe to. */
-    prices: topicStream<QuotesRequest, Price>({
+    prices: topicStream<QuotesRequest, Price, InitOf<QuotesRequest>, InitOf<Price>>({
       name: "Prices",
-      request: protoCodec("market.v1.QuotesRequest", QuotesRequest),
-      response: protoCodec("market.v1.Price", Price),
+      request: protoCodec(QuotesRequest),
+      response: protoCodec(Price),
       policy: {
         topic: {
           key: "fish",

@@ -5,21 +5,18 @@
 import { create, createFileRegistry, type DescFile, type DescMessage, type FileRegistry } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { byPlace, type Diagnostic } from '../diagnostic.js';
-import { adaptFile } from './adapt.js';
 import { compile } from './buf.js';
 import { printDescriptors } from './desc-module.js';
-import { printModule } from './emit/module.js';
+import { printAlias, printModule } from './emit/module.js';
 import type { EmitOptions } from './emit/options.js';
 import { groupSources } from './groups.js';
-import { printMessages } from './messages.js';
 import { typeNames } from './names.js';
 import { modulePath } from './paths.js';
 import { PolicyReader } from './policy.js';
 import { prepareFile } from './prepare.js';
 import { type CheckedService, checkService, printRpcModule } from './rpc-module.js';
 import { type ProtoSources, readSources } from './sources.js';
-import { typeNames as ownTypeNames } from './type-names.js';
-import { printTypes, typeOptions } from './types.js';
+import { encodePath, printTypes, typeOptions } from './types.js';
 import { warnOfRules } from './validation.js';
 
 export interface ProtoOptions {
@@ -29,8 +26,6 @@ export interface ProtoOptions {
   readonly includes: readonly string[];
   /** Called with each input as its code is ready. */
   readonly onFile?: (path: string) => void;
-  /** Whether the codecs are ours. */
-  readonly codecs?: 'own';
   readonly emit?: Partial<EmitOptions>;
 }
 
@@ -71,7 +66,7 @@ async function printUnits(
   units: readonly Unit[],
   sources: ProtoSources,
   diagnostics: Diagnostic[],
-  options: Pick<ProtoOptions, 'onFile' | 'codecs' | 'emit'> = {},
+  options: Pick<ProtoOptions, 'onFile' | 'emit'> = {},
 ): Promise<ProtoResult> {
   const { onFile, emit } = options;
   for (const unit of units) diagnostics.push(...unit.check());
@@ -85,9 +80,7 @@ async function printUnits(
   diagnostics.sort(byPlace);
   if (diagnostics.some((one) => one.severity === 'error')) return { files, origins, diagnostics, ...counts };
   for (const unit of units) {
-    for (const { path, text, source } of await unit.print(
-      options.codecs === 'own' || process.env.HAWSER_CODECS === 'own' ? { ...defaultEmit, ...emit } : undefined,
-    )) {
+    for (const { path, text, source } of await unit.print({ ...defaultEmit, ...emit })) {
       const other = origins.get(path);
       if (other !== undefined && files.get(path) !== text) {
         const shown = sources.files.get(source)?.display ?? source;
@@ -146,28 +139,24 @@ class Unit {
     return [...reader.diagnostics, ...warnOfRules(this.inputs, this.registry, this.sources.files)];
   }
 
-  async print(emit?: EmitOptions): Promise<Printed[]> {
-    const names = emit === undefined ? typeNames(this.compiled) : ownTypeNames(this.compiled);
+  async print(emit: EmitOptions): Promise<Printed[]> {
+    const names = typeNames(this.compiled);
     const errors = new Set(this.services.flatMap((one) => one.methods.flatMap((method) => method.errors)));
     const needed = this.needed(errors);
     const printed: Printed[] = [];
     const put = (source: string, suffix: '' | '.rpc' | '.desc', text: string): void => {
       printed.push({ path: modulePath(source, suffix), text, source });
     };
-    if (emit !== undefined) {
-      const sorted = [...needed].sort();
-      const prepared = this.compiled.map((file) => prepareFile(file, names, this.registry, emit.enums));
-      for (const [source, text] of await printTypes(prepared, sorted, typeOptions(emit.int64, emit.importSuffix))) {
-        const file = this.file(source);
-        if (file !== undefined) put(source, '', printModule(file, text, names, emit));
-      }
-    }
-    const adapted = emit !== undefined ? [] : this.compiled.map((file) => adaptFile(file, names, this.registry));
-    if (emit === undefined)
-      for (const [source, text] of await printMessages(adapted, [...needed].sort())) put(source, '', text);
-    for (const source of [...needed].sort()) {
+    const sorted = [...needed].sort();
+    const prepared = this.compiled.map((file) => prepareFile(file, names, this.registry, emit.enums));
+    const types = await printTypes(prepared, sorted, typeOptions(emit.int64, emit.importSuffix));
+    for (const source of sorted) {
       const file = this.file(source);
       if (file === undefined) continue;
+      put(source, '', printModule(file, types.get(source) ?? '', names, emit));
+      const spelled = encodePath(source);
+      const imported = this.compiled.some(({ name, dependency }) => needed.has(name) && dependency.includes(source));
+      if (spelled !== source && imported) put(spelled, '', printAlias(source, spelled, emit.importSuffix));
       const services = this.services.filter((one) => one.service.file === file);
       const own = [...errors].filter((message) => message.file === file);
       if (services.length + own.length > 0) put(source, '.rpc', printRpcModule({ file, services, errors: own }, names));

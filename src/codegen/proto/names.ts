@@ -1,10 +1,8 @@
 /**
- * The TypeScript names of messages and enums. They are ts-proto's own (`Trade.Leg` -> `Trade_Leg`, snake
- * case to camel case), but where such a name would clash in the generated module: with a word of the
- * language, with what the module itself uses, or with another type of the file. Such a type gets a suffix.
- * So the descriptors that ts-proto is given may be renamed before, and every valid tree compiles.
+ * The TypeScript names of messages and enums: the IDL's own, with those that they are nested in before them (`Trade.Leg` ->
+ * `Trade_Leg`). A name that would clash in the generated module, with a word of the language, with what the module itself uses or
+ * with another type of the file, gets a `_`.
  */
-
 import type { DescriptorProto, EnumDescriptorProto, FileDescriptorProto } from '@bufbuild/protobuf/wkt';
 import { camelCase } from '../names.js';
 
@@ -22,42 +20,13 @@ export type TypeNames = ReadonlyMap<string, TypeName>;
 
 /** Words that cannot name a constant or a type in a module. */
 const words =
-  'any arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let never new null number object package private protected public return static string super switch symbol this throw true try typeof undefined unknown var void while with yield bigint infer keyof readonly unique asserts abstract accessor declare is module namespace of out override satisfies type using intrinsic global require';
+  'any arguments as async await boolean break case catch class const continue debugger default delete do else enum eval export extends false finally for function if implements import in instanceof interface let never new null number object package private protected public return static string super switch symbol this throw true try type typeof undefined unknown var void while with yield bigint infer keyof readonly unique asserts abstract accessor declare is module namespace of out override satisfies using intrinsic global globalThis require NaN Infinity';
 
-/** What ts-proto's modules declare, import, or use without `globalThis.`. */
-const used =
-  'Array BigInt Boolean Math Number String BinaryReader BinaryWriter Builtin DeepPartial Exact KeysOfUnion Map MessageFns NaN Infinity Partial Uint8Array Date Function ' +
-  'StructWrapperFns AnyValueWrapperFns ListValueWrapperFns FieldMaskWrapperFns base64FromBytes bytesFromBase64 ' +
-  'fromJsonTimestamp fromTimestamp toTimestamp numberToLong longToNumber isObject isSet assertAny globalThis parseInt Buffer';
+/** What ts-proto's text and the emitted code name, and names that ts-proto changes by itself. */
+const used = 'Array BigInt Boolean Date Function Map Math Number String Uint8Array';
 
-/** Parameters and variables of the generated functions: a type of that name would be hidden by them. */
-const locals =
-  'acc base buf e end end2 entry error globalThis input item key length message name obj object paths prev previousRecursionDepth reader result ' +
-  'seconds nanos millis struct tag test v val value values writer array m n i t arr bin';
-
-/**
- * Stands for a trailing `_`, which ts-proto would drop when it makes camel case; `settleNames` puts the
- * `_` in its place. Letters and digits only: ts-proto reads names out of text.
- */
-export const suffix = 'ZZu5fZZ';
-
-const nameStart = 'ZZu0aZZ';
-const nameMiddle = 'ZZu0bZZ';
-const nameEnd = 'ZZu0cZZ';
-
-/** The name of an enum's value: in a string, which is ProtoJSON, `json`, and `local` in TypeScript. */
-export function valueName(json: string, local: string): string {
-  return nameStart + json + nameMiddle + local + nameEnd;
-}
-
-const valueNames = new RegExp(`("?)\\b\\w*?${nameStart}(\\w+?)${nameMiddle}(\\w+?)${nameEnd}`, 'g');
-
-/** Puts what they stand for in the place of `suffix` and of what `valueName` made. */
-export function settleNames(text: string): string {
-  return text
-    .replace(valueNames, (_, quote: string, json: string, local: string) => (quote === '' ? local : quote + json))
-    .replaceAll(suffix, '_');
-}
+/** Parameters and variables of the emitted functions: a type of that name would be hidden by them. */
+const locals = 'm r t v w';
 
 const reserved: ReadonlySet<string> = new Set(`${words} ${used} ${locals}`.split(' '));
 
@@ -68,19 +37,15 @@ export function typeNames(files: readonly FileDescriptorProto[]): Map<string, Ty
 }
 
 function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): void {
-  // ts-proto refers to Google's Timestamp by this name wherever it is used, whatever the file declares.
-  const taken = new Set(file.name === timestampFile || !usesTimestamp(file.messageType) ? [] : ['Timestamp']);
+  const taken = new Set<string>();
 
-  const choose = (plain: string, prefix: string, kind: 'Message' | 'Enum'): { simple: string; local: string } => {
-    for (let attempt = 0; ; attempt += 1) {
-      const simple = variation(plain, attempt);
-      const local = (prefix + camelCase(simple)).replaceAll(suffix, '_');
-      const all = declaredBy(local, kind);
-      if (!reserved.has(local) && all.every((one) => !taken.has(one))) {
-        for (const one of all) taken.add(one);
-        return { simple, local };
-      }
-    }
+  const choose = (plain: string, prefix: string, fullName: string): string => {
+    let simple = plain;
+    while (reserved.has(prefix + simple) || taken.has(prefix + simple)) simple += '_';
+    const local = prefix + simple;
+    taken.add(local);
+    names.set(fullName, { file: file.name, local, simple });
+    return local;
   };
 
   const visit = (
@@ -89,57 +54,30 @@ function nameTypes(file: FileDescriptorProto, names: Map<string, TypeName>): voi
     prefix: string,
     scope: string,
   ): void => {
-    for (const one of enums) {
-      const { simple, local } = choose(one.name, prefix, 'Enum');
-      names.set(scope + one.name, { file: file.name, local, simple });
-    }
-    for (const one of messages) {
-      const { simple, local } = choose(one.name, prefix, 'Message');
-      names.set(scope + one.name, { file: file.name, local, simple });
-      visit(one.nestedType, one.enumType, `${local}_`, `${scope}${one.name}.`);
-    }
+    // What is nested less deeply keeps its name where two would be one.
+    const locals = messages.map((one) => choose(one.name, prefix, scope + one.name));
+    for (const one of enums) choose(one.name, prefix, scope + one.name);
+    for (const [index, one] of messages.entries())
+      visit(one.nestedType, one.enumType, `${locals[index]}_`, `${scope}${one.name}.`);
   };
   visit(file.messageType, file.enumType, '', file.package === '' ? '' : `${file.package}.`);
-}
-
-const timestampFile = 'google/protobuf/timestamp.proto';
-
-function usesTimestamp(messages: readonly DescriptorProto[]): boolean {
-  return messages.some(
-    (one) =>
-      one.field.some((field) => field.typeName === '.google.protobuf.Timestamp') || usesTimestamp(one.nestedType),
-  );
-}
-
-/** The name, and what is tried when it is taken; `_1` would begin with a digit in camel case. */
-function variation(name: string, attempt: number): string {
-  const camel = camelCase(name);
-  if (/^[A-Za-z]/.test(camel)) return attempt === 0 ? name : camel + suffix.repeat(attempt);
-  return suffix + camel + suffix.repeat(attempt);
-}
-
-/** Everything a type declares in its module. */
-function declaredBy(local: string, kind: 'Message' | 'Enum'): string[] {
-  if (kind === 'Message') return [local, `createBase${local}`];
-  const lower = local.charAt(0).toLowerCase() + local.slice(1);
-  return [local, `${lower}FromJSON`, `${lower}ToJSON`];
 }
 
 /** Members that every object has from Object.prototype: a property of another type cannot take their name. */
 const inherited = new Set([...Object.getOwnPropertyNames(Object.prototype), 'constructor']);
 
 /**
- * What the fields and oneofs of a message are to be called so that each is a property of its own. Two that
- * would be one property, or one of Object's, get a `_`. protoc refuses most such pairs itself, for their JSON
- * names; not a oneof and a field, and not all in proto2.
+ * What the fields and oneofs of a message are called in TypeScript, each a property of its own. Two that would be one property, or
+ * one of Object's, get a `_`. protoc refuses most such pairs itself, for their JSON names; not a oneof and a field, and not all in
+ * proto2.
  */
 export function memberNames(message: DescriptorProto): { readonly fields: string[]; readonly oneofs: string[] } {
   const taken = new Set<string>();
   const free = (name: string): string => {
-    let chosen = name;
-    const unfit = (camel: string): boolean => camel === '' || inherited.has(camel) || taken.has(camel);
-    while (unfit(camelCase(chosen))) chosen = camelCase(chosen) + suffix;
-    taken.add(camelCase(chosen));
+    const camel = camelCase(name);
+    let chosen = /^[A-Za-z]/.test(camel) ? camel : `_${camel}`;
+    while (inherited.has(chosen) || taken.has(chosen)) chosen += '_';
+    taken.add(chosen);
     return chosen;
   };
   // The fields first: they keep their names where only a oneof is in the way.
@@ -149,4 +87,26 @@ export function memberNames(message: DescriptorProto): { readonly fields: string
     return synthetic ? oneof.name : free(oneof.name);
   });
   return { fields, oneofs };
+}
+
+/**
+ * What the values of an enum are called in TypeScript: they lose the enum's name as their prefix. Where two would then be one, or
+ * one would be no name, all keep it. A name that no type can have gets a `_`.
+ */
+export function valueNames(type: EnumDescriptorProto): string[] {
+  const prefix = `${screamingCase(type.name)}_`;
+  const short = type.value.map(({ name }) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
+  const keep = new Set(short).size < short.length || short.some((one) => /^(?:\d|$)/.test(one));
+  return type.value.map(({ name }, index) => {
+    const chosen = (keep ? name : short[index]) ?? name;
+    return reserved.has(chosen) || chosen === '__proto__' ? `${chosen}_` : chosen;
+  });
+}
+
+/** `FooBar` -> `FOO_BAR`. */
+function screamingCase(name: string): string {
+  return name
+    .replace(/[a-z0-9]([A-Z])/g, (pair) => `${pair.charAt(0)}_${pair.charAt(1)}`)
+    .replace(/[A-Z]([A-Z][a-z])/g, (word) => `${word.charAt(0)}_${word.slice(1)}`)
+    .toUpperCase();
 }

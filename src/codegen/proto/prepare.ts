@@ -1,7 +1,7 @@
 /**
  * What ts-proto is given instead of the compiler's descriptors, so that the types that it prints are right for every valid file.
  * Changed are
- * - names, to what they are in TypeScript (type-names.ts);
+ * - names, to what they are in TypeScript (names.ts);
  * - proto2 and editions: written as the proto3 whose types are the same, since ts-proto knows no features;
  * - what makes no types: services, extensions, options.
  */
@@ -19,7 +19,7 @@ import {
   FieldDescriptorProto_Label as Label,
   OneofDescriptorProtoSchema,
 } from '@bufbuild/protobuf/wkt';
-import { memberNames, type TypeNames, valueNames } from './type-names.js';
+import { memberNames, type TypeNames, valueNames } from './names.js';
 
 export function prepareFile(
   file: FileDescriptorProto,

@@ -5,7 +5,7 @@
 import { type DescFile, type DescMessage, type DescService, type Registry, ScalarType } from '@bufbuild/protobuf';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import type { Policy } from '../../contract/policy.js';
-import { camelCase, declarationName, localNames, methodCase, notOnClient, Scope } from '../names.js';
+import { declarationName, localNames, methodCase, notOnClient, Scope } from '../names.js';
 import {
   builderImports,
   docLines,
@@ -15,7 +15,7 @@ import {
   type ServiceModel,
 } from '../service-printer.js';
 import { fingerprint } from './fingerprint.js';
-import { memberNames, settleNames, type TypeNames } from './names.js';
+import { memberNames, type TypeNames } from './names.js';
 import { header, importSpecifier, modulePath } from './paths.js';
 import { elementPath, leadingComment } from './place.js';
 import { kindOf, type PolicyReader } from './policy.js';
@@ -121,7 +121,7 @@ class RpcPrinter {
     if (models.length > 0)
       for (const name of [
         ...builderImports(models),
-        ...(models.some((one) => one.methods.length > 0) ? ['protoCodec'] : []),
+        ...(models.some((one) => one.methods.length > 0) ? ['protoCodec', 'type InitOf'] : []),
       ])
         runtime.add(name);
     if (errors.length > 0)
@@ -156,8 +156,10 @@ class RpcPrinter {
           doc: leadingComment(service.file, elementPath(method)),
           requestType: request,
           responseType: response,
-          request: `protoCodec(${JSON.stringify(method.input.typeName)}, ${request})`,
-          response: `protoCodec(${JSON.stringify(method.output.typeName)}, ${response})`,
+          initType: `InitOf<${request}>`,
+          outType: `InitOf<${response}>`,
+          request: `protoCodec(${request})`,
+          response: `protoCodec(${response})`,
           errors: (methods[index]?.errors ?? []).map((message, at) => ({ id: at + 1, type: this.errorClass(message) })),
           policy: methods[index]?.policy ?? {},
           keyProperty: propertyNamed(method.input, methods[index]?.policy.keyField),
@@ -182,9 +184,9 @@ class RpcPrinter {
         '',
         message.proto.options?.deprecated === true ? { deprecated: {} } : {},
       ),
-      `export class ${name} extends ProtoError<${fields}, InitOf<typeof ${fields}>> {`,
+      `export class ${name} extends ProtoError<${fields}> {`,
       `  static readonly typeName = ${JSON.stringify(message.typeName)};`,
-      `  static readonly codec: Codec<${name}> = protoErrorCodec(${JSON.stringify(message.typeName)}, ${fields}, (fields) => new ${name}(fields)${last});`,
+      `  static readonly codec: Codec<${name}> = protoErrorCodec(${fields}, (fields) => new ${name}(fields)${last});`,
       '',
     ];
     for (const { field, local, optional, doc } of members) {
@@ -194,12 +196,7 @@ class RpcPrinter {
       );
     }
     if (members.length > 0) lines.push('');
-    lines.push(
-      `  constructor(fields: InitOf<typeof ${fields}> = {}) {`,
-      `    super(${JSON.stringify(message.typeName)}, ${fields}, fields${last});`,
-      '  }',
-      '}',
-    );
+    lines.push(`  constructor(fields: InitOf<${fields}> = {}) {`, `    super(${fields}, fields${last});`, '  }', '}');
     return lines.join('\n');
   }
 
@@ -272,7 +269,7 @@ function propertyNamed(message: DescMessage, field: string | undefined): string 
 }
 
 function propertyOf(name: string): string {
-  return settleNames(camelCase(name));
+  return name;
 }
 
 function freeOf(field: string, fits: boolean): string {

@@ -70,3 +70,8 @@ const loneSurrogate = /\p{Surrogate}/u;
 export function isWellFormed(text: string): boolean {
   return !loneSurrogate.test(text);
 }
+
+/** The text with U+FFFD for each such surrogate, for text that is another's and must be sent. */
+export function wellFormed(text: string): string {
+  return isWellFormed(text) ? text : text.replace(/\p{Surrogate}/gu, '\ufffd');
+}

@@ -3,6 +3,7 @@
  * answers wait here, so many bytes of them and no more, and what a subscription has to send is read when the
  * connection can take it.
  */
+
 import {
   ClientFrame,
   type ClientItem,
@@ -14,6 +15,7 @@ import { ownError } from '../../call/own-error.js';
 import { connectionOf, ownerOf } from '../../call/owner.js';
 import { isRpcError, type RpcError } from '../../call/rpc-error.js';
 import type { Connection, Session } from '../connection.js';
+import { exactNumbers } from '../exact-numbers.js';
 import { positionToWire } from '../position.js';
 import { amend, commit, raise, unsubscribe } from './amend-requests.js';
 import { type Refusal, refusalOf, unsubscribed } from './answers.js';
@@ -95,7 +97,7 @@ export class HubSession implements Session, Sender, Outlet {
     }
     let items: readonly ClientItem[];
     try {
-      items = ClientFrame.decode(frame).items;
+      items = exactNumbers(ClientFrame.decode(frame)).items;
     } catch (error) {
       this.fail('FRAME_MALFORMED', `a frame is no hawser.subscription.v1.ClientFrame: ${sentence(error)}`);
       return;

@@ -7,7 +7,7 @@ import type { LogUpdate } from '../topic-store.js';
 
 /** A frame of one item. Frames that are joined are one frame. */
 export function item(one: NonNullable<ServerItem['item']>): Uint8Array {
-  return ServerFrame.encode({ items: [{ item: one }] }).finish();
+  return ServerFrame.encode({ items: [{ item: one }] });
 }
 
 const frameItem = 0x0a; // ServerFrame.items

@@ -9,13 +9,14 @@ import {
   type ServerItem,
   type Update,
 } from '../../../gen/hawser/subscription/v1/subscription.js';
+import { exactNumbers } from '../exact-numbers.js';
 import { readKey } from './known-keys.js';
 
 const nothing = new Uint8Array(0);
 
 /** Values are views into `bytes`. Throws what the generated code throws. */
 export function readServerFrame(bytes: Uint8Array): ServerFrame {
-  return new BatchReader(bytes).frame() ?? ServerFrame.decode(bytes);
+  return new BatchReader(bytes).frame() ?? exactNumbers(ServerFrame.decode(bytes));
 }
 
 /** Every method that answers undefined has met something that is not for it. */

@@ -75,6 +75,7 @@ describe('names that are something else in TypeScript', () => {
     });
     expect([...files.keys()].filter((path) => !path.includes('.desc.')).sort()).toEqual([
       'a@1/x.proto.d/b c.ts',
+      'a_x40x_1/x_x2ex_proto.d/b_x20x_c.ts',
       'b.protocol.rpc.ts',
       'b.protocol.ts',
     ]);

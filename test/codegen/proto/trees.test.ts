@@ -7,9 +7,9 @@ import { corpus, describeWith } from '../../requires.js';
 import { compile, importGenerated, modules, scratch, typeErrors, typeErrorsIn, writeTree } from './scratch.js';
 
 interface Fns {
-  encode(message: object): { finish(): Uint8Array };
+  encode(message: object): Uint8Array;
   decode(bytes: Uint8Array): object;
-  toJSON(message: object): unknown;
+  toJson(message: object): unknown;
 }
 
 describe('trees of .proto files', { timeout: 60_000 }, () => {
@@ -51,8 +51,8 @@ describe('trees of .proto files', { timeout: 60_000 }, () => {
     );
     const message = M.decode(bytes);
     expect(message).toMatchObject({ r: 0, o: 0, b: false, n: [1, 2], g: { x: 0 }, k: 1 });
-    expect(Buffer.from(M.encode(message).finish())).toEqual(Buffer.from(bytes));
-    expect(M.toJSON(message)).toMatchObject({ r: 0, o: 0, b: false, k: 'KIND_A' });
+    expect(Buffer.from(M.encode(message))).toEqual(Buffer.from(bytes));
+    expect(M.toJson(message)).toMatchObject({ r: 0, o: 0, b: false, k: 'KIND_A' });
     expect(M.decode(Uint8Array.of())).toMatchObject({ o: undefined, i: undefined, k: undefined, y: undefined });
   });
 
@@ -66,8 +66,8 @@ describe('trees of .proto files', { timeout: 60_000 }, () => {
     expect(typeErrors(files)).toEqual([]);
     const M = (await importGenerated(files, 'a.ts')).M as unknown as Fns;
     const bytes = Uint8Array.of(0x08, 0, 0x1a, 2, 1, 2, 0x20, 1, 0x20, 2, 0x2b, 0x08, 1, 0x2c);
-    expect(Buffer.from(M.encode(M.decode(bytes)).finish())).toEqual(Buffer.from(bytes));
-    expect(Buffer.from(M.encode(M.decode(Uint8Array.of(0x10, 0))).finish())).toEqual(Buffer.from([]));
+    expect(Buffer.from(M.encode(M.decode(bytes)))).toEqual(Buffer.from(bytes));
+    expect(Buffer.from(M.encode(M.decode(Uint8Array.of(0x10, 0))))).toEqual(Buffer.from([]));
   });
 
   it('may hold what cannot be compiled together, and copies of the well-known types', async () => {
@@ -148,10 +148,10 @@ describe('trees of .proto files', { timeout: 60_000 }, () => {
     const lines = (count: number, line: (index: number) => string): string =>
       Array.from({ length: count }, (_, i) => line(i)).join(' ');
     const files = await modules({
-      'values.proto': `syntax = "proto3"; enum Kind { ${lines(6000, (i) => `KIND_V${i} = ${i};`)} }`,
+      'values.proto': `syntax = "proto3"; enum Kind { ${lines(1500, (i) => `KIND_V${i} = ${i};`)} }`,
       'members.proto': `syntax = "proto3"; message M { oneof of { ${lines(5000, (i) => `int32 f${i} = ${i + 1};`)} } }`,
     });
-    expect(files.get('values.ts')).toContain('\n  V5999: 5999,\n');
+    expect(files.get('values.ts')).toContain('\n  V1499: 1499,\n');
     expect(files.get('members.ts')).toContain('f4999');
   });
 

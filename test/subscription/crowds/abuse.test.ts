@@ -51,7 +51,7 @@ class RawClient {
   }
 
   give(...items: Given[]): void {
-    this.giveBytes(Buffer.from(ClientFrame.encode({ items: items.map((item) => ({ item })) }).finish()));
+    this.giveBytes(Buffer.from(ClientFrame.encode({ items: items.map((item) => ({ item })) })));
   }
 
   giveBytes(bytes: Buffer): void {

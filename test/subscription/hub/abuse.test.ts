@@ -48,7 +48,7 @@ test('a client that asks a million times and reads nothing is let go, with littl
     items: Array.from({ length: 1000 }, (_, i) => ({
       item: { $case: 'subscribe' as const, value: subscription(i + 1, `${prices}/nowhere`) },
     })),
-  }).finish();
+  });
   let frames = 0;
   for (; frames < 1000 && !client.isClosed; frames++) client.giveBytes(frame);
   expect(client.closedWith?.reason).toBe('CLIENT_DOES_NOT_READ');

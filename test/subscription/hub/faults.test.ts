@@ -195,7 +195,7 @@ async function run(kind: Kind, at: number): Promise<Injector> {
   const client = new SickClient();
   const connection = hurt<Connection>(client, 'connection', injector, true);
   const say = (...items: NonNullable<ClientFrame['items'][number]['item']>[]): void =>
-    client.session.receive(ClientFrame.encode({ items: items.map((item) => ({ item })) }).finish());
+    client.session.receive(ClientFrame.encode({ items: items.map((item) => ({ item })) }));
   try {
     publish(sick, 'cod', 0);
     injector.at = at;

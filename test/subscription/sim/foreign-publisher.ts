@@ -44,5 +44,5 @@ export function publishAsClient(
     { item: { $case: 'hello' as const, value: hello } },
     { item: { $case: 'publish' as const, value: publish } },
   ];
-  session?.receive(ClientFrame.encode({ items }).finish());
+  session?.receive(ClientFrame.encode({ items }));
 }

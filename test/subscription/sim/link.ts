@@ -81,7 +81,7 @@ export class Link implements Wire, Connection {
       if (frame === undefined) return;
       if (this.#silent) continue;
       this.#init.tamperUp?.(frame);
-      const bytes = ClientFrame.encode(frame).finish();
+      const bytes = ClientFrame.encode(frame);
       this.#upAt = Math.max(this.#upAt, this.#init.clock.now() + this.#latency());
       this.#init.clock.setTimer(() => {
         if (!this.#serverGone && !this.#silent) this.#session?.receive(bytes);

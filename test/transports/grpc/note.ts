@@ -1,9 +1,9 @@
 /** A service with a method of every kind, as in note.proto, with a codec by hand: foreign clients and servers can speak it. */
 import {
-  BinaryReader,
-  BinaryWriter,
   bidi,
+  type Codec,
   clientStream,
+  defineMessage,
   defineService,
   protoCodec,
   serverStream,
@@ -17,33 +17,33 @@ export interface Note {
 }
 
 export function note(text = '', number = 0, payload: Uint8Array = new Uint8Array()): Note {
-  return { text, number, payload };
+  return { text, number, payload: new Uint8Array(payload) };
 }
 
-export const NoteFns = {
-  encode(value: Note, writer = new BinaryWriter()): BinaryWriter {
-    if (value.text !== '') writer.uint32(10).string(value.text);
-    if (value.number !== 0) writer.uint32(16).int32(value.number);
-    if (value.payload.length > 0) writer.uint32(26).bytes(value.payload);
-    return writer;
+const Note = defineMessage<{ -readonly [Name in keyof Note]: Note[Name] }>({
+  name: 'hawser.test.v1.Note',
+  fields: () => [
+    [1, 'text', 'string'],
+    [2, 'number', 'int32'],
+    [3, 'payload', 'bytes'],
+  ],
+  init: () => ({ text: '', number: 0, payload: new Uint8Array() }),
+  write(w, m) {
+    w.string(10, m.text);
+    w.int32(16, m.number);
+    w.binary(26, m.payload);
   },
-  decode(input: BinaryReader | Uint8Array): Note {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const read = { text: '', number: 0, payload: new Uint8Array() as Uint8Array };
-    while (reader.pos < reader.len) {
-      const tag = reader.uint32();
-      if (tag === 10) read.text = reader.string();
-      else if (tag === 16) read.number = reader.int32();
-      else if (tag === 26) read.payload = reader.bytes();
-      else reader.skip(tag & 7);
+  read(r, m) {
+    for (let t = r.tag(); t !== 0; t = r.tag()) {
+      if (t === 10) m.text = r.string();
+      else if (t === 16) m.number = r.int32();
+      else if (t === 26) m.payload = r.binary();
+      else r.other(t, m);
     }
-    return read;
   },
-  fromJSON: (json: unknown) => json as Note,
-  toJSON: (value: Note): unknown => value,
-};
+});
 
-export const noteCodec = protoCodec('hawser.test.v1.Note', NoteFns);
+export const noteCodec: Codec<Note> = protoCodec<Note>(Note);
 
 const messages = { request: noteCodec, response: noteCodec };
 

@@ -1,6 +1,6 @@
 /** Prints the table of an enum: the names that ProtoJSON has, out of the constants that ts-proto prints where they differ in a prefix only. */
 import type { DescEnum } from '@bufbuild/protobuf';
-import { valueNames } from '../type-names.js';
+import { valueNames } from '../names.js';
 import type { ModuleScope } from './module.js';
 
 export function printEnum(type: DescEnum, scope: ModuleScope): string {

@@ -4,7 +4,7 @@ import { FieldOptions_JSType as JsType, FeatureSet_FieldPresence as Presence } f
 import type { LongForm, ScalarName } from '../../../contract/proto/message-type.js';
 import { snakeCase } from '../../../contract/proto/resolve-fields.js';
 import { wireTypes } from '../../../contract/proto/wire-types.js';
-import { memberNames } from '../type-names.js';
+import { memberNames } from '../names.js';
 import type { ModuleScope } from './module.js';
 
 export interface EmittedField {

@@ -4,7 +4,7 @@
  */
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { propertyName } from '../../service-printer.js';
-import { memberNames } from '../type-names.js';
+import { memberNames } from '../names.js';
 import { access } from './access.js';
 import { type EmittedField, fieldsOf, specOf, zeroOf } from './field.js';
 import type { ModuleScope } from './module.js';

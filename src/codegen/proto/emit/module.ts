@@ -3,8 +3,8 @@
  * and for each enum its names. ts-proto's text is between the imports and that.
  */
 import type { DescEnum, DescFile, DescMessage } from '@bufbuild/protobuf';
+import type { TypeNames } from '../names.js';
 import { header, importSpecifier, modulePath } from '../paths.js';
-import type { TypeNames } from '../type-names.js';
 import { printEnum } from './enum.js';
 import { printMessage } from './message.js';
 import type { EmitOptions } from './options.js';
@@ -22,6 +22,12 @@ export function printModule(file: DescFile, types: string, names: TypeNames, opt
   };
   visit(file.messages, file.enums);
   return [header(`${file.name}.proto`), scope.imports(), types.trimEnd(), '', ...declarations, ''].join('\n');
+}
+
+/** A module of the name by which ts-proto's text imports `file`, where its own is one that ts-proto cannot spell. */
+export function printAlias(file: string, spelled: string, importSuffix: EmitOptions['importSuffix']): string {
+  const specifier = importSpecifier(modulePath(spelled, ''), modulePath(file, ''), importSuffix);
+  return `${header(file)}\nexport * from ${JSON.stringify(specifier)};\n`;
 }
 
 /** What the emitted code of one module calls things. Imports begin with a `$`, which no name of the IDL holds. */
