@@ -37,10 +37,39 @@ interface GrpcTransportOptions extends GrpcClientOptions {
  * RangeError for a limit out of range.
  */
 export function grpcTransport(options: GrpcTransportOptions): ClientTransport {
-  return new GrpcTransport(options);
+  const { address, hostName, tls, clock = systemClock, logger = silentLogger } = options;
+  const terms = grpcClientTerms(options);
+  const security = securityOf(tls, { clock, logger });
+  const target = connectionTarget(address, security, hostName, terms.proxy);
+  const headers = {
+    ':method': 'POST',
+    ':scheme': security === undefined ? 'http' : 'https',
+    ':authority': target.authority,
+    te: 'trailers',
+    'content-type': 'application/grpc',
+    'user-agent': ownUserAgent,
+    'grpc-accept-encoding': 'identity,deflate,gzip',
+    ...(terms.gzip ? { 'grpc-encoding': 'gzip' } : {}),
+  };
+  const wire = clientWire({ target, headers, terms, clock });
+  security?.use();
+  const close = (): void => {
+    wire.close();
+    security?.release();
+  };
+  return new GrpcTransport({ address, terms, clock, logger, wire: { bind: wire.bind, onLeft: wire.onLeft, close } });
 }
 
-class GrpcTransport implements ClientTransport {
+export interface GrpcTransportInit {
+  readonly address: string;
+  readonly terms: GrpcClientTerms;
+  /** What exchanges are made on. */
+  readonly wire: ClientWire;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+export class GrpcTransport implements ClientTransport {
   readonly encoding = 'proto';
   readonly settlesOnAbort = true;
   readonly address: string;
@@ -49,30 +78,15 @@ class GrpcTransport implements ClientTransport {
   readonly #attempts: Attempts;
   readonly #terms: GrpcClientTerms;
   readonly #wire: ClientWire;
-  readonly #security: ClientSecurity | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: GrpcTransportOptions) {
-    const { address, hostName, tls, clock = systemClock, logger = silentLogger } = options;
+  constructor({ address, terms, wire, clock = systemClock, logger = silentLogger }: GrpcTransportInit) {
     this.address = address;
     this.#clock = clock;
     this.#logger = logger;
     this.#attempts = new Attempts(address);
-    this.#terms = grpcClientTerms(options);
-    this.#security = securityOf(tls, { clock, logger });
-    const target = connectionTarget(address, this.#security, hostName, this.#terms.proxy);
-    const headers = {
-      ':method': 'POST',
-      ':scheme': tls === undefined ? 'http' : 'https',
-      ':authority': target.authority,
-      te: 'trailers',
-      'content-type': 'application/grpc',
-      'user-agent': ownUserAgent,
-      'grpc-accept-encoding': 'identity,deflate,gzip',
-      ...(this.#terms.gzip ? { 'grpc-encoding': 'gzip' } : {}),
-    };
-    this.#wire = clientWire({ target, headers, terms: this.#terms, clock });
-    this.#security?.use();
+    this.#terms = terms;
+    this.#wire = wire;
   }
 
   bind(method: MethodType): Handler {
@@ -118,7 +132,6 @@ class GrpcTransport implements ClientTransport {
     }
     for (const attempt of this.#attempts) attempt.cancel(ownError('CLIENT_CLOSED', 'the client was closed'));
     this.#wire.close();
-    this.#security?.release();
   }
 
   #drained(graceMs: number): Promise<void> {
