@@ -78,7 +78,7 @@ export class ProtoWriter extends ScalarWriter {
     if (entries === undefined || entries === null) return;
     if (typeof entries !== 'object') wrongType('map', entries);
     const keyTag = 8 | wireTypes[key];
-    const valueTag = 16 | (typeof type === 'string' ? wireTypes[type] : 'scalar' in type ? wireTypes[type.scalar] : 2);
+    const valueTag = 16 | (typeof type === 'string' ? wireTypes[type] : 'typeName' in type ? 2 : wireTypes[type.scalar]);
     if (entries instanceof Map) {
       for (const [name, value] of entries) this.entry(tag, keyTag, key, name, valueTag, type, value);
       return;
@@ -121,7 +121,7 @@ export class ProtoWriter extends ScalarWriter {
     if (typeof key === 'string' && keyType === 'string') this.string(keyTag, key, true);
     else this.item(keyTag, keyType, key);
     if (typeof value === 'string' && type === 'string') this.string(valueTag, value, true);
-    else if (typeof type === 'string' || 'scalar' in type) this.item(valueTag, type, value);
+    else if (typeof type === 'string' || !('typeName' in type)) this.item(valueTag, type, value);
     else this.message(valueTag, type, value, true);
     this.close(start);
   }
@@ -165,7 +165,7 @@ const keyParsers: { readonly [type in ScalarName]?: (name: string) => unknown } 
 };
 
 function mustNotBeAbsent(type: ScalarName | LongType | ValueType<unknown>, value: unknown): void {
-  if (typeof type === 'object' && !('scalar' in type) && type.nullable) return;
+  if (typeof type === 'object' && 'typeName' in type && type.nullable) return;
   throw new TypeError(`an element is ${value}; leave it out, or give it its zero`);
 }
 

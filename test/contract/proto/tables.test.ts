@@ -1,7 +1,14 @@
 /** create, clone, equals and the errors of encode, by the table of fields. */
 import { describe, expect, it } from 'vitest';
+import { interpretedMessage } from '../../../src/contract/proto/interpret.js';
 import { unknownFields } from '../../../src/contract/proto/unknown.js';
+import { Int64Value, StringValue } from '../../../src/contract/proto/unwrapped.js';
 import { everything } from './json/everything.js';
+
+const wrapped = interpretedMessage('test.Wrapped', () => [
+  [1, 'longs', Int64Value, { map: 'string' }],
+  [2, 'texts', StringValue, { map: 'bool' }],
+]);
 
 describe('create', () => {
   it('fills in what is absent, at all depths', () => {
@@ -137,4 +144,9 @@ describe('encode', () => {
     expect(encode(message)).toThrow(Kind);
     expect(encode(message)).toThrow(text);
   });
+});
+
+it('writes wrappers in maps, which are no 64-bit numbers in another form', () => {
+  const message = wrapped.create({ longs: { a: 5n }, texts: new Map([[true, 'x']]) });
+  expect(wrapped.decode(wrapped.encode(message))).toStrictEqual(message);
 });

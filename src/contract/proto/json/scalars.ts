@@ -192,11 +192,15 @@ function float(context: Context, value: number): number {
   return rounded;
 }
 
+/** The largest finite float. Some libraries refuse what is a little larger, though it is rounded to it. */
+const mostFloat = 3.4028234663852886e38;
+
 /** The number with the fewest digits that is the same float: 0.1 rather than 0.10000000149011612. */
 function shortestFloat(value: number): number {
+  if (Number.isSafeInteger(value)) return value;
   for (let digits = 1; digits < 9; digits++) {
     const shorter = Number(value.toPrecision(digits));
-    if (Math.fround(shorter) === value) return shorter;
+    if (Math.fround(shorter) === value && Math.abs(shorter) <= mostFloat) return shorter;
   }
   return value;
 }
