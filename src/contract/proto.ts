@@ -2,12 +2,14 @@
 import type { Codec } from './codec.js';
 import type { InitOf } from './proto/init-of.js';
 import type { JsonValue, MessageType } from './proto/message-type.js';
+import { orderedMessage } from './proto/ordered.js';
 
 export function protoCodec<T>(type: MessageType<T>): Codec<T> {
   return {
     typeName: type.typeName,
     encode: (value) => type.encode(value as InitOf<T>),
     decode: (bytes, _encoding, account) => type.decode(bytes, account),
+    ordered: (value) => orderedMessage(type, value),
     toJSON: (value) => type.toJson(value),
     fromJSON: (json) => type.fromJson(json as JsonValue),
   };

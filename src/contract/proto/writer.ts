@@ -78,7 +78,8 @@ export class ProtoWriter extends ScalarWriter {
     if (entries === undefined || entries === null) return;
     if (typeof entries !== 'object') wrongType('map', entries);
     const keyTag = 8 | wireTypes[key];
-    const valueTag = 16 | (typeof type === 'string' ? wireTypes[type] : 'typeName' in type ? 2 : wireTypes[type.scalar]);
+    const valueTag =
+      16 | (typeof type === 'string' ? wireTypes[type] : 'typeName' in type ? 2 : wireTypes[type.scalar]);
     if (entries instanceof Map) {
       for (const [name, value] of entries) this.entry(tag, keyTag, key, name, valueTag, type, value);
       return;

@@ -160,25 +160,27 @@ function boxed(
 }
 
 /** A `google.protobuf.Value` by itself is a message with a oneof. */
-const kinds = new Map<string, string>([
-  ['string', 'stringValue'],
-  ['number', 'numberValue'],
-  ['bigint', 'numberValue'],
-  ['boolean', 'boolValue'],
-]);
+function valueMessage(type: MessageType<unknown>): Form<object> {
+  const kind = type.field(1)?.oneof ?? 'kind';
+  return {
+    write(context, message) {
+      const held = own(message, kind);
+      if (!isObject(held) || held.$case === undefined) return value.write(context, noKind);
+      return value.write(context, held.$case === type.field(1)?.localName ? null : held.value);
+    },
+    read(context, json) {
+      const $case = type.field(kindOf(json))?.localName;
+      return { [kind]: { $case, value: json === null ? 0 : value.read(context, json) } };
+    },
+  };
+}
 
-const valueMessage: Form<object> = {
-  write(context, message) {
-    const kind = own(message, 'kind');
-    if (!isObject(kind) || kind.$case === undefined) return value.write(context, noKind);
-    return value.write(context, kind.$case === 'nullValue' ? null : kind.value);
-  },
-  read(context, json) {
-    if (json === null) return { kind: { $case: 'nullValue', value: 0 } };
-    const $case = kinds.get(typeof json) ?? (Array.isArray(json) ? 'listValue' : 'structValue');
-    return { kind: { $case, value: value.read(context, json) } };
-  },
-};
+/** The number of the field that holds a value. */
+function kindOf(json: unknown): number {
+  if (json === null) return 1;
+  if (Array.isArray(json)) return 6;
+  return { string: 3, boolean: 4, number: 2, bigint: 2 }[typeof json as string] ?? 5;
+}
 
 interface Time {
   readonly seconds?: bigint | number | string | null;
@@ -216,7 +218,7 @@ const forms: ReadonlyMap<string, (type: MessageType<unknown>) => Form<object>> =
   ['google.protobuf.FieldMask', boxed('paths', () => fieldMask)],
   ['google.protobuf.Struct', boxed('fields', () => struct)],
   ['google.protobuf.ListValue', boxed('values', () => listValue)],
-  ['google.protobuf.Value', () => valueMessage],
+  ['google.protobuf.Value', valueMessage],
   ...['Double', 'Float', 'Int64', 'UInt64', 'Int32', 'UInt32', 'Bool', 'String', 'Bytes'].map(
     (name) => [`google.protobuf.${name}Value`, boxed('value', scalarBox)] as const,
   ),
