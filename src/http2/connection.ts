@@ -216,8 +216,8 @@ export class Connection implements PipeReceiver, StreamCarrier, InputOwner {
     this.#receiving.consume(stream, bytes);
   }
 
-  workDone(): void {
-    this.#live.workDone();
+  workDone(stream: Stream): void {
+    this.#live.workDone(stream);
   }
 
   reset(stream: Stream, code: number): void {

@@ -210,8 +210,9 @@ export class Incoming implements ReceivingOwner {
     }
     ids.opened(id);
     if (id > ids.lastAcceptedId) return;
-    const { maxConcurrentStreams, maxUnsent } = this.#init.limits;
-    if (this.#live.busy >= maxConcurrentStreams || this.#sending.bytes > maxUnsent / 2) {
+    const { maxConcurrentStreams, maxHeldHeaders, maxUnsent } = this.#init.limits;
+    const held = this.#live.headBytes + heldBytes(list);
+    if (this.#live.busy >= maxConcurrentStreams || this.#sending.bytes > maxUnsent / 2 || held > maxHeldHeaders) {
       this.#nuisance.spend(Nuisance.refused);
       this.#live.rst(id, ErrorCode.REFUSED_STREAM);
       return;
@@ -225,6 +226,7 @@ export class Incoming implements ReceivingOwner {
     const { carrier, limits, events } = this.#init;
     const stream = new Stream(carrier, id, unheard, this.#sending.initialWindow, limits.streamWindow);
     stream.headed = true;
+    stream.headBytes = heldBytes(list);
     stream.contentLength = list.contentLength;
     stream.remoteClosed = end;
     this.#live.add(stream);
@@ -260,4 +262,9 @@ export class Incoming implements ReceivingOwner {
     stream.receiver.end(stream, trailers);
     this.#live.settle(stream);
   }
+}
+
+/** Nothing is kept of a list that is too large. */
+function heldBytes(list: HeaderList): number {
+  return list.tooLarge ? 0 : list.size;
 }

@@ -15,6 +15,8 @@ export interface ConnectionLimits {
   readonly maxFrameSize: number;
   /** Bytes of a header list, decoded, with 32 for each field. */
   readonly maxHeaderListSize: number;
+  /** Bytes of the header lists of all open streams together, counted as above: their application may keep them as long as it works. */
+  readonly maxHeldHeaders: number;
   /** CONTINUATION frames of one header block, each of `maxFrameSize` at most. */
   readonly maxContinuations: number;
   /** Bytes in the outbox before a server reads no further requests. */
@@ -37,6 +39,7 @@ export const defaultLimits: ConnectionLimits = {
   connectionWindow: 1 << 24,
   maxFrameSize: 16_384,
   maxHeaderListSize: 65_536,
+  maxHeldHeaders: 1 << 22,
   maxContinuations: 16,
   unsentBeforePause: 1 << 20,
   maxUnsent: 1 << 26,

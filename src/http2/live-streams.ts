@@ -12,6 +12,8 @@ export class LiveStreams {
   readonly #table = new StreamTable();
   /** Streams that are closed and whose work goes on. */
   #lingering = 0;
+  /** Of the header lists of streams that are open or worked for. */
+  headBytes = 0;
 
   /** `dropped`: a stream is over, and its receiver may not know yet. */
   constructor(server: boolean, sending: Sending, dropped: (stream: Stream) => void) {
@@ -40,10 +42,12 @@ export class LiveStreams {
 
   add(stream: Stream): void {
     this.#table.add(stream);
+    this.headBytes += stream.headBytes;
   }
 
-  workDone(): void {
+  workDone(stream: Stream): void {
     this.#lingering--;
+    this.headBytes -= stream.headBytes;
   }
 
   /** Sends RST_STREAM, for a stream that is open or for one that never was. */
@@ -80,6 +84,7 @@ export class LiveStreams {
     if (stream.closed) return;
     stream.closed = true;
     if (stream.working) this.#lingering++;
+    else this.headBytes -= stream.headBytes;
     this.#table.delete(stream);
     this.#sending.forget(stream);
     this.#dropped(stream);

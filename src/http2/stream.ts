@@ -42,7 +42,7 @@ export interface StreamCarrier {
   consume(stream: Stream, bytes: number): void;
   reset(stream: Stream, code: number): void;
   /** The work for a stream that was closed meanwhile is over. */
-  workDone(): void;
+  workDone(stream: Stream): void;
 }
 
 export interface Trailers {
@@ -66,6 +66,8 @@ export class Stream {
   localClosed = false;
   /** Nothing comes or goes any more. */
   closed = false;
+  /** Of the header list that opened it, where the peer did. */
+  headBytes = 0;
   /** The head of the peer's message has come. */
   headed = false;
   /** Of the peer's message; -1 for none announced. */
@@ -134,7 +136,7 @@ export class Stream {
   workDone(): void {
     if (!this.working) return;
     this.working = false;
-    if (this.closed) this.#carrier.workDone();
+    if (this.closed) this.#carrier.workDone(this);
   }
 
   /** Ends both halves at once; the receiver hears nothing more. Does nothing once the stream is closed. */

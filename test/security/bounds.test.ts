@@ -23,7 +23,8 @@ interface Row {
 /** The rows of the table under `## Bounds`. */
 function table(): Row[] {
   const text = readFileSync(join(repository, 'docs/security.md'), 'utf8');
-  const section = text.slice(text.indexOf('## Bounds'));
+  const from = text.indexOf('## Bounds');
+  const section = text.slice(from, text.indexOf('\n## ', from));
   const lines = section.split('\n').filter((line) => line.startsWith('|'));
   const [header = '', , ...rows] = lines;
   const cells = (line: string): string[] =>
