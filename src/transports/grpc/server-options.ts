@@ -89,6 +89,7 @@ export function engineTerms(options: GrpcServerOptions): {
   const { keepalive, maxConnectionAge } = options;
   const maxHeaderBytes = headerBytes(options);
   const output = outputTerms(options);
+  const maxConcurrentStreams = positive(options.maxConcurrentStreams ?? defaultStreams, 'grpc.maxConcurrentStreams');
   return {
     ...output,
     idleMs: idleOf(options),
@@ -97,7 +98,8 @@ export function engineTerms(options: GrpcServerOptions): {
     maxHeaderBytes,
     gzip: options.gzip ?? false,
     limits: {
-      maxConcurrentStreams: positive(options.maxConcurrentStreams ?? defaultStreams, 'grpc.maxConcurrentStreams'),
+      maxConcurrentStreams,
+      maxHeldHeaders: Math.max(leastHeldHeaders, maxConcurrentStreams * heldHeadersOfCall),
       streamWindow: 131_072,
       // A list above the limit is refused with a status, so the engine keeps a little more of it.
       maxHeaderListSize: maxHeaderBytes + 4_096,
@@ -140,6 +142,9 @@ function idleOf({ maxConnectionIdle = '30m' }: GrpcServerOptions): number {
 
 const defaultReceiveBytes = 4 * 1024 * 1024;
 const defaultStreams = 10_000;
+/** Bytes of headers that each call may hold when all places are taken; a token among them, and 32 for each header counted. */
+const heldHeadersOfCall = 2_048;
+const leastHeldHeaders = 4_194_304;
 
 /** Above this Node's HTTP/2 engine ends the stream by itself. */
 const engineHeaderBytes = 65_535;

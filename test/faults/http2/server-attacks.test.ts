@@ -161,6 +161,13 @@ describe('a flood of', () => {
     expect(client.goAway()).toBe(ErrorCode.ENHANCE_YOUR_CALM);
   });
 
+  it('DATA of one byte ends the connection', () => {
+    const client = new RawClient();
+    client.send(greeting, headers(1));
+    expect(flood(client, 200, () => many(1_000, () => frame(FrameType.DATA, 0, 1, [0])))).toBeLessThan(30);
+    expect(client.goAway()).toBe(ErrorCode.ENHANCE_YOUR_CALM);
+  });
+
   it('DATA on streams that we have reset ends the connection', () => {
     const client = new RawClient();
     client.send(greeting, headers(1, END_HEADERS | END_STREAM));
