@@ -34,7 +34,9 @@ export function anyForm(any: MessageType<unknown>): Form<object> {
           ? context.value(type, json.value)
           : context.message(type, json, '@type'),
       );
-      return Object.assign(fresh, { typeUrl, value: type.encode(held as object) });
+      const { buffer, byteOffset, length } = type.encode(held as object);
+      // Not the Buffer that an encoder returns: messages hold bytes as they are read off the wire.
+      return Object.assign(fresh, { typeUrl, value: new Uint8Array(buffer, byteOffset, length) });
     },
   };
 }

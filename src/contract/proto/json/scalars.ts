@@ -53,8 +53,15 @@ export function scalarToJson(context: Context, type: ScalarName, value: unknown)
       if (!Number.isFinite(value)) return String(value);
       return type === 'float' ? shortestFloat(float(context, value)) : value;
     default:
-      return type.endsWith('64') ? String(longOf(context, type, value)) : integer(context, type, value);
+      return type.endsWith('64') ? longText(context, type, value) : integer(context, type, value);
   }
+}
+
+/** A field that is a number in TypeScript (`jstype`) may hold one beyond 2^53; what was rounded past the type's end is the end. */
+function longText(context: Context, type: ScalarName, value: unknown): string {
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return String(longOf(context, type, value));
+  const [, most] = ranges[rangeOf[type] as 'int64' | 'uint64'];
+  return String(longOf(context, type, value === Number(most) ? most : BigInt(value as number)));
 }
 
 /** `form`: how a 64-bit number appears in TypeScript. */

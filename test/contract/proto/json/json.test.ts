@@ -25,6 +25,9 @@ describe('numbers', () => {
       uint64Field: '18446744073709551615',
     });
     expect(toJson({ asNumber: 5, asText: '6' })).toEqual({ asNumber: '5', asText: '6' });
+    expect(toJson({ asNumber: 2 ** 60 })).toEqual({ asNumber: String(2n ** 60n) });
+    const largest = everything.decode(everything.encode({ asNumber: 2 ** 62 })) as Message;
+    expect(everything.toJson({ ...largest, asNumber: 2 ** 63 })).toEqual({ asNumber: '9223372036854775807' });
   });
 
   it('are read as numbers, as text, with exponents and with a fraction of zeroes', () => {
@@ -300,7 +303,7 @@ describe('well-known types', () => {
     expect(again({ detail: within }, { registry })).toEqual({ detail: within });
     expect(again({ detail: {} })).toEqual({ detail: {} });
     expect(any.fromJson({ '@type': 'a/test.Everything', text: 'x' }, { registry }).value).toEqual(
-      everything.encode({ text: 'x' }),
+      Uint8Array.from(everything.encode({ text: 'x' })),
     );
     expect(() => fromJson({ detail })).toThrow(
       'test.Everything.detail: it holds a test.Everything, and JSON of it takes a registry',
