@@ -9,6 +9,7 @@ import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { type GenerateOptions, type GenerateResult, generate } from '../codegen/generate.js';
 import { ToolError } from '../codegen/proto/peer.js';
 import { makeFolder, writeText } from '../codegen/write.js';
+import { emitOptions } from './emit-options.js';
 import { checkIdlPaths } from './idl-paths.js';
 import { UsageError } from './usage.js';
 
@@ -26,6 +27,14 @@ folder, the output is a/b.ts (messages) and a/b.rpc.ts (services) below --out; f
                   the others need; repeatable
   --out DIR       the folder to write; made when it is not there
   --snapshot FILE write the API's schema there too, for hawser breaking to compare later versions with
+  --import-extension ts|js|none
+                  how generated files import each other: js (the default) for tsc and bundlers, ts where the sources
+                  run as they are (Node 24, Deno, Bun)
+  --messages-only no services, error classes and descriptors: messages and enums alone (.proto)
+  --int64 bigint|string
+                  how 64-bit numbers appear: bigint (the default), or string (.proto)
+  --enums const|number
+                  the type of an enum's fields: the values that the IDL names (const, the default), or number (.proto)
   --quiet         print warnings and errors only
   -h, --help      print this
 
@@ -82,6 +91,10 @@ function parse(args: readonly string[]): GenerateOptions & { quiet: boolean; sna
       include: many,
       out: many,
       snapshot: { type: 'string' },
+      'import-extension': { type: 'string' },
+      'messages-only': { type: 'boolean' },
+      int64: { type: 'string' },
+      enums: { type: 'string' },
       quiet: { type: 'boolean', default: false },
     },
   });
@@ -102,7 +115,7 @@ function parse(args: readonly string[]): GenerateOptions & { quiet: boolean; sna
   if (snapshot !== undefined && statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new UsageError(`--snapshot ${snapshot} is a folder; name a file.`);
   }
-  return { proto, thrift, include, out: folder, quiet, snapshot };
+  return { proto, thrift, include, out: folder, quiet, snapshot, emit: emitOptions(values) };
 }
 
 function errorsOf({ diagnostics }: GenerateResult): number {

@@ -16,16 +16,19 @@ import {
 import { formatDiagnostic } from '../codegen/diagnostic.js';
 import { generateCompiled } from '../codegen/proto/index.js';
 import { ToolError } from '../codegen/proto/peer.js';
+import { pluginOptions } from './emit-options.js';
 import { endWith } from './ending.js';
+import { UsageError } from './usage.js';
 
 type Answer = Pick<CodeGeneratorResponse, 'file'> | { readonly error: string };
 
 async function answer(request: CodeGeneratorRequest): Promise<Answer> {
-  if (request.parameter !== '') {
-    return { error: `protoc-gen-hawser takes no options, and was given ${JSON.stringify(request.parameter)}.` };
-  }
   try {
-    const { files, diagnostics } = await generateCompiled(request.protoFile, request.fileToGenerate);
+    const { files, diagnostics } = await generateCompiled(
+      request.protoFile,
+      request.fileToGenerate,
+      pluginOptions(request.parameter),
+    );
     const shown = (severity: 'error' | 'warning'): string[] =>
       diagnostics.filter((one) => one.severity === severity).map(formatDiagnostic);
     for (const warning of shown('warning')) console.error(warning);
@@ -34,7 +37,7 @@ async function answer(request: CodeGeneratorRequest): Promise<Answer> {
     const ordered = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
     return { file: ordered.map(([name, content]) => file(name, content)) };
   } catch (error) {
-    if (error instanceof ToolError) return { error: error.message };
+    if (error instanceof ToolError || error instanceof UsageError) return { error: error.message };
     throw error;
   }
 }

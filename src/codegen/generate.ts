@@ -6,6 +6,7 @@ import type { Idl } from './breaking/schema.js';
 import { byPlace, type Diagnostic } from './diagnostic.js';
 import { holdsIdl } from './holds-idl.js';
 import { checkOutput, type Written, writeOutput } from './output.js';
+import type { EmitOptions } from './proto/emit/options.js';
 import { compileProto } from './proto/index.js';
 import { compileThrift } from './thrift/index.js';
 
@@ -18,6 +19,8 @@ export interface GenerateOptions {
   readonly include: readonly string[];
   /** Made when it is not there. */
   readonly out: string;
+  /** What may be chosen of the generated code; `importSuffix` holds for both IDLs, the rest for .proto. */
+  readonly emit?: Partial<EmitOptions> | undefined;
   /** Called with each input, and how many there were so far, as its code is ready. */
   readonly onProgress?: (path: string, count: number) => void;
 }
@@ -39,8 +42,9 @@ export async function generate(options: GenerateOptions): Promise<GenerateResult
     onProgress?.(path, count);
   };
   const parts: Compiled[] = [];
-  if (proto.length > 0) parts.push(await compileProto({ roots: proto, includes: include, onFile }));
-  if (thrift.length > 0) parts.push(compileThrift({ roots: thrift, includes: include, onFile }));
+  if (proto.length > 0) parts.push(await compileProto({ roots: proto, includes: include, emit: options.emit, onFile }));
+  if (thrift.length > 0)
+    parts.push(compileThrift({ roots: thrift, includes: include, importSuffix: options.emit?.importSuffix, onFile }));
   const diagnostics = parts.flatMap((part) => part.diagnostics);
   if (!failed(diagnostics)) diagnostics.push(...empty('proto', proto), ...empty('thrift', thrift));
   const files = new Map<string, string>();

@@ -110,7 +110,9 @@ describe('protoc-gen-hawser', { timeout: 120_000 }, () => {
     expect(policy.error).toContain('api.proto:7:12: error: a.v1.S/Get: timeout is 0 ms; it must be more than 0.');
     const option = await answerTo(api('timeout: "1s"'), 'paths=source_relative');
     expect(option).toMatchObject({ files: [] });
-    expect(option.error).toBe('protoc-gen-hawser takes no options, and was given "paths=source_relative".');
+    expect(option.error).toBe(
+      'protoc-gen-hawser has no option "paths"; it has import-extension, int64, enums, messages-only.',
+    );
   });
 
   it('says how it is used when a user runs it', async () => {

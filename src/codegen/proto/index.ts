@@ -8,7 +8,7 @@ import { byPlace, type Diagnostic } from '../diagnostic.js';
 import { compile } from './buf.js';
 import { printDescriptors } from './desc-module.js';
 import { printAlias, printModule } from './emit/module.js';
-import type { EmitOptions } from './emit/options.js';
+import { defaultEmit, type EmitOptions } from './emit/options.js';
 import { groupSources } from './groups.js';
 import { typeNames } from './names.js';
 import { modulePath } from './paths.js';
@@ -26,7 +26,7 @@ export interface ProtoOptions {
   readonly includes: readonly string[];
   /** Called with each input as its code is ready. */
   readonly onFile?: (path: string) => void;
-  readonly emit?: Partial<EmitOptions>;
+  readonly emit?: Partial<EmitOptions> | undefined;
 }
 
 export interface ProtoResult {
@@ -57,9 +57,10 @@ export async function compileProto(options: ProtoOptions): Promise<ProtoResult> 
 export function generateCompiled(
   files: readonly FileDescriptorProto[],
   inputs: readonly string[],
+  emit: Partial<EmitOptions> = {},
 ): Promise<ProtoResult> {
   const sources: ProtoSources = { files: new Map(), inputs, diagnostics: [] };
-  return printUnits([new Unit(files, inputs, sources)], sources, []);
+  return printUnits([new Unit(files, inputs, sources)], sources, [], { emit });
 }
 
 async function printUnits(
@@ -99,8 +100,6 @@ async function printUnits(
     ...counts,
   };
 }
-
-const defaultEmit: EmitOptions = { int64: 'bigint', enums: 'const', importSuffix: '.js' };
 
 interface Printed {
   /** Below the output folder. */
@@ -159,10 +158,12 @@ class Unit {
       if (spelled !== source && imported) put(spelled, '', printAlias(source, spelled, emit.importSuffix));
       const services = this.services.filter((one) => one.service.file === file);
       const own = [...errors].filter((message) => message.file === file);
-      if (services.length + own.length > 0) put(source, '.rpc', printRpcModule({ file, services, errors: own }, names));
+      const module = { file, services, errors: own, importSuffix: emit.importSuffix };
+      if (!emit.messagesOnly && services.length + own.length > 0) put(source, '.rpc', printRpcModule(module, names));
     }
+    if (emit.messagesOnly) return printed;
     for (const file of this.closure([...this.services.map((one) => one.service.file), ...this.errorDetails()])) {
-      put(`${file.name}.proto`, '.desc', printDescriptors(file));
+      put(`${file.name}.proto`, '.desc', printDescriptors(file, emit.importSuffix));
     }
     return printed;
   }

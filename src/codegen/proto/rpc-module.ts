@@ -75,6 +75,8 @@ export interface RpcModule {
   readonly services: readonly CheckedService[];
   /** The messages of this file that are errors of any method, of this file or another. */
   readonly errors: readonly DescMessage[];
+  /** How imports of other modules end. */
+  readonly importSuffix: string;
 }
 
 export function printRpcModule(module: RpcModule, names: TypeNames): string {
@@ -218,7 +220,7 @@ class RpcPrinter {
 
   /** The local name of something that another generated module exports. */
   private import(module: string, name: string, wanted: string): string {
-    const specifier = importSpecifier(this.path, module);
+    const specifier = importSpecifier(this.path, module, this.module.importSuffix);
     const imported = this.imports.get(specifier) ?? new Map<string, string>();
     this.imports.set(specifier, imported);
     const known = imported.get(name);

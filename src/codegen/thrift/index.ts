@@ -25,6 +25,8 @@ export interface CompileThriftOptions {
   /** Called with each file as it is read. */
   readonly onFile?: (path: string) => void;
   readonly limits?: Partial<ThriftLimits>;
+  /** How imports of other modules end: `.js`. */
+  readonly importSuffix?: string | undefined;
 }
 
 export interface CompiledThrift {
@@ -65,7 +67,7 @@ export function compileThrift(options: CompileThriftOptions): CompiledThrift {
   }
   const files = new Map<string, string>();
   if (!loader.hasErrors) {
-    const modules = new Modules(planned);
+    const modules = new Modules(planned, options.importSuffix);
     const policyOf = (service: ServiceDefinition): ServicePolicy =>
       policies.get(service) ?? { version: undefined, policy: {}, functions: new Map() };
     for (const [program, path] of [...planned].sort(([, a], [, b]) => (a < b ? -1 : 1))) {

@@ -77,6 +77,9 @@ export function typeErrorsIn(folder: string, paths: readonly string[]): string[]
       exactOptionalPropertyTypes: true,
       verbatimModuleSyntax: true,
       isolatedModules: true,
+      isolatedDeclarations: true,
+      declaration: true,
+      erasableSyntaxOnly: true,
       skipLibCheck: true,
       noEmit: true,
       customConditions: ['hawser-source'],
@@ -85,16 +88,20 @@ export function typeErrorsIn(folder: string, paths: readonly string[]): string[]
       types: ['node'],
     },
   );
-  return ts
-    .getPreEmitDiagnostics(program)
-    .filter(({ file }) => file === undefined || file.fileName.startsWith(folder))
-    .map(({ file, start = 0, messageText }) => {
-      const place =
-        file === undefined
-          ? ''
-          : `${file.fileName.slice(folder.length + 1)}:${file.getLineAndCharacterOfPosition(start).line + 1}: `;
-      return place + ts.flattenDiagnosticMessageText(messageText, '\n');
-    });
+  return (
+    ts
+      .getPreEmitDiagnostics(program)
+      .filter(({ file }) => file === undefined || file.fileName.startsWith(folder))
+      // The type of a service is inferred: 9010 is what isolatedDeclarations says of that.
+      .filter(({ file, code }) => !(code === 9010 && file?.fileName.endsWith('.rpc.ts')))
+      .map(({ file, start = 0, messageText }) => {
+        const place =
+          file === undefined
+            ? ''
+            : `${file.fileName.slice(folder.length + 1)}:${file.getLineAndCharacterOfPosition(start).line + 1}: `;
+        return place + ts.flattenDiagnosticMessageText(messageText, '\n');
+      })
+  );
 }
 
 /** Writes generated modules where `hawser/proto` resolves, and imports one. */

@@ -2,7 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatDiagnostic } from '../../../src/codegen/diagnostic.js';
+import type { EmitOptions } from '../../../src/codegen/proto/emit/options.js';
 import { compileProto } from '../../../src/codegen/proto/index.js';
+import type { MessageType } from '../../../src/contract/proto/message-type.js';
 import { corpus, describeWith } from '../../requires.js';
 import { compile, importGenerated, modules, scratch, typeErrors, typeErrorsIn, writeTree } from './scratch.js';
 
@@ -153,6 +155,56 @@ describe('trees of .proto files', { timeout: 60_000 }, () => {
     });
     expect(files.get('values.ts')).toContain('\n  V1499: 1499,\n');
     expect(files.get('members.ts')).toContain('f4999');
+  });
+
+  it('are generated as the options say: endings of imports, 64-bit numbers, enums, and messages alone', async () => {
+    const tree = {
+      'a.proto':
+        'syntax = "proto3"; package a; enum E { E_ZERO = 0; E_ONE = 1; } message A { E e = 1; int64 n = 2; map<int64, int64> m = 3; }',
+      'b.proto': `syntax = "proto3"; package b; import "a.proto"; import "google/protobuf/wrappers.proto";
+        message B { a.A a = 1; google.protobuf.Int64Value w = 2; repeated sint64 l = 3; oneof o { fixed64 f = 4; a.E e = 5; } } service S { rpc Get(a.A) returns (B); }`,
+    };
+    const root = scratch(tree);
+    const made = async (emit: Partial<EmitOptions>): Promise<ReadonlyMap<string, string>> =>
+      (await compileProto({ roots: [root], includes: [], emit })).files;
+    const ts = await made({ importSuffix: '.ts' });
+    for (const [path, text] of ts) expect([path, /from "\.[^"]*(?<!\.ts)"/.exec(text)]).toEqual([path, null]);
+    const none = await made({ importSuffix: '' });
+    for (const [path, text] of none) expect([path, /from "\.[^"]*\.(?:js|ts)"/.exec(text)]).toEqual([path, null]);
+    expect([...(await made({ messagesOnly: true })).keys()].sort()).toEqual([
+      'a.ts',
+      'b.ts',
+      'google/protobuf/wrappers.ts',
+    ]);
+
+    const texts = await made({ int64: 'string' });
+    expect(typeErrors(texts)).toEqual([]);
+    const { B } = (await importGenerated(texts, 'b.ts')) as unknown as Record<string, MessageType<object>>;
+    const value = {
+      a: { n: '9007199254740993', m: { '5': '-5' } },
+      w: '-1',
+      l: ['-9223372036854775808'],
+      o: { $case: 'f', value: '1' },
+    };
+    expect(B?.decode(B.encode(value))).toMatchObject(value);
+
+    const numbers = await made({ enums: 'number' });
+    expect(typeErrors(numbers, { 'use.ts': 'import type { A } from "./a.js"; export const e: A["e"] = 7;' })).toEqual(
+      [],
+    );
+  });
+
+  it('may hold a oneof of 400 and a message of 1,000 fields, also where parts of them are given', async () => {
+    const of = (count: number, line: (index: number) => string): string =>
+      Array.from({ length: count }, (_, index) => line(index + 1)).join(' ');
+    const files = await modules({
+      'o.proto': `syntax = "proto3"; message L { string a = 1; } message O { oneof pick { ${of(400, (i) => `${i % 2 ? 'L' : 'string'} f${i} = ${i};`)} } }`,
+      'w.proto': `syntax = "proto3"; message W { ${of(1000, (i) => `${['string', 'int64', 'double', 'W'][i % 4]} f${i} = ${i};`)} }`,
+    });
+    const use = `import { O } from "./o.js"; import { W } from "./w.js";
+      export const bytes: Uint8Array = O.encode({ pick: { $case: 'f3', value: { a: 'x' } } });
+      export const wide: W = W.create({ f1: 5n, f3: { f2: 0.5 } });`;
+    expect(typeErrors(files, { 'use.ts': use })).toEqual([]);
   });
 
   it('are empty, or hold an empty file', async () => {

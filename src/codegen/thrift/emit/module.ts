@@ -18,6 +18,7 @@ export class Modules {
   constructor(
     /** Relative to the output folder, with forward slashes, ending in `.ts`. */
     private readonly paths: ReadonlyMap<Program, string>,
+    readonly importSuffix = '.js',
   ) {
     this.aliases = new Set([...paths.keys()].map(aliasOf));
   }
@@ -144,7 +145,7 @@ export class ModuleWriter {
     }
     const own = posix.dirname(this.modules.path(this.program));
     const files = [...this.aliases].map(([program, { alias, asValue }]) => {
-      const path = posix.relative(own, this.modules.path(program).replace(/\.ts$/, '.js'));
+      const path = posix.relative(own, this.modules.path(program).replace(/\.ts$/, this.modules.importSuffix));
       const from = path.startsWith('.') ? path : `./${path}`;
       return { from, line: `import ${asValue ? '' : 'type '}* as ${alias} from ${JSON.stringify(from)};` };
     });
