@@ -197,10 +197,16 @@ async function tell(call: CallInfo): Promise<void> {
   console.error(`trailers ${JSON.stringify(await call.trailers)}`);
 }
 
+/** Of the fields of a declared error, what JSON has no form for. */
+function plain(_name: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+}
+
 function report(error: unknown, describe: Found['describe']): void {
   const declared = declaredTypeName(error);
   if (declared !== undefined) {
-    console.error(`hawser call: ${declared} ${JSON.stringify({ ...(error as object) })}`);
+    console.error(`hawser call: ${declared} ${JSON.stringify({ ...(error as object) }, plain)}`);
     return;
   }
   if (!isRpcError(error)) {

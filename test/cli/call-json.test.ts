@@ -49,7 +49,10 @@ service T { M echo(1: M m) throws (1: Broken broken) }
   const thriftEcho = thriftService('x.T', [join(folder, 'echo.thrift')], []);
   server.add(echo, { Echo: async (request: unknown) => request } as unknown as Handlers<typeof echo>);
   server.add(thriftEcho, {
-    echo: async ({ m }: { m: unknown }) => m,
+    echo: async ({ m }: { m: { id: bigint } }) => {
+      if (m.id !== 13n) return m;
+      throw thriftEcho.methods.echo?.errors[0]?.type.codec.fromJSON({ id: '9007199254740993', data: 'AQI=' });
+    },
   } as unknown as Handlers<typeof thriftEcho>);
   ({ grpc, thrift } = (await server.listen({ grpc: '127.0.0.1:0', thrift: '127.0.0.1:0' })) as never);
 });
@@ -88,6 +91,19 @@ it('keeps all digits of numbers that are not quoted', async () => {
     ratio: 9007199254740992,
     names: { '9007199254740993': 'a' },
   });
+});
+
+it('prints the fields of a declared error, numbers and bytes too', async () => {
+  const { stderr, code } = await hawser(
+    'call',
+    `thrift://${thrift}`,
+    'x.T/echo',
+    '{"m": {"id": 13}}',
+    '--thrift',
+    join(folder, 'echo.thrift'),
+  );
+  expect(stderr).toBe('hawser call: x.Broken {"id":"9007199254740993","data":"AQI="}\n');
+  expect(code).toBe(1);
 });
 
 it('prints a field and a oneof whose names are one in camel case, and a field that all objects have', async () => {
