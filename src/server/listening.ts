@@ -2,6 +2,7 @@
 import { type Duration, timerDuration } from '../contract/duration.js';
 import { having, text } from '../contract/option-kinds.js';
 import { knownOptions } from '../contract/option-names.js';
+import { checkProxyProtocol } from '../transports/sockets/proxy-header.js';
 import type { SocketAddress } from '../transports/sockets/socket-listener.js';
 import { checkServerTls, type ServerTls } from '../transports/tls.js';
 import type { ListenAddress, ListenOptions } from './types.js';
@@ -13,6 +14,7 @@ export const checkPlace = knownOptions<Place>({
   address: text,
   tls: (tls) => checkServerTls(tls as ServerTls),
   openingTimeout: (ms, name) => timerDuration(ms as Duration, name),
+  proxyProtocol: checkProxyProtocol,
 });
 
 function place(value: unknown, name: string): void {

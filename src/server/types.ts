@@ -15,6 +15,7 @@ import type { TopicStores } from '../subscription/topic-store.js';
 import type { TelemetryOptions } from '../telemetry/options.js';
 import type { GrpcServerOptions } from '../transports/grpc/server-options.js';
 import type { MemoryNode } from '../transports/memory/network.js';
+import type { ProxyProtocolOptions } from '../transports/sockets/proxy-header.js';
 import type { ThriftServerOptions } from '../transports/thrift/server.js';
 import type { ServerTls } from '../transports/tls.js';
 import type { GateOptions } from './gates.js';
@@ -61,6 +62,8 @@ export type ListenAddress =
        * client that connects ahead of its first call needs a longer one.
        */
       readonly openingTimeout?: Duration;
+      /** Balancers in front that begin each connection with a header of the PROXY protocol, version 1 or 2. */
+      readonly proxyProtocol?: ProxyProtocolOptions;
     };
 
 export interface ListenOptions {

@@ -11,11 +11,11 @@ export class SocketPeer {
   readonly #address: string;
   #peer: Peer | undefined;
 
-  /** `local`: where the listener is, for sockets without addresses. */
-  constructor(socket: Socket, local: string) {
+  /** `local`: where the listener is, for sockets without addresses. `told`: by a balancer, who goes before the socket's own. */
+  constructor(socket: Socket, local: string, told?: string) {
     this.#socket = socket;
     // The address is gone once the socket is closed.
-    this.#address = addressOf(socket, local);
+    this.#address = told ?? addressOf(socket, local);
   }
 
   get peer(): Peer {

@@ -1,6 +1,6 @@
 /** A gRPC listener, on our own HTTP/2 or on grpc-js and Node's. Each is loaded when there is one to be. */
 import type { Dispatcher, Listener } from '../../call/transport.js';
-import type { ServerTls } from '../tls.js';
+import type { SocketAddress } from '../sockets/socket-listener.js';
 import { engineOf } from './engine-option.js';
 import type { GrpcServerOptions } from './server-options.js';
 
@@ -10,11 +10,14 @@ import type { GrpcServerOptions } from './server-options.js';
  */
 export async function listenGrpc(
   dispatcher: Dispatcher,
-  options: GrpcServerOptions & { readonly address: string; readonly tls?: ServerTls },
+  options: GrpcServerOptions & SocketAddress,
 ): Promise<Listener> {
   if (engineOf(options.engine) === 'own') {
     const { listenEngine } = await import('./engine/server.js');
     return listenEngine(dispatcher, options);
+  }
+  if (options.proxyProtocol !== undefined) {
+    throw new TypeError("proxyProtocol needs Hawser's own HTTP/2; leave grpc.engine: 'node' out, or proxyProtocol");
   }
   const { listenNode } = await import('./node-server.js');
   return listenNode(dispatcher, options);

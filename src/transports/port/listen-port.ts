@@ -97,7 +97,8 @@ function refuse(socket: Socket, arrival: Arrival, opening: Opening | 'unknown'):
 const sentences: Readonly<Partial<Record<Opening | 'unknown', string>>> & { readonly unknown: string } = {
   http1: 'it speaks HTTP/1.1',
   tls: 'it speaks TLS, and there is none here; give the port tls, or write grpc:// or thrift:// there',
-  proxy: 'it begins with a PROXY header, which is not understood here; let the balancer send none',
+  proxy:
+    'it begins with a PROXY header, which is not expected here; give the listener proxyProtocol, or let the balancer send none',
   unknown: 'its first bytes are of no protocol that is known',
 };
 

@@ -34,14 +34,17 @@ export class Arrival {
     socket.on('close', this.#onGone);
   }
 
+  /** Who a balancer says that the connection is from. */
+  told: string | undefined;
+
   /** The address of the peer. */
   get from(): string {
-    return addressOf(this.socket, this.#terms.local());
+    return this.told ?? addressOf(this.socket, this.#terms.local());
   }
 
   /** `socket`: the one that calls go over, which with TLS is another. */
   peer(socket: Socket): SocketPeer {
-    return new SocketPeer(socket, this.#terms.local());
+    return new SocketPeer(socket, this.#terms.local(), this.told);
   }
 
   /** A protocol takes the connection over. */

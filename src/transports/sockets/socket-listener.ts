@@ -11,6 +11,8 @@ import type { SocketPeer } from '../socket-peer.js';
 import { checkServerTls, type ServerTls, type TlsMaterial } from '../tls.js';
 import { serverTlsOptions } from '../tls-context.js';
 import { Arrival, type ArrivalTerms } from './arrival.js';
+import { lookAhead } from './opening.js';
+import { Balancers, type ProxyProtocolOptions, readProxyHeader } from './proxy-header.js';
 
 /** Where and how a server listens. */
 export interface SocketAddress {
@@ -19,6 +21,8 @@ export interface SocketAddress {
   readonly tls?: ServerTls;
   /** ms from a connection to its first protocol; 10,000 by default. */
   readonly openingTimeout?: number;
+  /** Balancers in front that say whom each connection is from. */
+  readonly proxyProtocol?: ProxyProtocolOptions;
 }
 
 /** What takes connections over: those of one protocol. */
@@ -50,12 +54,14 @@ export class SocketListener {
   readonly #tls: TlsServer | undefined;
   readonly #certificates: Certificates<TlsOptions> | undefined;
   readonly #arrivals = new Map<Socket, Arrival>();
+  readonly #balancers: Balancers | undefined;
   #address: string;
 
   /** Throws a TypeError for an address or TLS options that cannot be meant, an Error for a file that cannot be read. */
   constructor(init: SocketListenerInit) {
     parseListenAddress(init.address, init.wire);
     this.#init = init;
+    this.#balancers = init.proxyProtocol === undefined ? undefined : new Balancers(init.proxyProtocol);
     this.#address = init.address;
     const { logger, clock, transport, openingTimeout = defaultOpeningTimeout } = init;
     this.#terms = { logger, clock, transport, openingTimeout, local: () => this.#address };
@@ -94,13 +100,41 @@ export class SocketListener {
   }
 
   #accept(socket: Socket): void {
-    const { logger, transport, open } = this.#init;
+    const { logger, transport } = this.#init;
     socket.on('error', (error) => logger.debug({ transport, err: error }, 'a connection broke'));
     const arrival = new Arrival(socket, this.#terms, () => this.#arrivals.delete(socket));
     this.#arrivals.set(socket, arrival);
+    if (this.#balancers === undefined) this.#begin(arrival);
+    else this.#ask(this.#balancers, arrival);
+  }
+
+  /** The connection of a balancer, which says first whom it is from. */
+  #ask(balancers: Balancers, arrival: Arrival): void {
+    const { socket } = arrival;
+    if (!balancers.trusts(socket.remoteAddress)) {
+      arrival.refuse('OPENING_UNKNOWN', 'it is from no balancer that proxyProtocol.from names');
+      return;
+    }
+    arrival.stage = 'its PROXY header';
+    lookAhead(socket, readProxyHeader, (told) => {
+      if ('malformed' in told) {
+        arrival.refuse('OPENING_UNKNOWN', told.malformed);
+        return;
+      }
+      arrival.told = told.source;
+      this.#begin(arrival);
+    });
+  }
+
+  #begin(arrival: Arrival): void {
+    const { open, serve } = this.#init;
     if (open !== undefined) open(arrival);
     else if (this.#tls !== undefined) this.secure(arrival);
-    else this.#init.serve(socket, arrival);
+    else {
+      serve(arrival.socket, arrival);
+      // It was paused where a PROXY header went before.
+      arrival.socket.resume();
+    }
   }
 
   #certified(tls: ServerTls): Certificates<TlsOptions> {
