@@ -19,15 +19,20 @@ import { runs } from '../../support/soak.js';
 
 type Fields = Record<string, unknown>;
 const scratch = scratchFolder('hoard');
+const ofProto = scratchFolder('proto-hoard');
 let generated: Record<string, StructCodec<Fields>>;
 let Hoard: ServiceType;
 
 beforeAll(async () => {
   await generate({ proto: [], thrift: [import.meta.dirname], include: [], out: scratch.path });
+  await generate({ proto: [import.meta.dirname], thrift: [], include: [], out: ofProto.path });
   generated = (await import(pathToFileURL(join(scratch.path, 'hoard.ts')).href)) as never;
   Hoard = (generated as unknown as { Hoard: ServiceType }).Hoard;
 });
-afterAll(() => scratch.remove());
+afterAll(() => {
+  scratch.remove();
+  ofProto.remove();
+});
 afterEach(() => setDecodeLimits());
 
 const i32 = (n: number): Buffer => {
@@ -152,11 +157,15 @@ describe('a message that is small on the wire and large in memory', () => {
 const messages = runs(1_000);
 
 describe('the charge', () => {
-  it.each(['binary', 'compact', 'header'])(
+  it.each(['binary', 'compact', 'header', 'proto'])(
     `is at least 0.8 of what the heap gains, over ${messages} hostile messages in %s`,
     async (wire) => {
       const seed = process.env.HAWSER_SEED ?? String(Date.now());
-      const args = [join(import.meta.dirname, 'fuzz.ts'), wire, String(messages), seed, scratch.path];
+      const program = (name: string): string => join(import.meta.dirname, name);
+      const args =
+        wire === 'proto'
+          ? [program('proto-fuzz.ts'), String(messages), seed, ofProto.path]
+          : [program('fuzz.ts'), wire, String(messages), seed, scratch.path];
       const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', ...fromSource, ...args]);
       const result = JSON.parse(stdout) as { messages: number; charged: number; gained: number };
       expect(result.messages).toBeGreaterThan(messages / 2);

@@ -1,6 +1,5 @@
 /**
- * Hostile messages, decoded and kept by the hundred: what the decoder charged for all of them beside what the heap gained, as one
- * message alone is lost in what else a heap does. Run with --expose-gc in a process of its own: `fuzz.ts WIRE COUNT SEED FOLDER`;
+ * Hostile messages of Thrift, for measure.ts. Run with --expose-gc in a process of its own: `fuzz.ts WIRE COUNT SEED FOLDER`;
  * FOLDER has the code generated of hoard.thrift. On the wire `header` messages come with a list of headers.
  */
 import { pathToFileURL } from 'node:url';
@@ -8,23 +7,17 @@ import { seededRandom } from 'hawser/testing';
 import { dynamicStruct, type FieldInfo, type StructCodec, type TypeInfo } from 'hawser/thrift';
 import { HeaderMap } from '../../../src/call/headers.js';
 import type { Encoding } from '../../../src/contract/codec.js';
-import {
-  type DecodeAccount,
-  DecodeBudgetError,
-  decodedBytes,
-  holdDecoded,
-  releaseDecoded,
-} from '../../../src/contract/decode-budget.js';
+import { type DecodeAccount, holdDecoded } from '../../../src/contract/decode-budget.js';
 import { defaultLimits } from '../../../src/transports/thrift/limits.js';
 import type { ThriftProtocol } from '../../../src/transports/thrift/sniff.js';
 import { decodeHeaderFrame, encodeHeaderFrame } from '../../../src/transports/thrift/theader.js';
+import { measure } from './measure.js';
 
 type Fields = Record<string, unknown>;
 type Codec = StructCodec<Fields>;
 
 const [wire, count, seed, folder] = process.argv.slice(2) as [Encoding | 'header', string, string, string];
 const random = seededRandom(seed);
-const gc = globalThis.gc as () => void;
 
 const generated = (await import(pathToFileURL(`${folder}/hoard.ts`).href)) as Record<string, Codec>;
 const codecs = ['Bag', 'Either', 'Page'].flatMap((name) => {
@@ -158,56 +151,4 @@ function hostile(): Hostile {
   return { codec, encoding, bytes };
 }
 
-const result = { messages: 0, refused: 0, malformed: 0, charged: 0, gained: 0, worst: Number.POSITIVE_INFINITY };
-
-/** Those that decode: once, so that the code is compiled and its shapes are known before anything is measured. */
-function decodable(batch: readonly Hostile[]): Hostile[] {
-  return batch.filter((one) => {
-    const account: DecodeAccount = { finished: false, decodedBytes: 0 };
-    try {
-      decoded(one, account);
-      return true;
-    } catch (error) {
-      if (error instanceof DecodeBudgetError) result.refused++;
-      else result.malformed++;
-      return false;
-    } finally {
-      releaseDecoded(account);
-    }
-  });
-}
-
-function measured(batch: readonly Hostile[]): { readonly charged: number; readonly gained: number } {
-  const account: DecodeAccount = { finished: false, decodedBytes: 0 };
-  const kept: unknown[] = new Array(batch.length).fill(undefined);
-  const once = (): { readonly charged: number; readonly gained: number } => {
-    kept.fill(undefined);
-    gc();
-    const before = process.memoryUsage().heapUsed;
-    for (const [at, one] of batch.entries()) kept[at] = decoded(one, account);
-    gc();
-    const gained = process.memoryUsage().heapUsed - before;
-    const charged = account.decodedBytes;
-    releaseDecoded(account);
-    return { charged, gained };
-  };
-  let best = once();
-  // The heap has other things to do now and then: what does not repeat was not the messages.
-  for (let again = 0; again < 3 && best.charged < best.gained * 0.8; again++) {
-    const next = once();
-    if (next.gained < best.gained) best = next;
-  }
-  return best;
-}
-
-const perBatch = 250;
-for (let made = 0; made < Number(count); made += perBatch) {
-  const batch = decodable(Array.from({ length: Math.min(perBatch, Number(count) - made) }, hostile));
-  const { charged, gained } = measured(batch);
-  result.messages += batch.length;
-  result.charged += charged;
-  result.gained += gained;
-  result.worst = Math.min(result.worst, charged / gained);
-}
-if (decodedBytes() !== 0) throw new Error(`${decodedBytes()} bytes are still charged`);
-console.log(JSON.stringify(result));
+measure(Number(count), { hostile, decoded });
