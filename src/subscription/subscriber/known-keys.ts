@@ -3,6 +3,8 @@
  * that was read lately is found by its bytes, which makes no string, and all who hold it hold the same one.
  */
 
+import { readable, textOf } from '../../contract/bytes/utf8.js';
+
 /** Longer ones are not looked for. */
 const longest = 32;
 /** A key has one place; what was there before gives way. */
@@ -10,8 +12,8 @@ const places = 1024;
 
 const known: (string | undefined)[] = new Array(places).fill(undefined);
 
-/** The UTF-8 text from `start` to `end`, which lie within `bytes`; what is no UTF-8 reads as U+FFFD. */
-export function readKey(bytes: Uint8Array, start: number, end: number): string {
+/** The text from `start` to `end`, which lie within `bytes`; undefined when they are not UTF-8. */
+export function readKey(bytes: Uint8Array, start: number, end: number): string | undefined {
   const length = end - start;
   if (length === 0) return '';
   if (length > longest) return decoded(bytes, start, end);
@@ -27,7 +29,7 @@ export function readKey(bytes: Uint8Array, start: number, end: number): string {
   const there = known[place];
   if (there !== undefined && isAscii(there, bytes, start, length)) return there;
   const key = decoded(bytes, start, end);
-  known[place] = key;
+  if (key !== undefined) known[place] = key;
   return key;
 }
 
@@ -37,6 +39,6 @@ function isAscii(key: string, bytes: Uint8Array, start: number, length: number):
   return true;
 }
 
-function decoded(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+function decoded(bytes: Uint8Array, start: number, end: number): string | undefined {
+  return textOf(readable(bytes), start, end);
 }

@@ -1,7 +1,7 @@
 /**
  * Frames of the server, read by hand where they hold batches and nothing else, as most do: half of what a subscriber's process did
  * was reading them with the generated code. Whatever is not plainly such a frame (another item, a field of a newer server, a
- * length that does not fit, a number beyond 2^53-1) is read by the generated code from its start, which says what is wrong with it.
+ * length that does not fit, a key that is not UTF-8, a number beyond 2^53-1) is read by the generated code from its start, which says what is wrong with it.
  */
 import {
   type Batch,
@@ -86,7 +86,11 @@ class BatchReader {
       if (tag === 0x12 || tag === 0x1a) {
         const fieldEnd = this.#open(tag, end);
         if (fieldEnd === -1) return undefined;
-        if (tag === 0x12) key = readKey(bytes, this.#at, fieldEnd);
+        if (tag === 0x12) {
+          const read = readKey(bytes, this.#at, fieldEnd);
+          if (read === undefined) return undefined;
+          key = read;
+        }
         // Made so and not by `subarray`, which costs twice as much of a Buffer.
         else value = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset + this.#at, fieldEnd - this.#at);
         this.#at = fieldEnd;

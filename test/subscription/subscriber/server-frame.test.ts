@@ -87,6 +87,18 @@ describe('a frame of the server', () => {
     );
   });
 
+  it.each([
+    ['short', 'é'],
+    ['long', `${'k'.repeat(40)}é`],
+  ])('is refused for a key that is not UTF-8: %s', (_, key) => {
+    const one = { seq: 5, key, value: undefined, time: 0, expires: 0, merged: 1, more: false, wire: undefined };
+    const encoded = Buffer.from(batchFrame(1, 4, 5, [one]));
+    const at = encoded.indexOf(0xa9);
+    expect(readServerFrame(encoded).items).toHaveLength(1);
+    encoded[at] = 0x20;
+    expect(() => readServerFrame(encoded)).toThrow(/UTF-8/);
+  });
+
   it('is read without the generated code when it is a batch, its values in place', () => {
     const value = Uint8Array.of(1, 2, 3);
     const time = 1_700_000_000_000;
