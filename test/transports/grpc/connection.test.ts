@@ -243,8 +243,9 @@ describe('a server that says anything', () => {
           socket.once('data', () => socket.end(Buffer.concat(frames)));
         });
         const client = connect(await listening(server), { connectTimeout: 200 });
-        const ends = [client.echo(note(), { timeout: 200 }), client.collect([note()], { timeout: 200 })];
-        for (const end of ends) expect(await errorOf(end)).toHaveProperty('disposition');
+        // Each is waited for at once: the second may fail before the first.
+        const ends = [client.echo(note(), { timeout: 200 }), client.collect([note()], { timeout: 200 })].map(errorOf);
+        for (const end of ends) expect(await end).toHaveProperty('disposition');
         for (const socket of sockets) socket.destroy();
         server.close();
       }),
