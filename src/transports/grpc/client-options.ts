@@ -55,7 +55,7 @@ export function checkGrpcClientOptions(options: GrpcClientOptions): void {
   if (reconnect !== undefined) checkReconnect(reconnect, 'grpc.reconnect');
   if (proxy === undefined || proxy === false) return;
   parseProxy(proxy, 'grpc.proxy');
-  if (options.engine === 'node') {
+  if (engineOf(options.engine) === 'node') {
     throw new TypeError("grpc.proxy needs Hawser's own HTTP/2; leave grpc.engine: 'node' out, or grpc.proxy");
   }
 }

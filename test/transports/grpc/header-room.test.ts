@@ -1,3 +1,4 @@
+/** What the headers of calls that are open may hold on one connection. */
 import { connect } from 'node:http2';
 import { createClient, createServer, silentLogger } from 'hawser';
 import { expect, it } from 'vitest';
@@ -5,7 +6,9 @@ import { Echo, note } from '../../support/echo.js';
 
 it('headers of open calls have room for ten thousand ordinary ones on a connection, and a bound', async () => {
   let began = 0;
-  const server = createServer({ logger: silentLogger, admission: { limit: 100_000 } });
+  // Hawser's own HTTP/2 has the bound.
+  const grpcOptions = { engine: 'own' } as const;
+  const server = createServer({ logger: silentLogger, admission: { limit: 100_000 }, grpc: grpcOptions });
   server.add(Echo, {
     say: () => {
       began += 1;
@@ -17,7 +20,7 @@ it('headers of open calls have room for ten thousand ordinary ones on a connecti
     async *chat() {},
   });
   const { grpc } = await server.listen({ grpc: '127.0.0.1:0' });
-  const client = createClient(Echo, `grpc://${grpc}`, { logger: silentLogger, retry: false });
+  const client = createClient(Echo, `grpc://${grpc}`, { logger: silentLogger, retry: false, grpc: grpcOptions });
   const errors: unknown[] = [];
   for (let i = 0; i < 9_000; i++) client.say(note('wait'), { timeout: '60s' }).catch((error) => errors.push(error));
   while (began + errors.length < 9_000) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -37,7 +37,8 @@ function clientOf(address: string, grpc: GrpcClientOptions = {}, tls = false) {
   const client = createClient(Echo, `${tls ? 'grpcs' : 'grpc'}://${address}`, {
     logger: silentLogger,
     retry: false,
-    grpc,
+    // Node's HTTP/2 goes through none.
+    grpc: { engine: 'own', ...grpc },
     ...secure,
   });
   onTestFinished(() => client.$close({ grace: 0 }));
